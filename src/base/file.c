@@ -1,0 +1,169 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum vf_status vf_bytes_map_fd(int fd, struct vf_bytes *out, struct vf_error *error)
+{
+    struct stat st;
+    *out = (struct vf_bytes){0};
+    if (fstat(fd, &st) != 0)
+        return vf_fail_errno(error, errno, "can't be read");
+    if (S_ISDIR(st.st_mode))
+        return vf_fail(error, "is a directory; a file was expected");
+    if (!S_ISREG(st.st_mode))
+        return vf_fail(error, "is not a regular file (a pipe or a device); a file was expected");
+    if (st.st_size == 0)
+        return VF_OK;
+    void *memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory == MAP_FAILED)
+        return vf_fail_errno(error, errno, "can't be mapped");
+    *out = (struct vf_bytes){memory, (size_t)st.st_size, VF_BYTES_MAPPED};
+    return VF_OK;
+}
+
+enum vf_status vf_bytes_map(const char *path, struct vf_bytes *out, struct vf_error *error)
+{
+    *out = (struct vf_bytes){0};
+    /* O_NONBLOCK: a pipe with no writer must not hang us before it is refused. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return vf_fail_errno(error, errno, "can't be opened");
+    enum vf_status status = vf_bytes_map_fd(fd, out, error);
+    close(fd);
+    return status;
+}
+
+void vf_bytes_release(struct vf_bytes *bytes)
+{
+    if (bytes->how == VF_BYTES_MAPPED && bytes->ptr)
+        munmap((void *)(uintptr_t)bytes->ptr, bytes->len);
+    else if (bytes->how == VF_BYTES_HEAP)
+        free((void *)(uintptr_t)bytes->ptr);
+    *bytes = (struct vf_bytes){0};
+}
+
+static const char *temp_folder = "/tmp";
+
+void vf_set_temp_folder(const char *folder)
+{
+    temp_folder = folder;
+}
+
+const char *vf_temp_folder(void)
+{
+    return temp_folder;
+}
+
+int vf_temp_file(void)
+{
+    const char *dir = temp_folder;
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        return fd;
+    char path[4096];
+    if ((size_t)snprintf(path, sizeof path, "%s/vmfox-XXXXXX", dir) >= sizeof path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0)
+        unlink(path);
+    return fd;
+}
+
+enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error)
+{
+    while (bytes.len) {
+        ssize_t wrote = write(fd, bytes.ptr, bytes.len);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return vf_fail_errno(error, errno, "can't be written");
+        bytes.ptr += wrote;
+        bytes.len -= (size_t)wrote;
+    }
+    return VF_OK;
+}
+
+static enum vf_status write_direct(const char *path, struct vf_str bytes, struct vf_error *error)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return vf_fail_errno(error, errno, "can't be written");
+    enum vf_status status = vf_write_fd(fd, bytes, error);
+    if (close(fd) != 0 && status == VF_OK)
+        status = vf_fail_errno(error, errno, "can't be written");
+    return status;
+}
+
+enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_error *error)
+{
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    if (!exists && lstat(path, &st) == 0) {
+        /* A link to nothing: what it leads to is made first. */
+        int made = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (made < 0)
+            return vf_fail_errno(error, errno, "can't be written");
+        exists = fstat(made, &st) == 0;
+        close(made);
+    }
+    if (exists && S_ISDIR(st.st_mode))
+        return vf_fail(error, "is a directory; can't be written");
+    if (exists && !S_ISREG(st.st_mode))
+        return write_direct(path, bytes, error);
+    /* Through a symbolic link the file it leads to is replaced, not the link. */
+    char *real = exists ? realpath(path, NULL) : NULL;
+    char *temp = vf_alloc(strlen(real ? real : path) + 16, 1);
+    sprintf(temp, "%s.XXXXXX", real ? real : path);
+    enum vf_status status = VF_OK;
+    int fd = mkostemp(temp, O_CLOEXEC);
+    if (fd < 0) {
+        status = vf_fail_errno(error, errno, "can't be written");
+        goto out;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, exists ? st.st_mode & 07777 : 0666 & ~mask);
+    status = vf_write_fd(fd, bytes, error);
+    if (close(fd) != 0 && status == VF_OK)
+        status = vf_fail_errno(error, errno, "can't be written");
+    if (status == VF_OK && rename(temp, real ? real : path) != 0)
+        status = vf_fail_errno(error, errno, "can't be written");
+    if (status != VF_OK)
+        unlink(temp);
+out:
+    free(temp);
+    free(real);
+    return status;
+}
+
+bool vf_can_write(const char *path, struct vf_error *error)
+{
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        if (S_ISDIR(st.st_mode)) {
+            vf_fail(error, "is a directory; can't be written");
+            return false;
+        }
+        if (!S_ISREG(st.st_mode)) {
+            if (access(path, W_OK) == 0)
+                return true;
+            vf_fail_errno(error, errno, "can't be written");
+            return false;
+        }
+    }
+    char *copy = vf_strdup(vf_str_from(path));
+    const char *dir = dirname(copy);
+    bool good = access(dir, W_OK | X_OK) == 0;
+    if (!good)
+        vf_fail_errno(error, errno, "can't be written: folder %s", dir);
+    free(copy);
+    return good;
+}

@@ -1,0 +1,61 @@
+/* Files in and out. */
+#ifndef VF_BASE_FILE_H
+#define VF_BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* Bytes of a file, mapped or owned. */
+struct vf_bytes {
+    const unsigned char *ptr;
+    size_t len;
+    enum { VF_BYTES_BORROWED, VF_BYTES_MAPPED, VF_BYTES_HEAP } how;
+};
+
+static inline struct vf_str vf_bytes_view(const struct vf_bytes *bytes)
+{
+    return (struct vf_str){(const char *)bytes->ptr, bytes->len};
+}
+
+/* Maps a regular file for reading.  A directory, a device or a pipe is refused with words that say
+ * so.  The mapping is private, so a writer at the same time is not seen; a file cut short while it
+ * is mapped is the one thing that can't be helped. */
+enum vf_status vf_bytes_map(const char *path, struct vf_bytes *out, struct vf_error *error);
+/* The same over a file that is open. */
+enum vf_status vf_bytes_map_fd(int fd, struct vf_bytes *out, struct vf_error *error);
+void vf_bytes_release(struct vf_bytes *bytes);
+
+static inline bool vf_is_gzip(const struct vf_bytes *bytes)
+{
+    return bytes->len >= 3 && bytes->ptr[0] == 0x1f && bytes->ptr[1] == 0x8b && bytes->ptr[2] == 8;
+}
+
+/* Replaces gzipped bytes by what is in them (RFC 1952, several members too).  The result lies in an
+ * unlinked temporary file and is mapped, so that a small file that inflates to much costs disk
+ * cache and not memory; more than `limit` bytes are refused.  A cut or damaged stream gives all
+ * that came before it and a warning with the offset in the gzip file. */
+enum vf_status vf_gunzip(struct vf_bytes *bytes, uint64_t limit, struct vf_warnings *warnings,
+                         struct vf_error *error);
+
+/* Gzips `text` into `out`. */
+enum vf_status vf_gzip(struct vf_str text, struct vf_buf *out, struct vf_error *error);
+
+/* Writes a whole file: into a temporary file beside it, then renamed, so that nobody sees half of
+ * it and an existing file stays when the disk is full.  What is not a regular file (a pipe,
+ * /dev/stdout) is written directly. */
+enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_error *error);
+/* write() until all is out. */
+enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error);
+/* True when a file could be made or replaced at `path`; nothing is changed.  Else `error` says why
+ * not. */
+bool vf_can_write(const char *path, struct vf_error *error);
+
+/* Where temporary files are made, "/tmp" unless set; the string is kept. */
+void vf_set_temp_folder(const char *folder);
+const char *vf_temp_folder(void);
+
+/* An unlinked temporary file there, open for reading and writing, close-on-exec; -1
+ * and errno when there is none. */
+int vf_temp_file(void);
+
+#endif

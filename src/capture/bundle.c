@@ -1,0 +1,306 @@
+#include "capture/capture.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <unistd.h>
+#include <zip.h>
+
+struct bundle {
+    struct vf_capture *capture;
+    struct vf_warnings *warnings;
+    zip_t *zip;
+    uint64_t sources_bytes;
+};
+
+/* ---- members ----------------------------------------------------------------------------------
+ */
+
+/* Streams a member into an unlinked temporary file and maps it: what its header says of its size is
+ * not believed. */
+static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct vf_bytes *out,
+                                     struct vf_error *error)
+{
+    enum { STEP = 256 * 1024 };
+    int fd = vf_temp_file();
+    if (fd < 0)
+        return vf_fail_errno(error, errno, "no temporary file to unpack into");
+    char *step = vf_alloc(STEP, 1);
+    uint64_t total = 0;
+    enum vf_status status = VF_OK;
+    zip_int64_t got;
+    while (status == VF_OK && (got = zip_fread(member, step, STEP)) != 0) {
+        if (got < 0) {
+            status = vf_fail(error, "is damaged: %s", zip_file_strerror(member));
+            break;
+        }
+        total += (uint64_t)got;
+        if (total > limit)
+            status = vf_fail(error, "unpacks to more than %llu bytes, the limit",
+                             (unsigned long long)limit);
+        else
+            status = vf_write_fd(fd, (struct vf_str){step, (size_t)got}, error);
+    }
+    /* What came before the damage is whole and is kept; the caller says what is missing. */
+    if (status == VF_FATAL && total > 0 && total <= limit && got < 0)
+        status = VF_WARN;
+    struct vf_error map_error;
+    if (status != VF_FATAL && vf_bytes_map_fd(fd, out, &map_error) == VF_FATAL) {
+        *error = map_error;
+        status = VF_FATAL;
+    }
+    free(step);
+    close(fd);
+    return status;
+}
+
+/* Unpacks the member called `name` into memory that the capture owns; false when there is none or
+ * it can't be read (then said as a warning). */
+static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf_str *out)
+{
+    struct vf_error error;
+    zip_int64_t index = zip_name_locate(b->zip, name, 0);
+    if (index < 0)
+        return false;
+    zip_file_t *member = zip_fopen_index(b->zip, (zip_uint64_t)index, 0);
+    if (!member) {
+        vf_warn(b->warnings, "member %.200s can't be read: %s", name, zip_strerror(b->zip));
+        return false;
+    }
+    struct vf_bytes bytes = {0};
+    enum vf_status status = unpack_to_temp(member, limit, &bytes, &error);
+    zip_fclose(member);
+    if (status != VF_OK)
+        vf_warn(b->warnings, "member %.200s %s", name, error.text);
+    if (status == VF_FATAL)
+        return false;
+    VF_APPEND(&b->capture->members, bytes);
+    *out = vf_bytes_view(&bytes);
+    return true;
+}
+
+static void add_source(struct bundle *b, const char *path, struct vf_str real_path,
+                       const char *member)
+{
+    struct vf_str text;
+    uint64_t left = VF_ZIP_SOURCES_MAX - b->sources_bytes;
+    if (!unpack(b, member, left, &text))
+        return;
+    b->sources_bytes += text.len;
+    struct vf_source_text *source = VF_PUSH(&b->capture->sources);
+    source->path = vf_arena_str(&b->capture->arena, vf_str_from(path));
+    source->real_path = real_path;
+    source->text = text;
+}
+
+static json_t *load_json(struct bundle *b, const char *name, struct vf_error *error)
+{
+    struct vf_str text;
+    json_error_t why;
+    if (!unpack(b, name, VF_ZIP_JSON_MAX, &text)) {
+        vf_fail(error, "%s in the zip can't be read", name);
+        return NULL;
+    }
+    json_t *root = json_loadb(text.ptr, text.len, 0, &why);
+    if (!root)
+        vf_fail(error, "%s in the zip is not JSON: line %d: %s", name, why.line, why.text);
+    else if (!json_is_object(root))
+        vf_fail(error, "%s in the zip: expected an object", name);
+    if (root && !json_is_object(root)) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
+}
+
+/* ---- capture.json -----------------------------------------------------------------------------
+ */
+
+static struct vf_str get_text(struct bundle *b, json_t *object, const char *key)
+{
+    json_t *value = json_object_get(object, key);
+    if (!json_is_string(value))
+        return VF_STR("");
+    return vf_arena_str(&b->capture->arena,
+                        (struct vf_str){json_string_value(value), json_string_length(value)});
+}
+
+static int64_t get_int(json_t *object, const char *key)
+{
+    json_t *value = json_object_get(object, key);
+    return json_is_integer(value) ? json_integer_value(value) : 0;
+}
+
+static uint64_t get_count(json_t *object, const char *key)
+{
+    int64_t value = get_int(object, key);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static void read_lists(struct bundle *b, json_t *root)
+{
+    struct vf_capture_info *info = &b->capture->info;
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(root, "threads"), i, item)
+    {
+        struct vf_thread_name *thread = VF_PUSH(&info->threads);
+        thread->tid = get_count(item, "tid");
+        thread->name = get_text(b, item, "name");
+    }
+    json_array_foreach(json_object_get(root, "modules"), i, item)
+    {
+        struct vf_module *module = VF_PUSH(&info->modules);
+        module->path = get_text(b, item, "path");
+        module->build_id = get_text(b, item, "build_id");
+    }
+    json_array_foreach(json_object_get(root, "sources"), i, item)
+    {
+        const char *path = json_string_value(json_object_get(item, "path"));
+        const char *member = json_string_value(json_object_get(item, "member"));
+        if (path && member)
+            add_source(b, path, get_text(b, item, "real_path"), member);
+    }
+}
+
+static void read_info(struct bundle *b, json_t *root)
+{
+    struct vf_capture_info *info = &b->capture->info;
+    info->command = get_text(b, root, "command");
+    info->program = get_text(b, root, "program");
+    info->interpreter = get_text(b, root, "interpreter");
+    info->interpreter_path = get_text(b, root, "interpreter_path");
+    info->working_dir = get_text(b, root, "working_dir");
+    info->host = get_text(b, root, "host");
+    info->cpu = get_text(b, root, "cpu");
+    info->os = get_text(b, root, "os");
+    info->arch = get_text(b, root, "arch");
+    info->recorder = get_text(b, root, "recorder");
+    info->pid = get_count(root, "pid");
+    info->cpu_count = get_count(root, "cpu_count");
+    info->memory_bytes = get_count(root, "memory_bytes");
+    info->children = get_count(root, "children");
+    info->sources_left_out = get_count(root, "sources_left_out");
+    info->start_realtime_ns = get_int(root, "start_realtime_ns");
+    info->start_monotonic_ns = get_int(root, "start_monotonic_ns");
+    info->end_monotonic_ns = get_int(root, "end_monotonic_ns");
+    info->has_exit = json_object_get(root, "exit_code") != NULL;
+    info->exit_code = get_int(root, "exit_code");
+    info->exit_signal = get_int(root, "exit_signal");
+    read_lists(b, root);
+}
+
+static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
+{
+    struct vf_capture *capture = b->capture;
+    capture->kind = VF_CAPTURE_VMFOX;
+    json_t *root = load_json(b, "capture.json", error);
+    if (!root)
+        return VF_FATAL;
+    int64_t version = get_int(root, "version");
+    enum vf_status status = VF_OK;
+    if (version != 1)
+        status = vf_fail(error, "capture.json says version %lld; this vmfox reads version 1",
+                         (long long)version);
+    else if (!unpack(b, "profile.prof", VF_INFLATED_MAX, &capture->prof))
+        status = vf_fail(error, "expected a member profile.prof in the zip, found none");
+    if (status == VF_OK) {
+        unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
+        unpack(b, "maps.txt", VF_ZIP_JSON_MAX, &capture->maps);
+        unpack(b, "profile.jitlog", VF_INFLATED_MAX, &capture->jitlog);
+        unpack(b, "profile.pypylog", VF_INFLATED_MAX, &capture->pypylog);
+        read_info(b, root);
+    }
+    json_decref(root);
+    return status;
+}
+
+/* ---- dict.json of vmprof-firefox-converter ----------------------------------------------------
+ */
+
+static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
+{
+    struct vf_capture *capture = b->capture;
+    capture->kind = VF_CAPTURE_CONVERTER_ZIP;
+    json_t *root = load_json(b, "dict.json", error);
+    if (!root)
+        return VF_FATAL;
+    const char *key;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        const char *member = json_string_value(value);
+        if (strcmp(key, "times") == 0 && json_array_size(value) == 2) {
+            capture->time_start_s = json_number_value(json_array_get(value, 0));
+            capture->time_end_s = json_number_value(json_array_get(value, 1));
+        } else if (!member) {
+            vf_warn(b->warnings, "dict.json: %.200s names no member", key);
+        } else if (zip_name_locate(b->zip, member, 0) < 0) {
+            vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member,
+                    key);
+        } else if (strcmp(key, "prof") == 0) {
+            unpack(b, member, VF_INFLATED_MAX, &capture->prof);
+        } else if (strcmp(key, "jitlog") == 0) {
+            unpack(b, member, VF_INFLATED_MAX, &capture->jitlog);
+        } else if (strcmp(key, "pypylog") == 0) {
+            unpack(b, member, VF_INFLATED_MAX, &capture->pypylog);
+        } else {
+            add_source(b, key, VF_STR(""), member);
+        }
+    }
+    json_decref(root);
+    if (capture->prof.len == 0)
+        return vf_fail(error, "expected dict.json to name a VMProf file as \"prof\", found none");
+    return VF_OK;
+}
+
+/* A .prof inside a converter's zip may be gzipped, as any .prof. */
+static enum vf_status inflate_prof(struct vf_capture *capture, struct vf_warnings *warnings,
+                                   struct vf_error *error)
+{
+    struct vf_bytes copy = {(const unsigned char *)capture->prof.ptr, capture->prof.len,
+                            VF_BYTES_BORROWED};
+    if (!vf_is_gzip(&copy))
+        return VF_OK;
+    enum vf_status status = vf_gunzip(&copy, VF_INFLATED_MAX, warnings, error);
+    if (status == VF_FATAL)
+        return status;
+    VF_APPEND(&capture->members, copy);
+    capture->prof = vf_bytes_view(&copy);
+    return VF_OK;
+}
+
+enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *warnings,
+                              struct vf_error *error)
+{
+    struct bundle b = {.capture = capture, .warnings = warnings};
+    size_t warned = warnings ? warnings->count : 0;
+    zip_error_t why;
+    zip_error_init(&why);
+    enum vf_status status = VF_FATAL;
+    zip_source_t *source = zip_source_buffer_create(capture->file.ptr, capture->file.len, 0, &why);
+    if (source)
+        b.zip = zip_open_from_source(source, ZIP_RDONLY, &why);
+    if (!b.zip) {
+        vf_fail(error, "the zip can't be read: %s", zip_error_strerror(&why));
+        zip_source_free(source);
+        zip_error_fini(&why);
+        return VF_FATAL;
+    }
+    zip_int64_t members = zip_get_num_entries(b.zip, 0);
+    if (members > VF_ZIP_MEMBERS_MAX)
+        vf_fail(error, "the zip has %lld members, more than %d, the limit", (long long)members,
+                VF_ZIP_MEMBERS_MAX);
+    else if (zip_name_locate(b.zip, "capture.json", 0) >= 0)
+        status = open_vmfox(&b, error);
+    else if (zip_name_locate(b.zip, "dict.json", 0) >= 0)
+        status = open_converter(&b, error);
+    else
+        vf_fail(error, "expected capture.json (a .vmfox) or dict.json (a zip of "
+                       "vmprof-firefox-converter) in the zip, found neither");
+    zip_discard(b.zip);
+    if (status != VF_FATAL)
+        status = inflate_prof(capture, warnings, error);
+    if (status == VF_OK && warnings && warnings->count > warned)
+        status = VF_WARN;
+    return status;
+}

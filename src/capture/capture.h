@@ -1,0 +1,95 @@
+/* A capture: all that was recorded of one run, wherever it comes from.
+ *
+ * One call opens a plain .prof (gzipped or not), vmfox's own .vmfox, or a zip of
+ * vmprof-firefox-converter; the content decides, never the file's name.  A finished Firefox
+ * Profiler file is recognised too, so that `vmfox view` can serve it as it is.
+ *
+ * The layout of a .vmfox is described in docs/formats/vmfox.md. */
+#ifndef VF_CAPTURE_CAPTURE_H
+#define VF_CAPTURE_CAPTURE_H
+
+#include "base/file.h"
+
+enum vf_capture_kind {
+    VF_CAPTURE_PROF,
+    VF_CAPTURE_VMFOX,
+    VF_CAPTURE_CONVERTER_ZIP,
+    VF_CAPTURE_FINISHED_JSON, /* a Firefox Profiler file; only `file` is set */
+    VF_CAPTURE_FINISHED_JSLB,
+};
+
+struct vf_source_text {
+    struct vf_str path;      /* as the profile names it */
+    struct vf_str real_path; /* whole, where the profile's name is cut short; else empty */
+    struct vf_str text;
+};
+
+struct vf_thread_name {
+    uint64_t tid;
+    struct vf_str name;
+};
+
+struct vf_module {
+    struct vf_str path;
+    struct vf_str build_id; /* hex digits; empty where the file has none */
+};
+
+/* What the recorder wrote down beside the samples; everything may be missing (empty, 0). */
+struct vf_capture_info {
+    struct vf_str command;     /* the command line, quoted as for a shell */
+    struct vf_str program;     /* short: the script's or module's name */
+    struct vf_str interpreter; /* "PyPy 7.3.11 (Python 3.9.16)" */
+    struct vf_str interpreter_path;
+    struct vf_str working_dir;
+    struct vf_str host, cpu, os, arch;
+    struct vf_str recorder; /* "vmfox 0.1.0" */
+    uint64_t pid, cpu_count, memory_bytes;
+    uint64_t children; /* processes the program started that were not profiled: 0 or 1 = some */
+    uint64_t sources_left_out;
+    int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns; /* 0: not known */
+    int64_t exit_code, exit_signal;                                  /* signal 0: exited */
+    bool has_exit;
+    VF_VEC(struct vf_thread_name) threads;
+    VF_VEC(struct vf_module) modules;
+};
+
+struct vf_capture {
+    enum vf_capture_kind kind;
+    struct vf_bytes file;  /* the input; for a gzipped .prof what was in it */
+    struct vf_str prof;    /* the VMProf file's bytes */
+    struct vf_str stamps;  /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
+    struct vf_str maps;    /* text of /proc/PID/maps; may be empty */
+    struct vf_str jitlog;  /* may be empty */
+    struct vf_str pypylog; /* may be empty */
+    struct vf_capture_info info;
+    VF_VEC(struct vf_source_text) sources;
+    double time_start_s, time_end_s; /* `times` of a converter's zip, since the epoch; else 0 */
+    struct vf_arena arena;           /* texts of info and sources */
+    VF_VEC(struct vf_bytes) members; /* unpacked parts, freed with the capture */
+};
+
+/* Opens `path`.  VF_WARN: something is missing, see `warnings`.  Release also after VF_FATAL. */
+enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
+                               struct vf_warnings *warnings, struct vf_error *error);
+/* Takes the companion files of a plain .prof along (either may be NULL).  They replace what the
+ * capture holds. */
+enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char *jitlog_path,
+                                         const char *pypylog_path, struct vf_error *error);
+void vf_capture_release(struct vf_capture *capture);
+
+/* ---- for the readers of zip captures (bundle.c, converter_zip.c) ------------------------------
+ */
+
+/* Limits on what is unpacked from a zip, so that a small file can't fill memory or disk. */
+enum {
+    VF_ZIP_MEMBERS_MAX = 20000,
+    VF_ZIP_JSON_MAX = 16 << 20,
+    VF_ZIP_SOURCES_MAX = 256 << 20, /* all source texts together */
+};
+#define VF_INFLATED_MAX ((uint64_t)16 << 30) /* one profile or log */
+
+/* Reads a .vmfox or a converter's zip, already mapped in capture->file. */
+enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *warnings,
+                              struct vf_error *error);
+
+#endif

@@ -1,0 +1,77 @@
+#include "capture/maps.h"
+
+static void skip_spaces(struct vf_str *s)
+{
+    while (s->len && s->ptr[0] == ' ') {
+        s->ptr++;
+        s->len--;
+    }
+}
+
+/* `7f00-7f10 r-xp 00001000 fe:00 1234   /usr/lib/libc.so.6` */
+static bool parse_line(struct vf_str line, struct vf_map *map)
+{
+    uint64_t offset;
+    struct vf_str start = vf_str_cut(&line, '-');
+    struct vf_str end = vf_str_cut(&line, ' ');
+    struct vf_str permissions = vf_str_cut(&line, ' ');
+    struct vf_str offset_text = vf_str_cut(&line, ' ');
+    vf_str_cut(&line, ' '); /* device */
+    vf_str_cut(&line, ' '); /* inode */
+    skip_spaces(&line);
+    if (!vf_str_to_u64(start, 16, &map->start) || !vf_str_to_u64(end, 16, &map->end) ||
+        !vf_str_to_u64(offset_text, 16, &offset) || map->end <= map->start || permissions.len < 4)
+        return false;
+    if (vf_str_ends(line, VF_STR(" (deleted)")))
+        line.len -= sizeof " (deleted)" - 1;
+    map->path = line.len && line.ptr[0] == '/' ? line : VF_STR("");
+    map->executable = permissions.ptr[2] == 'x';
+    map->base = map->start >= offset ? map->start - offset : map->start;
+    return true;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct vf_map *x = a, *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+void vf_maps_parse(struct vf_maps *maps, struct vf_str text)
+{
+    *maps = (struct vf_maps){0};
+    while (text.len) {
+        struct vf_map map;
+        if (parse_line(vf_str_cut(&text, '\n'), &map))
+            VF_APPEND(&maps->v, map);
+    }
+    if (maps->v.len)
+        qsort(maps->v.items, maps->v.len, sizeof *maps->v.items, by_start);
+    /* A module's segments need not lie as far apart in memory as in the file, so all of them take
+     * the base of the first one. */
+    for (size_t i = 1; i < maps->v.len; i++) {
+        struct vf_map *map = &maps->v.items[i], *before = map - 1;
+        if (map->path.len && vf_str_eq(map->path, before->path))
+            map->base = before->base;
+    }
+}
+
+const struct vf_map *vf_maps_find(const struct vf_maps *maps, uint64_t address)
+{
+    size_t low = 0, high = maps->v.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (maps->v.items[middle].start <= address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0 || address >= maps->v.items[low - 1].end)
+        return NULL;
+    return &maps->v.items[low - 1];
+}
+
+void vf_maps_release(struct vf_maps *maps)
+{
+    free(maps->v.items);
+    *maps = (struct vf_maps){0};
+}

@@ -1,0 +1,155 @@
+#include "cmd/common.h"
+
+#include "code/source.h"
+#include "output/firefox.h"
+#include "profile/build.h"
+
+#include <stdarg.h>
+
+void vf_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("vmfox: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+int vf_say_error(const char *name, const struct vf_error *error, int code)
+{
+    char line[600];
+    vf_error_line(error, line, sizeof line);
+    if (name)
+        vf_say("%s: %s", name, line);
+    else
+        vf_say("%s", line);
+    return code;
+}
+
+void vf_say_warnings(const char *name, const struct vf_warnings *warnings)
+{
+    size_t kept = warnings->count < VF_WARNINGS_KEPT ? warnings->count : VF_WARNINGS_KEPT;
+    for (size_t i = 0; i < kept; i++) {
+        char line[600];
+        vf_error_line(&warnings->items[i], line, sizeof line);
+        if (name)
+            vf_say("warning: %s: %s", name, line);
+        else
+            vf_say("warning: %s", line);
+    }
+    if (warnings->count > kept)
+        vf_say("warning: and %zu more", warnings->count - kept);
+}
+
+/* ---- input ------------------------------------------------------------------------------------
+ */
+
+static void read_sources(struct vf_input *input, const char *folder)
+{
+    struct vf_funcs *funcs = &input->profile.funcs;
+    for (size_t i = 0; i < funcs->sources.len; i++) {
+        struct vf_bytes bytes;
+        struct vf_source *source = &funcs->sources.items[i];
+        struct vf_str path = vf_strings_get(&input->profile.strings, source->path);
+        if (source->text.ptr || !vf_source_read(path, folder, &bytes))
+            continue;
+        VF_APPEND(&input->capture.members, bytes);
+        source->text = bytes.ptr ? vf_bytes_view(&bytes) : VF_STR("");
+    }
+}
+
+static bool add_companions(struct vf_input *input, const struct vf_args *args)
+{
+    struct vf_error error;
+    const char *jitlog = vf_args_get(args, "jitlog"), *pypylog = vf_args_get(args, "pypylog");
+    if (vf_capture_add_companions(&input->capture, jitlog, NULL, &error) == VF_FATAL) {
+        vf_say_error(jitlog, &error, 0);
+        return false;
+    }
+    if (vf_capture_add_companions(&input->capture, NULL, pypylog, &error) == VF_FATAL) {
+        vf_say_error(pypylog, &error, 0);
+        return false;
+    }
+    return true;
+}
+
+bool vf_input_open(struct vf_input *input, const char *path, const struct vf_args *args, bool quiet)
+{
+    struct vf_error error;
+    struct vf_warnings warnings = {0};
+    *input = (struct vf_input){0};
+    if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
+        vf_say_error(path, &error, 0);
+        return false;
+    }
+    if (input->capture.kind == VF_CAPTURE_FINISHED_JSON ||
+        input->capture.kind == VF_CAPTURE_FINISHED_JSLB)
+        return true;
+    if (args && !add_companions(input, args))
+        return false;
+    if (vf_profile_build(&input->profile, &input->capture, &warnings, &error) == VF_FATAL) {
+        vf_say_error(path, &error, 0);
+        return false;
+    }
+    input->has_profile = true;
+    if (args && vf_args_has(args, "sources"))
+        read_sources(input, vf_args_get(args, "sources"));
+    if (!quiet)
+        vf_say_warnings(path, &warnings);
+    return true;
+}
+
+void vf_input_release(struct vf_input *input)
+{
+    vf_profile_release(&input->profile);
+    vf_capture_release(&input->capture);
+}
+
+/* ---- output -----------------------------------------------------------------------------------
+ */
+
+bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out)
+{
+    struct vf_error error;
+    struct vf_buf text = {0};
+    vf_firefox_write(&text, &input->profile);
+    if (!gzip) {
+        *out = text;
+        return true;
+    }
+    bool good = vf_gzip(vf_buf_view(&text), out, &error) == VF_OK;
+    vf_buf_release(&text);
+    if (!good)
+        vf_say_error(NULL, &error, 0);
+    return good;
+}
+
+char *vf_replace_ending(const char *path, const char *ending)
+{
+    struct vf_str stem = vf_str_from(path);
+    size_t base_len = vf_str_basename(stem).len;
+    if (vf_str_ends(stem, VF_STR(".gz")) && base_len > 3) {
+        stem.len -= 3;
+        base_len -= 3;
+    }
+    for (size_t i = 1; i < base_len; i++)
+        if (stem.ptr[stem.len - i] == '.') {
+            stem.len -= i;
+            break;
+        }
+    size_t size = stem.len + strlen(ending) + 1;
+    char *made = vf_alloc(size, 1);
+    snprintf(made, size, "%.*s%s", VF_STR_ARG(stem), ending);
+    return made;
+}
+
+bool vf_output_format(const char *path, bool *gzip)
+{
+    struct vf_str name = vf_str_from(path);
+    *gzip = vf_str_ends(name, VF_STR(".json.gz"));
+    if (*gzip || vf_str_ends(name, VF_STR(".json")))
+        return true;
+    vf_say("%s: the name must end in .json or .json.gz", path);
+    return false;
+}

@@ -1,0 +1,47 @@
+/* What the commands share: messages, and the way from an input file to a finished profile. */
+#ifndef VF_CMD_COMMON_H
+#define VF_CMD_COMMON_H
+
+#include "base/buf.h"
+#include "capture/capture.h"
+#include "cmd/options.h"
+#include "profile/profile.h"
+
+/* Messages go to standard error, "vmfox: " before them. */
+void vf_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* `vmfox: NAME: byte 0x1f4: text`; name may be NULL.  Returns `code`. */
+int vf_say_error(const char *name, const struct vf_error *error, int code);
+/* A line for each warning, and one for those that were only counted. */
+void vf_say_warnings(const char *name, const struct vf_warnings *warnings);
+
+/* Rows for the option tables of commands that read a capture. */
+#define VF_INPUT_OPTIONS                                                                           \
+    {"jitlog", 0, "FILE", "PyPy's JIT log that belongs to a plain .prof"},                         \
+        {"pypylog", 0, "FILE", "PyPy's text log (PYPYLOG) that belongs to a plain .prof"},         \
+    {                                                                                              \
+        "sources", 0, "DIR", "embed the sources of the profile that lie below DIR"                 \
+    }
+
+/* A capture, and the profile made of it. */
+struct vf_input {
+    struct vf_capture capture;
+    struct vf_profile profile;
+    bool has_profile; /* false: capture.kind is a finished file */
+};
+
+/* Opens `path` as the input options in `args` say, and builds the profile.  Problems are said.
+ * False: it can't be used.  Release in either case. */
+bool vf_input_open(struct vf_input *input, const char *path, const struct vf_args *args,
+                   bool quiet);
+void vf_input_release(struct vf_input *input);
+
+/* The profile as a Firefox Profiler file, gzipped where asked for.  False: a message was said. */
+bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out);
+
+/* `path` without its ending (".prof", ".vmfox", ".prof.gz" ...) and with `ending` behind it; to be
+ * freed. */
+char *vf_replace_ending(const char *path, const char *ending);
+/* True for "x.json.gz"; sets *gzip.  False, said, for an ending that is no format. */
+bool vf_output_format(const char *path, bool *gzip);
+
+#endif

@@ -1,0 +1,73 @@
+#include "cmd/commands.h"
+#include "cmd/common.h"
+
+#include <unistd.h>
+
+static const struct vf_option options[] = {
+    {"output", 'o', "FILE", "where to write: .json or .json.gz, - for standard output"},
+    VF_INPUT_OPTIONS,
+    {"quiet", 'q', NULL, "print errors only"},
+    VF_OPTION_HELP,
+    {0},
+};
+
+static int write_out(const struct vf_input *input, const char *out, bool gzip, bool quiet)
+{
+    struct vf_error error;
+    struct vf_buf bytes = {0};
+    enum vf_status status;
+    bool to_stdout = strcmp(out, "-") == 0;
+    if (!vf_input_write(input, gzip, &bytes))
+        return VF_EXIT_INPUT;
+    if (to_stdout)
+        status = vf_write_fd(STDOUT_FILENO, vf_buf_view(&bytes), &error);
+    else
+        status = vf_write_file(out, vf_buf_view(&bytes), &error);
+    size_t size = bytes.len;
+    vf_buf_release(&bytes);
+    if (status == VF_FATAL)
+        return vf_say_error(to_stdout ? "standard output" : out, &error, VF_EXIT_INPUT);
+    if (!quiet && !to_stdout)
+        vf_say("wrote %s (%.1f MB)", out, (double)size / 1e6);
+    return VF_EXIT_OK;
+}
+
+static int run(const struct vf_args *args)
+{
+    if (args->operand_count != 1) {
+        vf_say(args->operand_count ? "convert takes one file" : "name a file to convert");
+        return VF_EXIT_USAGE;
+    }
+    const char *in = args->operands[0], *out = vf_args_get(args, "output");
+    bool quiet = vf_args_has(args, "quiet"), gzip = false;
+    char *made = out ? NULL : vf_replace_ending(in, ".json.gz");
+    struct vf_input input = {0};
+    int code = VF_EXIT_USAGE;
+    if (!out)
+        out = made;
+    if (strcmp(out, "-") != 0 && !vf_output_format(out, &gzip))
+        goto done;
+    code = VF_EXIT_INPUT;
+    if (!vf_input_open(&input, in, args, quiet))
+        goto done;
+    if (!input.has_profile) {
+        vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", in);
+        goto done;
+    }
+    code = write_out(&input, out, gzip, quiet);
+done:
+    vf_input_release(&input);
+    free(made);
+    return code;
+}
+
+const struct vf_command vf_cmd_convert = {
+    .name = "convert",
+    .operands = "IN",
+    .summary = "Writes a recording as a Firefox Profiler file.",
+    .about = "IN is a VMProf file (.prof, also gzipped), a .vmfox, or a zip of\n"
+             "vmprof-firefox-converter.  Without -o the result is IN with its ending replaced by\n"
+             ".json.gz.",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,47 @@
+#include "cmd/commands.h"
+#include "cmd/recording.h"
+
+static const struct vf_option options[] = {
+    {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
+    VF_RECORD_OPTIONS,
+    VF_OPTION_HELP,
+    {0},
+};
+
+static int run(const struct vf_args *args)
+{
+    struct vf_recording recording;
+    bool saved;
+    char *made = NULL;
+    const char *out = vf_args_get(args, "output");
+    int code = vf_recording_init(&recording, args);
+    if (code != VF_EXIT_OK)
+        goto done;
+    if (!out) {
+        struct vf_str name = vf_target_name(&recording.target);
+        size_t size = name.len + sizeof ".vmfox";
+        made = vf_alloc(size, 1);
+        snprintf(made, size, "%.*s.vmfox", VF_STR_ARG(name));
+        out = made;
+    }
+    code = VF_EXIT_INPUT;
+    if (!vf_recording_can_write(out))
+        goto done;
+    code = vf_recording_run(&recording, out, &saved);
+    if (saved && !recording.quiet)
+        vf_say("wrote %s; see it with: vmfox view %s", out, out);
+done:
+    free(made);
+    vf_recording_release(&recording);
+    return code;
+}
+
+const struct vf_command vf_cmd_record = {
+    .name = "record",
+    .operands = "[--] [INTERPRETER [its options]] SCRIPT|-m MODULE|-c CODE [args]",
+    .summary = "Runs a Python program and writes its recording (.vmfox).",
+    .about = "The exit code is the program's own; 128 + signal when it was killed.",
+    .options = options,
+    .program_follows = true,
+    .run = run,
+};

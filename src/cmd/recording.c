@@ -1,0 +1,89 @@
+#include "cmd/recording.h"
+
+#include <errno.h>
+
+static bool parse_period(const char *text, double *period_s)
+{
+    char *end;
+    if (!text)
+        return true;
+    errno = 0;
+    *period_s = strtod(text, &end);
+    /* VMProf's own limits: a microsecond, and less than a second. */
+    if (errno || end == text || *end || !(*period_s >= 1e-6 && *period_s < 1)) {
+        vf_say("--period takes seconds from 0.000001 to less than 1, not %s", text);
+        return false;
+    }
+    return true;
+}
+
+static bool is_on(const struct vf_args *args, const char *on, const char *off)
+{
+    if (vf_args_has(args, on) && vf_args_has(args, off))
+        vf_say("warning: --%s and --%s both given; it is off", on, off);
+    return !vf_args_has(args, off);
+}
+
+int vf_recording_init(struct vf_recording *recording, const struct vf_args *args)
+{
+    static const char *const candidates[] = {"pypy3", "python3", NULL};
+    extern char **environ;
+    struct vf_error error;
+    const char *chosen = vf_args_get(args, "python"), *path = getenv("PATH");
+    *recording = (struct vf_recording){
+        .quiet = vf_args_has(args, "quiet"),
+        .options = {.period_s = 0.00099,
+                    .real_time = vf_args_has(args, "real-time"),
+                    .native = !vf_args_has(args, "no-native"),
+                    .lines = !vf_args_has(args, "no-lines"),
+                    .memory = !vf_args_has(args, "no-memory"),
+                    .jitlog = is_on(args, "jitlog", "no-jitlog"),
+                    .pypylog = is_on(args, "pypylog", "no-pypylog"),
+                    .environment = environ},
+    };
+    if (args->operand_count == 0) {
+        vf_say("name a script to run; see vmfox help %s", args->command->name);
+        return VF_EXIT_USAGE;
+    }
+    if (!parse_period(vf_args_get(args, "period"), &recording->options.period_s))
+        return VF_EXIT_USAGE;
+    if (!chosen)
+        chosen = getenv("VMFOX_PYTHON");
+    if (chosen && !*chosen)
+        chosen = NULL;
+    if (vf_target_parse(&recording->target, args->operands, args->operand_count, chosen, candidates,
+                        path ? path : "/usr/local/bin:/usr/bin:/bin", &error) == VF_FATAL)
+        return vf_say_error(NULL, &error, VF_EXIT_USAGE);
+    return VF_EXIT_OK;
+}
+
+bool vf_recording_can_write(const char *path)
+{
+    struct vf_error error;
+    if (vf_can_write(path, &error))
+        return true;
+    vf_say_error(path, &error, 0);
+    return false;
+}
+
+int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved)
+{
+    struct vf_error error;
+    struct vf_warnings warnings = {0};
+    struct vf_record_result result;
+    enum vf_status status =
+        vf_record_run(&recording->target, &recording->options, path, &result, &warnings, &error);
+    int code = result.started ? result.exit_code : VF_EXIT_INPUT;
+    *saved = result.saved;
+    if (!recording->quiet)
+        vf_say_warnings(NULL, &warnings);
+    if (status == VF_FATAL)
+        vf_say_error(NULL, &error, 0);
+    vf_arena_release(&result.arena);
+    return code;
+}
+
+void vf_recording_release(struct vf_recording *recording)
+{
+    vf_target_release(&recording->target);
+}

@@ -1,0 +1,41 @@
+/* The options of run and record, and the recording itself. */
+#ifndef VF_CMD_RECORDING_H
+#define VF_CMD_RECORDING_H
+
+#include "cmd/common.h"
+#include "record/record.h"
+
+#define VF_RECORD_OPTIONS                                                                          \
+    {"python", 0, "PROGRAM",                                                                       \
+     "the interpreter, where the command names none (default:\n"                                   \
+     "                               $VMFOX_PYTHON, pypy3, python3)"},                             \
+        {"period", 'p', "SECONDS", "time between samples (default 0.00099)"},                      \
+        {"real-time", 'r', NULL, "sample by wall time: sleeping and waiting show as well"},        \
+        {"no-native", 0, NULL, "no frames of C functions"},                                        \
+        {"no-lines", 0, NULL, "CPython: no line numbers"},                                         \
+        {"no-memory", 0, NULL, "CPython: no memory counter"},                                      \
+        {"jitlog", 0, NULL, "PyPy: keep the JIT's log (the default)"},                             \
+        {"no-jitlog", 0, NULL, "PyPy: keep no JIT log"},                                           \
+        {"pypylog", 0, NULL, "PyPy: keep the runtime's log (the default)"},                        \
+        {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
+    {                                                                                              \
+        "quiet", 'q', NULL, "print errors only"                                                    \
+    }
+
+struct vf_recording {
+    struct vf_target target;
+    struct vf_record_options options;
+    bool quiet;
+};
+
+/* Takes the options and the program's command line apart.  VF_EXIT_OK, or a code after a message:
+ * nothing has been run. */
+int vf_recording_init(struct vf_recording *recording, const struct vf_args *args);
+/* True when `path` can be written; else a message was said. */
+bool vf_recording_can_write(const char *path);
+/* Runs the program; the capture goes to `path`.  Returns the exit code for the command; *saved
+ * says whether there is a capture. */
+int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved);
+void vf_recording_release(struct vf_recording *recording);
+
+#endif

@@ -1,0 +1,121 @@
+#include "cmd/commands.h"
+#include "cmd/recording.h"
+#include "cmd/serving.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static const struct vf_option options[] = {
+    {"output", 'o', "FILE", "keep the profile: .json or .json.gz"},
+    {"no-serve", 0, NULL, "only write the profile (default: NAME.json.gz)"},
+    VF_SERVE_OPTIONS,
+    VF_RECORD_OPTIONS,
+    VF_OPTION_HELP,
+    {0},
+};
+
+struct run {
+    struct vf_recording recording;
+    struct vf_serving serving;
+    const char *output; /* NULL: not kept */
+    char *made;         /* owns `output` where it is the default name */
+    bool serve, gzip;
+};
+
+static int prepare(struct run *r, const struct vf_args *args)
+{
+    int code = vf_recording_init(&r->recording, args);
+    if (code != VF_EXIT_OK)
+        return code;
+    r->serve = !vf_args_has(args, "no-serve");
+    r->output = vf_args_get(args, "output");
+    if (!vf_serving_init(&r->serving, args))
+        return VF_EXIT_USAGE;
+    if (!r->output && !r->serve) {
+        struct vf_str name = vf_target_name(&r->recording.target);
+        size_t size = name.len + sizeof ".json.gz";
+        r->made = vf_alloc(size, 1);
+        snprintf(r->made, size, "%.*s.json.gz", VF_STR_ARG(name));
+        r->output = r->made;
+    }
+    if (r->output && !vf_output_format(r->output, &r->gzip))
+        return VF_EXIT_USAGE;
+    if (r->output && !vf_recording_can_write(r->output))
+        return VF_EXIT_INPUT;
+    return VF_EXIT_OK;
+}
+
+static void keep(const struct run *r, const struct vf_input *input, const struct vf_buf *gzipped)
+{
+    struct vf_error error;
+    struct vf_buf plain = {0};
+    struct vf_str bytes = vf_buf_view(gzipped);
+    if (!r->gzip) {
+        if (!vf_input_write(input, false, &plain))
+            return;
+        bytes = vf_buf_view(&plain);
+    }
+    if (vf_write_file(r->output, bytes, &error) == VF_FATAL)
+        vf_say_error(r->output, &error, 0);
+    else if (!r->recording.quiet)
+        vf_say("wrote %s (%.1f MB)", r->output, (double)bytes.len / 1e6);
+    vf_buf_release(&plain);
+}
+
+/* From the capture to the browser.  What goes wrong here is said; the exit code stays the
+ * program's. */
+static void show(const struct run *r, const char *capture)
+{
+    struct vf_input input;
+    struct vf_buf gzipped = {0};
+    bool good = vf_input_open(&input, capture, NULL, r->recording.quiet) && input.has_profile &&
+                vf_input_write(&input, true, &gzipped);
+    unlink(capture); /* it is mapped, and nobody else needs it */
+    if (good && r->output)
+        keep(r, &input, &gzipped);
+    if (good && r->serve)
+        vf_serving_run(&r->serving, &input, vf_buf_view(&gzipped), "profile.json.gz", stderr);
+    vf_buf_release(&gzipped);
+    vf_input_release(&input);
+}
+
+static int run(const struct vf_args *args)
+{
+    struct run r = {0};
+    bool saved = false;
+    char capture[4096];
+    int code = prepare(&r, args);
+    if (code != VF_EXIT_OK)
+        goto done;
+    snprintf(capture, sizeof capture, "%s/vmfox-capture-XXXXXX", vf_temp_folder());
+    int fd = mkostemp(capture, O_CLOEXEC);
+    if (fd < 0) {
+        vf_say("can't make a file in %s: %s", vf_temp_folder(), strerror(errno));
+        code = VF_EXIT_INPUT;
+        goto done;
+    }
+    close(fd);
+    code = vf_recording_run(&r.recording, capture, &saved);
+    if (saved)
+        show(&r, capture);
+    else
+        unlink(capture);
+done:
+    free(r.made);
+    vf_serving_release(&r.serving);
+    vf_recording_release(&r.recording);
+    return code;
+}
+
+const struct vf_command vf_cmd_run = {
+    .name = "run",
+    .operands = "[--] [INTERPRETER [its options]] SCRIPT|-m MODULE|-c CODE [args]",
+    .summary = "Runs a Python program and shows its profile in the browser.",
+    .about = "With no interpreter named: --python, then $VMFOX_PYTHON, then pypy3, then python3.\n"
+             "CPython needs the vmprof package; PyPy needs nothing.\n"
+             "The exit code is the program's own; 128 + signal when it was killed.",
+    .options = options,
+    .program_follows = true,
+    .run = run,
+};

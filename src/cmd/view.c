@@ -1,0 +1,56 @@
+#include "cmd/commands.h"
+#include "cmd/serving.h"
+
+static const struct vf_option options[] = {
+    VF_SERVE_OPTIONS,
+    VF_INPUT_OPTIONS,
+    {"quiet", 'q', NULL, "print no warnings"},
+    VF_OPTION_HELP,
+    {0},
+};
+
+static const char *finished_name(const struct vf_capture *capture)
+{
+    bool gzip = vf_is_gzip(&capture->file);
+    if (capture->kind == VF_CAPTURE_FINISHED_JSLB)
+        return gzip ? "profile.jslb.gz" : "profile.jslb";
+    return gzip ? "profile.json.gz" : "profile.json";
+}
+
+static int run(const struct vf_args *args)
+{
+    if (args->operand_count != 1) {
+        vf_say(args->operand_count ? "view takes one file" : "name a file to view");
+        return VF_EXIT_USAGE;
+    }
+    struct vf_serving serving;
+    struct vf_input input = {0};
+    struct vf_buf made = {0};
+    int code = VF_EXIT_USAGE;
+    if (!vf_serving_init(&serving, args))
+        goto done;
+    code = VF_EXIT_INPUT;
+    if (!vf_input_open(&input, args->operands[0], args, vf_args_has(args, "quiet")))
+        goto done;
+    if (!input.has_profile)
+        code = vf_serving_run(&serving, &input, vf_bytes_view(&input.capture.file),
+                              finished_name(&input.capture), stdout);
+    else if (vf_input_write(&input, true, &made))
+        code = vf_serving_run(&serving, &input, vf_buf_view(&made), "profile.json.gz", stdout);
+done:
+    vf_buf_release(&made);
+    vf_input_release(&input);
+    vf_serving_release(&serving);
+    return code;
+}
+
+const struct vf_command vf_cmd_view = {
+    .name = "view",
+    .operands = "FILE",
+    .summary = "Opens a recording or a finished profile in the Firefox Profiler.",
+    .about =
+        "FILE is a VMProf file, a .vmfox, a zip of vmprof-firefox-converter, or a Firefox\n"
+        "Profiler file.  It is served on 127.0.0.1 to the profiler's page alone, until Ctrl-C.",
+    .options = options,
+    .run = run,
+};

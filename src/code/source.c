@@ -1,0 +1,33 @@
+#include "code/source.h"
+
+#include <stdio.h>
+
+static bool is_below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    if (length == 1)
+        return true; /* "/" */
+    return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out)
+{
+    char *root = realpath(folder, NULL), *real = NULL;
+    bool good = false;
+    if (root && path.len && !memchr(path.ptr, 0, path.len) &&
+        (vf_str_ends(path, VF_STR(".py")) || vf_str_ends(path, VF_STR(".pyw")))) {
+        size_t size = strlen(root) + path.len + 2;
+        char *place = vf_alloc(size, 1);
+        if (path.ptr[0] == '/')
+            snprintf(place, size, "%.*s", VF_STR_ARG(path));
+        else
+            snprintf(place, size, "%s/%.*s", root, VF_STR_ARG(path));
+        real = realpath(place, NULL);
+        free(place);
+    }
+    if (real && is_below(real, root))
+        good = vf_bytes_map(real, out, NULL) != VF_FATAL;
+    free(real);
+    free(root);
+    return good;
+}

@@ -1,0 +1,55 @@
+/* vmfox: the list of commands, and what belongs to the process as a whole. */
+#include "base/file.h"
+#include "cmd/commands.h"
+#include "cmd/common.h"
+
+#include <unistd.h>
+
+const struct vf_command *const vf_commands[] = {
+    &vf_cmd_run, &vf_cmd_record, &vf_cmd_view, &vf_cmd_convert, &vf_cmd_help, NULL,
+};
+
+static void out_of_memory(size_t bytes)
+{
+    static const char text[] = "vmfox: out of memory\n";
+    (void)bytes;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(VF_EXIT_INPUT);
+}
+
+static int run_command(const struct vf_command *command, int argc, char **argv)
+{
+    struct vf_args args;
+    struct vf_error error;
+    if (!vf_args_parse(&args, command, argc, argv, &error))
+        return vf_say_error(command->name, &error, VF_EXIT_USAGE);
+    if (vf_args_has(&args, "help")) {
+        vf_command_help(command, stdout);
+        return VF_EXIT_OK;
+    }
+    return command->run(&args);
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = getenv("TMPDIR");
+    vf_set_oom_handler(out_of_memory);
+    if (folder && *folder)
+        vf_set_temp_folder(folder);
+    if (argc < 2) {
+        vf_commands_help(stderr);
+        return VF_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("vmfox " VF_VERSION);
+        return VF_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        vf_commands_help(stdout);
+        return VF_EXIT_OK;
+    }
+    const struct vf_command *command = vf_command_find(argv[1]);
+    if (!command)
+        return vf_command_unknown(argv[1]);
+    return run_command(command, argc - 2, argv + 2);
+}

@@ -1,0 +1,176 @@
+#include "output/firefox_meta.h"
+
+#include "output/firefox.h"
+
+static const struct category {
+    const char *name, *color;
+    const char *subcategories[3];
+} categories[VF_CATEGORY_COUNT] = {
+    /* One category must be grey: it is the front-end's default. */
+    [VF_CATEGORY_OTHER] = {"Other", "grey", {"Other"}},
+    [VF_CATEGORY_PYTHON] = {"Python", "yellow", {"Other"}},
+    [VF_CATEGORY_JIT] = {"JIT", "purple", {"Other", "Compiled", "Inlined"}},
+    [VF_CATEGORY_NATIVE] = {"Native", "blue", {"Other"}},
+    [VF_CATEGORY_GC] = {"Garbage collection", "green", {"Other"}},
+    [VF_CATEGORY_INTERPRETER] = {"Interpreter", "lightblue", {"Other"}},
+};
+
+static void text(struct vf_json *json, const char *key, struct vf_str value)
+{
+    if (value.len == 0)
+        return;
+    vf_json_key(json, key);
+    vf_json_str(json, value);
+}
+
+static void write_categories(struct vf_json *json)
+{
+    vf_json_key(json, "categories");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < VF_CATEGORY_COUNT; i++) {
+        const struct category *c = &categories[i];
+        vf_json_begin(json, '{');
+        text(json, "name", vf_str_from(c->name));
+        text(json, "color", vf_str_from(c->color));
+        vf_json_key(json, "subcategories");
+        vf_json_begin(json, '[');
+        for (size_t s = 0; s < 3 && c->subcategories[s]; s++)
+            vf_json_str(json, vf_str_from(c->subcategories[s]));
+        vf_json_end(json, ']');
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+}
+
+static void write_extras(struct vf_json *json, const struct vf_profile *p)
+{
+    vf_json_key(json, "extra");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < p->extras.len; i++) {
+        const struct vf_extra *extra = &p->extras.items[i];
+        vf_json_begin(json, '{');
+        text(json, "label", vf_str_from(extra->label));
+        vf_json_key(json, "entries");
+        vf_json_begin(json, '[');
+        for (size_t e = 0; e < extra->entries.len; e++) {
+            vf_json_begin(json, '{');
+            text(json, "label", extra->entries.items[e].label);
+            text(json, "format", VF_STR("string"));
+            vf_json_key(json, "value");
+            vf_json_str(json, extra->entries.items[e].value);
+            vf_json_end(json, '}');
+        }
+        vf_json_end(json, ']');
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+}
+
+static void write_units(struct vf_json *json)
+{
+    vf_json_key(json, "sampleUnits");
+    vf_json_begin(json, '{');
+    text(json, "time", VF_STR("ms"));
+    text(json, "eventDelay", VF_STR("ms"));
+    text(json, "threadCPUDelta", VF_STR("ns"));
+    vf_json_end(json, '}');
+}
+
+static void write_flags(struct vf_json *json)
+{
+    static const char *const set[] = {"symbolicated", "usesOnlyOneStackType",
+                                      "sourceCodeIsNotOnSearchfox", "keepProfileThreadOrder"};
+    for (size_t i = 0; i < sizeof set / sizeof *set; i++) {
+        vf_json_key(json, set[i]);
+        vf_json_bool(json, true);
+    }
+}
+
+void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
+{
+    enum { GECKO_VERSION = 29, PROCESS_TYPE_DEFAULT = 0 };
+    vf_json_key(json, "meta");
+    vf_json_begin(json, '{');
+    vf_json_key(json, "version");
+    vf_json_uint(json, GECKO_VERSION);
+    vf_json_key(json, "preprocessedProfileVersion");
+    vf_json_uint(json, VF_FIREFOX_FORMAT_VERSION);
+    vf_json_key(json, "product");
+    vf_json_str(json, p->product);
+    text(json, "importedFrom", VF_STR("vmfox " VF_VERSION));
+    vf_json_key(json, "interval");
+    vf_json_double(json, p->interval_ms);
+    vf_json_key(json, "startTime");
+    vf_json_double(json, p->start_time_ms);
+    vf_json_key(json, "profilingStartTime");
+    vf_json_double(json, 0);
+    vf_json_key(json, "profilingEndTime");
+    vf_json_double(json, p->end_ms);
+    vf_json_key(json, "processType");
+    vf_json_uint(json, PROCESS_TYPE_DEFAULT);
+    vf_json_key(json, "stackwalk");
+    vf_json_uint(json, 1);
+    write_flags(json);
+    text(json, "arguments", p->arguments);
+    text(json, "CPUName", p->cpu);
+    text(json, "oscpu", p->os);
+    text(json, "platform", p->platform);
+    text(json, "abi", p->abi);
+    if (p->logical_cpus) {
+        vf_json_key(json, "logicalCPUs");
+        vf_json_uint(json, p->logical_cpus);
+    }
+    if (p->memory_bytes) {
+        vf_json_key(json, "mainMemory");
+        vf_json_uint(json, p->memory_bytes);
+    }
+    write_units(json);
+    write_categories(json);
+    vf_json_key(json, "markerSchema");
+    vf_json_begin(json, '[');
+    vf_json_end(json, ']');
+    write_extras(json, p);
+    vf_json_end(json, '}');
+}
+
+/* A breakpad id of a GNU build id: its first 16 bytes as a GUID (the first three fields turned to
+ * big-endian order), then the age 0. */
+static void breakpad_id(struct vf_str build_id, char out[34])
+{
+    static const unsigned char order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
+    for (size_t i = 0; i < 16; i++)
+        for (size_t half = 0; half < 2; half++) {
+            size_t at = (size_t)order[i] * 2 + half;
+            char c = at < build_id.len ? build_id.ptr[at] : '0';
+            out[i * 2 + half] = (char)(c >= 'a' && c <= 'f' ? c - 'a' + 'A' : c);
+        }
+    out[32] = '0';
+    out[33] = 0;
+}
+
+void vf_firefox_write_lib(struct vf_json *json, const struct vf_lib *lib, struct vf_str name,
+                          struct vf_str path)
+{
+    char id[34] = "";
+    if (lib->build_id.len)
+        breakpad_id(lib->build_id, id);
+    vf_json_begin(json, '{');
+    vf_json_key(json, "arch");
+    vf_json_str(json, lib->arch);
+    vf_json_key(json, "name");
+    vf_json_str(json, name);
+    vf_json_key(json, "path");
+    vf_json_str(json, path);
+    vf_json_key(json, "debugName");
+    vf_json_str(json, name);
+    vf_json_key(json, "debugPath");
+    vf_json_str(json, path);
+    vf_json_key(json, "breakpadId");
+    vf_json_str(json, vf_str_from(id));
+    vf_json_key(json, "codeId");
+    if (lib->build_id.len)
+        vf_json_str(json, lib->build_id);
+    else
+        vf_json_null(json);
+    vf_json_end(json, '}');
+}

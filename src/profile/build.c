@@ -1,0 +1,265 @@
+#include "profile/build.h"
+
+#include "profile/clock.h"
+#include "profile/facts.h"
+#include "profile/walk.h"
+
+#include <stdio.h>
+
+struct thread_key {
+    uint64_t root, id;
+    uint32_t thread; /* row of profile->threads */
+};
+
+struct build {
+    struct vf_profile *profile;
+    const struct vf_capture *capture;
+    struct vf_scan scan;
+    struct vf_clock clock;
+    struct vf_walk walk;
+    struct vf_weights weights;
+    struct vf_gaps *gaps;
+    struct vf_table thread_index; /* by (root id, file's id) to a row of thread_keys */
+    VF_VEC(struct thread_key) thread_keys;
+    uint32_t last_key; /* most samples are of the thread before */
+    double sample_bytes;
+};
+
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+
+/* The recorder's threads carry their id in their root frame (`root`); without one the file's own
+ * number tells threads apart: 0 for all on PyPy, the address of the thread's state on CPython.
+ * There, the thread seen first is the main one. */
+static struct vf_thread *new_thread(struct build *b, uint64_t root, uint64_t id)
+{
+    struct vf_profile *profile = b->profile;
+    const struct vf_capture_info *info = &b->capture->info;
+    bool has_main = false;
+    for (size_t i = 0; i < profile->threads.len; i++)
+        has_main = has_main || profile->threads.items[i].is_main;
+    struct vf_thread *thread = VF_PUSH(&profile->threads);
+    char made[64];
+    struct vf_str name = VF_STR("");
+    thread->is_main = root == 0 && !has_main;
+    thread->tid = root ? root : thread->is_main && info->pid ? info->pid : id;
+    for (size_t i = 0; i < info->threads.len; i++)
+        if (info->threads.items[i].tid == thread->tid)
+            name = info->threads.items[i].name;
+    if (name.len == 0) {
+        snprintf(made, sizeof made, thread->is_main ? "MainThread" : "Thread %llu",
+                 (unsigned long long)thread->tid);
+        name = vf_str_from(made);
+    }
+    thread->name = vf_strings_add(&profile->strings, name);
+    return thread;
+}
+
+static struct vf_thread *find_thread(struct build *b, uint64_t root, uint64_t id)
+{
+    struct vf_profile *profile = b->profile;
+    if (root)
+        id = 0; /* the root's id is enough, and CPython's number is used again by later threads */
+    if (b->thread_keys.len) {
+        const struct thread_key *last = &b->thread_keys.items[b->last_key];
+        if (last->root == root && last->id == id)
+            return &profile->threads.items[last->thread];
+    }
+    uint64_t hash = vf_hash_u64(root, id);
+    struct vf_probe probe = vf_table_probe(&b->thread_index, hash);
+    uint32_t row;
+    while (vf_table_next(&b->thread_index, &probe, &row)) {
+        const struct thread_key *key = &b->thread_keys.items[row];
+        if (key->root == root && key->id == id) {
+            b->last_key = row;
+            return &profile->threads.items[key->thread];
+        }
+    }
+    b->last_key = (uint32_t)b->thread_keys.len;
+    vf_table_insert(&b->thread_index, hash, b->last_key);
+    VF_APPEND(&b->thread_keys, ((struct thread_key){root, id, (uint32_t)profile->threads.len}));
+    return new_thread(b, root, id);
+}
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
+{
+    struct vf_profile *profile = b->profile;
+    if (profile->counters.len == 0) {
+        struct vf_counter *counter = VF_PUSH(&profile->counters);
+        counter->name = "Memory";
+        counter->category = "Memory";
+        counter->description = "Resident memory of the process";
+    }
+    struct vf_counter *counter = &profile->counters.items[0];
+    double bytes = (double)memory_kb * 1024;
+    if (counter->rows.len && counter->rows.items[counter->rows.len - 1].value == bytes)
+        return;
+    VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, bytes}));
+}
+
+static void add_sample(struct build *b, const struct vf_record *record, uint64_t index)
+{
+    const struct vf_sample *sample = &record->sample;
+    uint64_t root;
+    vf_stack_id stack = vf_walk_sample(&b->walk, sample, &root);
+    struct vf_thread *thread = find_thread(b, root, sample->thread);
+    double time_ms = vf_clock_sample_ms(&b->clock, index, sample);
+    if (record->type == VF_RECORD_ALLOCATION) {
+        VF_APPEND(&thread->allocations,
+                  ((struct vf_allocation_row){time_ms, stack, b->sample_bytes}));
+        return;
+    }
+    double weight = vf_weights_next(&b->weights, sample);
+    if (weight != 1)
+        thread->weighted = true;
+    VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight}));
+    vf_gaps_add(b->gaps, time_ms);
+    if (sample->has_memory)
+        add_memory(b, time_ms, sample->memory_kb);
+}
+
+static void add_samples(struct build *b)
+{
+    struct vf_vmprof v;
+    struct vf_record record;
+    uint64_t index = 0;
+    vf_vmprof_open(&v, b->capture->prof.ptr, b->capture->prof.len, NULL);
+    while (vf_vmprof_next(&v, &record))
+        if (record.type == VF_RECORD_SAMPLE || record.type == VF_RECORD_ALLOCATION)
+            add_sample(b, &record, index++);
+}
+
+/* ---- order ------------------------------------------------------------------------------------
+ */
+
+static int by_time(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The front-end wants times that do not fall.  They fall where two threads' buffers were written in
+ * another order than they were filled. */
+static void sort_rows(void *rows, size_t count, size_t size)
+{
+    const char *p = rows;
+    for (size_t i = 1; i < count; i++)
+        if (by_time(p + (i - 1) * size, p + i * size) > 0) {
+            qsort(rows, count, size, by_time);
+            return;
+        }
+}
+
+static int by_main_and_id(const void *a, const void *b)
+{
+    const struct vf_thread *x = a, *y = b;
+    if (x->is_main != y->is_main)
+        return x->is_main ? -1 : 1;
+    return (x->tid > y->tid) - (x->tid < y->tid);
+}
+
+static void put_in_order(struct vf_profile *profile)
+{
+    _Static_assert(offsetof(struct vf_sample_row, time_ms) == 0, "by_time() reads the time first");
+    _Static_assert(offsetof(struct vf_allocation_row, time_ms) == 0, "likewise");
+    _Static_assert(offsetof(struct vf_counter_row, time_ms) == 0, "likewise");
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        struct vf_thread *t = &profile->threads.items[i];
+        sort_rows(t->samples.items, t->samples.len, sizeof *t->samples.items);
+        sort_rows(t->allocations.items, t->allocations.len, sizeof *t->allocations.items);
+    }
+    for (size_t i = 0; i < profile->counters.len; i++)
+        sort_rows(profile->counters.items[i].rows.items, profile->counters.items[i].rows.len,
+                  sizeof *profile->counters.items[i].rows.items);
+    if (profile->threads.len)
+        qsort(profile->threads.items, profile->threads.len, sizeof *profile->threads.items,
+              by_main_and_id);
+}
+
+/* ---- sources ----------------------------------------------------------------------------------
+ */
+
+static struct vf_str source_name(const struct vf_source_text *source)
+{
+    return source->real_path.len ? source->real_path : source->path;
+}
+
+static void add_source_texts(struct vf_profile *profile, const struct vf_capture *capture)
+{
+    struct vf_table index = {0};
+    for (size_t i = 0; i < capture->sources.len; i++) {
+        struct vf_str path = source_name(&capture->sources.items[i]);
+        vf_table_insert(&index, vf_hash_bytes(path.ptr, path.len), (uint32_t)i);
+    }
+    for (size_t i = 0; i < profile->funcs.sources.len; i++) {
+        struct vf_source *source = &profile->funcs.sources.items[i];
+        struct vf_str path = vf_strings_get(&profile->strings, source->path);
+        struct vf_probe probe = vf_table_probe(&index, vf_hash_bytes(path.ptr, path.len));
+        uint32_t row;
+        while (vf_table_next(&index, &probe, &row))
+            if (vf_str_eq(source_name(&capture->sources.items[row]), path)) {
+                source->text = capture->sources.items[row].text;
+                if (!source->text.ptr)
+                    source->text.ptr = "";
+            }
+    }
+    vf_table_release(&index);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+static void finish(struct build *b, struct vf_warnings *warnings)
+{
+    struct vf_profile *profile = b->profile;
+    double median = b->clock.source == VF_CLOCK_SPREAD ? b->clock.step_ms : vf_gaps_median(b->gaps);
+    profile->start_time_ms = b->clock.start_time_ms;
+    profile->end_ms = b->clock.run_ms > b->clock.last_ms ? b->clock.run_ms : b->clock.last_ms;
+    profile->interval_ms = median > 0 ? median : (double)b->scan.header.period_us / 1e3;
+    if (!(profile->interval_ms > 0))
+        profile->interval_ms = 1;
+    if (profile->threads.len == 0)
+        find_thread(b, 0, 0);
+    put_in_order(profile);
+    add_source_texts(profile, b->capture);
+    struct vf_facts facts = {
+        .capture = b->capture,
+        .scan = &b->scan,
+        .clock = &b->clock,
+        .median_gap_ms = vf_gaps_median(b->gaps),
+        .lost_ns = b->weights.lost_ns,
+        .unnamed_code = b->walk.unnamed_code,
+        .unnamed_native = b->walk.unnamed_native,
+    };
+    vf_facts_add(profile, &facts, warnings);
+}
+
+enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capture *capture,
+                                struct vf_warnings *warnings, struct vf_error *error)
+{
+    struct build b = {.profile = profile, .capture = capture};
+    *profile = (struct vf_profile){0};
+    enum vf_status status = vf_scan_run(&b.scan, capture->prof, error);
+    if (status == VF_FATAL)
+        return status;
+    size_t warned = warnings ? warnings->count : 0;
+    uint64_t bytes = 0;
+    if (vf_str_to_u64(vf_scan_meta(&b.scan, VF_STR("sample_allocated_bytes")), 10, &bytes))
+        b.sample_bytes = (double)bytes;
+    b.gaps = vf_alloc_zeroed(1, sizeof *b.gaps);
+    vf_clock_init(&b.clock, capture, &b.scan, warnings);
+    vf_walk_init(&b.walk, profile, &b.scan, capture);
+    vf_weights_init(&b.weights, &b.scan.header);
+    add_samples(&b);
+    finish(&b, warnings);
+    vf_walk_release(&b.walk);
+    vf_weights_release(&b.weights);
+    vf_scan_release(&b.scan);
+    vf_table_release(&b.thread_index);
+    free(b.thread_keys.items);
+    free(b.gaps);
+    return warnings && warnings->count > warned ? VF_WARN : status;
+}

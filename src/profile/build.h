@@ -1,0 +1,14 @@
+/* Captures joined into a profile. */
+#ifndef VF_PROFILE_BUILD_H
+#define VF_PROFILE_BUILD_H
+
+#include "capture/capture.h"
+#include "profile/profile.h"
+
+/* Builds the tables.  Source texts and build ids stay borrowed from the capture, which must live as
+ * long as the profile.  VF_WARN: the file is cut or damaged, or something does not fit together;
+ * what is whole is in the profile, and `warnings` says what is not. */
+enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capture *capture,
+                                struct vf_warnings *warnings, struct vf_error *error);
+
+#endif

@@ -1,0 +1,22 @@
+/* What the profile says of itself: the product line, the machine, and Profile Info. */
+#ifndef VF_PROFILE_FACTS_H
+#define VF_PROFILE_FACTS_H
+
+#include "profile/clock.h"
+#include "profile/profile.h"
+
+struct vf_facts {
+    const struct vf_capture *capture;
+    const struct vf_scan *scan;
+    const struct vf_clock *clock;
+    double median_gap_ms; /* 0: not measured */
+    int64_t lost_ns;
+    uint64_t unnamed_code, unnamed_native;
+};
+
+/* Fills the profile's descriptive fields and sections, and turns what is missing from the input
+ * into warnings. */
+void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
+                  struct vf_warnings *warnings);
+
+#endif

@@ -1,0 +1,48 @@
+#include "profile/profile.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct vf_extra *find_section(struct vf_profile *profile, const char *label)
+{
+    for (size_t i = 0; i < profile->extras.len; i++)
+        if (strcmp(profile->extras.items[i].label, label) == 0)
+            return &profile->extras.items[i];
+    struct vf_extra *extra = VF_PUSH(&profile->extras);
+    extra->label = label;
+    return extra;
+}
+
+void vf_profile_extra(struct vf_profile *profile, const char *section, const char *label,
+                      const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct vf_extra *extra = find_section(profile, section);
+    struct vf_extra_entry *entry = VF_PUSH(&extra->entries);
+    entry->label = vf_arena_str(&profile->arena, vf_str_from(label));
+    entry->value = vf_arena_str(&profile->arena, vf_str_from(text));
+}
+
+void vf_profile_release(struct vf_profile *profile)
+{
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        free(profile->threads.items[i].samples.items);
+        free(profile->threads.items[i].allocations.items);
+    }
+    for (size_t i = 0; i < profile->counters.len; i++)
+        free(profile->counters.items[i].rows.items);
+    for (size_t i = 0; i < profile->extras.len; i++)
+        free(profile->extras.items[i].entries.items);
+    free(profile->threads.items);
+    free(profile->counters.items);
+    free(profile->extras.items);
+    vf_strings_release(&profile->strings);
+    vf_funcs_release(&profile->funcs);
+    vf_stacks_release(&profile->stacks);
+    vf_arena_release(&profile->arena);
+    *profile = (struct vf_profile){0};
+}

@@ -1,0 +1,71 @@
+/* The profile: all captures joined into tables on one clock.  It knows no file format; writers read
+ * it and ask nobody else.
+ *
+ * Times are milliseconds from the profile's start (start_time_ms, since the epoch). */
+#ifndef VF_PROFILE_PROFILE_H
+#define VF_PROFILE_PROFILE_H
+
+#include "base/error.h"
+#include "profile/stacks.h"
+
+struct vf_sample_row {
+    double time_ms;
+    vf_stack_id stack; /* VF_NONE: nothing was on the stack */
+    float weight;      /* how many sampling periods it stands for; 1 unless the file says more */
+};
+
+struct vf_allocation_row {
+    double time_ms;
+    vf_stack_id stack;
+    double bytes; /* how much one sample stands for */
+};
+
+struct vf_thread {
+    vf_string_id name;
+    uint64_t tid;
+    bool is_main;
+    VF_VEC(struct vf_sample_row) samples;
+    bool weighted; /* some weight is not 1 */
+    VF_VEC(struct vf_allocation_row) allocations;
+};
+
+struct vf_counter_row {
+    double time_ms;
+    double value; /* the absolute level */
+};
+
+struct vf_counter {
+    const char *name, *category, *description; /* literals */
+    VF_VEC(struct vf_counter_row) rows;
+};
+
+/* One line of the front-end's Profile Info, and a group of them. */
+struct vf_extra_entry {
+    struct vf_str label, value;
+};
+struct vf_extra {
+    const char *label;
+    VF_VEC(struct vf_extra_entry) entries;
+};
+
+struct vf_profile {
+    struct vf_strings strings;
+    struct vf_funcs funcs;
+    struct vf_stacks stacks;
+    VF_VEC(struct vf_thread) threads; /* the main thread first */
+    VF_VEC(struct vf_counter) counters;
+    VF_VEC(struct vf_extra) extras;
+    double start_time_ms, end_ms; /* since the epoch; length of the run */
+    double interval_ms;           /* between samples: as measured, else as asked for */
+    uint64_t pid;                 /* 0: not known */
+    struct vf_str product, process_name, arguments, cpu, os, platform, abi;
+    uint64_t logical_cpus, memory_bytes;
+    struct vf_arena arena; /* texts above */
+};
+
+/* Adds a line to the Profile Info section `label` (a literal). */
+void vf_profile_extra(struct vf_profile *profile, const char *section, const char *label,
+                      const char *format, ...) __attribute__((format(printf, 4, 5)));
+void vf_profile_release(struct vf_profile *profile);
+
+#endif

@@ -1,0 +1,361 @@
+#include "profile/walk.h"
+
+#include <stdio.h>
+
+/* ---- what a raw frame looks like in the profile -----------------------------------------------
+ */
+
+/* Python code that only starts the program: it is left out while nothing of the program has come.
+ */
+static bool is_launcher(const struct vf_code_name *name)
+{
+    if (vf_str_eq(name->file, VF_STR("<builtin>/app_main.py")) ||
+        vf_str_eq(name->file, VF_STR("<frozen runpy>")))
+        return true;
+    struct vf_str file = vf_str_basename(name->file);
+    if (vf_str_eq(file, VF_STR("runpy.py")))
+        return vf_str_starts(name->name, VF_STR("_run_")) ||
+               vf_str_starts(name->name, VF_STR("run_"));
+    return vf_str_ends(name->file, VF_STR("/vmprof/__main__.py"));
+}
+
+static vf_func_id text_func(struct vf_walk *walk, struct vf_str name)
+{
+    struct vf_func func = {.name = vf_strings_add(&walk->profile->strings, name),
+                           .source = {VF_NONE},
+                           .lib = {VF_NONE},
+                           .is_python = true};
+    return vf_funcs_func(&walk->profile->funcs, func);
+}
+
+static struct vf_frame_row frame_row(vf_func_id func, int category, int subcategory)
+{
+    return (struct vf_frame_row){.func = func,
+                                 .native = {VF_NONE},
+                                 .address = -1,
+                                 .category = (uint8_t)category,
+                                 .subcategory = (uint8_t)subcategory};
+}
+
+/* PyPy cuts a file name longer than this and puts "..." behind it. */
+enum { PYPY_NAME_MAX = 110 };
+
+static vf_source_id add_source(struct vf_walk *walk, struct vf_str file)
+{
+    if (file.len == PYPY_NAME_MAX && vf_str_ends(file, VF_STR("...")))
+        for (size_t i = 0; i < walk->capture->sources.len; i++) {
+            const struct vf_source_text *source = &walk->capture->sources.items[i];
+            if (source->real_path.len && vf_str_eq(source->path, file))
+                file = source->real_path;
+        }
+    if (file.len == 0 || vf_str_eq(file, VF_STR("-")))
+        return (vf_source_id){VF_NONE};
+    return vf_funcs_source(&walk->profile->funcs, vf_strings_add(&walk->profile->strings, file));
+}
+
+static struct vf_str name_text(const struct vf_walk *walk, uint32_t name)
+{
+    return name == VF_NONE ? VF_STR("") : walk->scan->names.items[name].text;
+}
+
+/* vmprof-python writes this where it has found no symbol. */
+static bool has_real_name(struct vf_str text, const struct vf_code_name *name)
+{
+    return text.len && name->name.len && !vf_str_starts(name->name, VF_STR("<native symbol 0x"));
+}
+
+static struct vf_frame_row code_frame(struct vf_walk *walk, const struct vf_walk_frame *raw)
+{
+    struct vf_str text = name_text(walk, raw->name);
+    struct vf_code_name name = vf_code_name_parse(text);
+    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true};
+    if (!has_real_name(text, &name)) {
+        char unnamed[64];
+        snprintf(unnamed, sizeof unnamed, "unnamed code 0x%llx", (unsigned long long)raw->value);
+        func.name = vf_strings_add(&walk->profile->strings, vf_str_from(unnamed));
+        walk->unnamed_code++;
+    } else {
+        func.name = vf_strings_add(&walk->profile->strings, name.name);
+        func.source = add_source(walk, name.file);
+        func.line = name.line;
+    }
+    bool jit = raw->kind == VF_FRAME_JITTED;
+    struct vf_frame_row row =
+        frame_row(vf_funcs_func(&walk->profile->funcs, func),
+                  jit ? VF_CATEGORY_JIT : VF_CATEGORY_PYTHON, jit ? VF_JIT_INLINED : 0);
+    row.line = raw->line > 0 && raw->line <= INT32_MAX ? (uint32_t)raw->line : 0;
+    return row;
+}
+
+/* The library at an address, by the maps; VF_NONE where they do not say. */
+static vf_lib_id find_lib(struct vf_walk *walk, uint64_t address, uint64_t *relative)
+{
+    const struct vf_map *map = vf_maps_find(&walk->maps, address);
+    if (!map || map->path.len == 0)
+        return (vf_lib_id){VF_NONE};
+    struct vf_profile *profile = walk->profile;
+    vf_lib_id lib = vf_funcs_lib(&profile->funcs, vf_strings_add(&profile->strings, map->path),
+                                 vf_strings_add(&profile->strings, vf_str_basename(map->path)));
+    struct vf_lib *row = &profile->funcs.libs.items[lib.i];
+    for (size_t i = 0; row->build_id.len == 0 && i < walk->capture->info.modules.len; i++)
+        if (vf_str_eq(walk->capture->info.modules.items[i].path, map->path))
+            row->build_id = walk->capture->info.modules.items[i].build_id;
+    row->arch = walk->capture->info.arch;
+    *relative = address - map->base;
+    return lib;
+}
+
+static bool is_source_file(struct vf_str file)
+{
+    struct vf_str base = vf_str_basename(file);
+    struct vf_str rest = base;
+    vf_str_cut(&rest, '.');
+    return rest.len && !vf_str_eq(file, VF_STR("-")) && !vf_str_starts(rest, VF_STR("so")) &&
+           !vf_str_ends(base, VF_STR(".so"));
+}
+
+static struct vf_frame_row native_frame(struct vf_walk *walk, const struct vf_walk_frame *raw)
+{
+    struct vf_strings *strings = &walk->profile->strings;
+    uint64_t address = raw->value & ~(uint64_t)1, relative = 0;
+    struct vf_str text = name_text(walk, raw->name);
+    struct vf_code_name name = vf_code_name_parse(text);
+    vf_lib_id lib = find_lib(walk, address, &relative);
+    struct vf_func func = {.source = {VF_NONE}, .lib = lib};
+    char made[512];
+    if (has_real_name(text, &name)) {
+        func.name = vf_strings_add(strings, name.name);
+        if (is_source_file(name.file)) {
+            func.source = add_source(walk, name.file);
+            func.line = name.line;
+        }
+    } else {
+        walk->unnamed_native++;
+        if (lib.i != VF_NONE) {
+            struct vf_str lib_name =
+                vf_strings_get(strings, walk->profile->funcs.libs.items[lib.i].name);
+            snprintf(made, sizeof made, "%.*s+0x%llx", VF_STR_ARG(lib_name),
+                     (unsigned long long)relative);
+        } else {
+            snprintf(made, sizeof made, "native code 0x%llx", (unsigned long long)address);
+        }
+        func.name = vf_strings_add(strings, vf_str_from(made));
+    }
+    struct vf_frame_row row =
+        frame_row(vf_funcs_func(&walk->profile->funcs, func), VF_CATEGORY_NATIVE, 0);
+    if (lib.i != VF_NONE && relative <= INT32_MAX) {
+        row.address = (int64_t)relative;
+        row.native = vf_funcs_native(&walk->profile->funcs, lib, relative, func.name);
+    }
+    return row;
+}
+
+static struct vf_frame_row state_frame(struct vf_walk *walk, int kind)
+{
+    switch (kind) {
+    case VF_FRAME_ASM:
+        return frame_row(text_func(walk, VF_STR("(compiled code)")), VF_CATEGORY_JIT,
+                         VF_JIT_COMPILED);
+    case VF_FRAME_BLACKHOLE:
+        return frame_row(text_func(walk, VF_STR("(leaving compiled code)")), VF_CATEGORY_JIT, 0);
+    case VF_FRAME_JITTING:
+        return frame_row(text_func(walk, VF_STR("(tracing and compiling)")), VF_CATEGORY_JIT, 0);
+    case VF_FRAME_GC:
+        return frame_row(text_func(walk, VF_STR("(garbage collection)")), VF_CATEGORY_GC, 0);
+    default:
+        return frame_row(text_func(walk, VF_STR("(frame of an unknown kind)")), VF_CATEGORY_OTHER,
+                         0);
+    }
+}
+
+/* The oldest PyPy files (no header record) have no kinds.  There an odd number is the id of a name
+ * that stands under the even one before it, and the numbers 3 and 2 stand around the functions of a
+ * trace, root first. */
+static void read_old_pypy(struct vf_walk *walk, struct vf_walk_frame *raw)
+{
+    const struct vf_vmprof *header = &walk->scan->header;
+    if (header->has_header || !vf_str_eq(header->interpreter, VF_STR("pypy")))
+        return;
+    if (raw->value == 2 || raw->value == 3) {
+        raw->role = raw->value == 3 ? VF_WALK_TRACE_BEGINS : VF_WALK_TRACE_ENDS;
+    } else if (raw->kind == VF_FRAME_NATIVE && raw->name == VF_NONE) {
+        raw->name = vf_scan_name(walk->scan, raw->value - 1);
+        if (raw->name != VF_NONE)
+            raw->kind = VF_FRAME_CODE;
+    }
+}
+
+static void find_role(struct vf_walk *walk, struct vf_walk_frame *raw)
+{
+    struct vf_str text = name_text(walk, raw->name);
+    struct vf_code_name name = vf_code_name_parse(text);
+    struct vf_str id = name.name;
+    raw->role = VF_WALK_FRAME;
+    if (raw->kind != VF_FRAME_CODE && raw->kind != VF_FRAME_JITTED)
+        return;
+    if (!vf_str_eq(name.file, VF_STR(VF_BOOTSTRAP_FILE))) {
+        if (is_launcher(&name))
+            raw->role = VF_WALK_LAUNCHER;
+        return;
+    }
+    raw->role = VF_WALK_BOOTSTRAP;
+    if (vf_str_starts(id, VF_STR(VF_THREAD_ROOT))) {
+        id.ptr += sizeof VF_THREAD_ROOT - 1;
+        id.len -= sizeof VF_THREAD_ROOT - 1;
+        if (vf_str_to_u64(id, 10, &raw->thread))
+            raw->role = VF_WALK_THREAD;
+    } else if (vf_str_starts(id, VF_STR(VF_BOOTSTRAP_MAIN))) {
+        raw->role = VF_WALK_LAUNCHER;
+    }
+}
+
+static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame *frame)
+{
+    struct vf_walk_frame raw = {.value = frame->value,
+                                .line = frame->line,
+                                .key_kind = frame->kind,
+                                .kind = frame->kind,
+                                .frame = {VF_NONE}};
+    bool named = frame->kind == VF_FRAME_CODE || frame->kind == VF_FRAME_JITTED ||
+                 frame->kind == VF_FRAME_NATIVE;
+    raw.name = named ? vf_scan_name(walk->scan, frame->value) : VF_NONE;
+    if (!named)
+        raw.value = 0; /* an assembler frame's address makes no frame of its own */
+    uint64_t hash = vf_hash_u64(raw.value, (uint64_t)raw.line << 8 ^ (uint64_t)raw.key_kind);
+    struct vf_probe probe = vf_table_probe(&walk->frame_index, hash);
+    uint32_t row;
+    while (vf_table_next(&walk->frame_index, &probe, &row)) {
+        struct vf_walk_frame *x = &walk->frames.items[row];
+        if (x->value == raw.value && x->line == raw.line && x->key_kind == raw.key_kind)
+            return x;
+    }
+    find_role(walk, &raw);
+    if (raw.role == VF_WALK_FRAME)
+        read_old_pypy(walk, &raw);
+    vf_table_insert(&walk->frame_index, hash, (uint32_t)walk->frames.len);
+    VF_APPEND(&walk->frames, raw);
+    return &walk->frames.items[walk->frames.len - 1];
+}
+
+/* ---- the walk ---------------------------------------------------------------------------------
+ */
+
+/* The profile's frame, made when it is first needed: frames that are left out leave no trace. */
+static vf_frame_id profile_frame(struct vf_walk *walk, struct vf_walk_frame *raw)
+{
+    struct vf_frame_row made;
+    if (raw->frame.i != VF_NONE)
+        return raw->frame;
+    if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
+        made = code_frame(walk, raw);
+    else if (raw->kind == VF_FRAME_NATIVE)
+        made = native_frame(walk, raw);
+    else
+        made = state_frame(walk, raw->kind);
+    raw->frame = vf_stacks_frame(&walk->profile->stacks, made);
+    return raw->frame;
+}
+
+/* The stack with its last frame in category JIT instead. */
+static vf_stack_id in_jit(struct vf_walk *walk, vf_stack_id stack)
+{
+    struct vf_stacks *stacks = &walk->profile->stacks;
+    struct vf_stack_row row = stacks->stacks.items[stack.i];
+    struct vf_frame_row frame = stacks->frames.items[row.frame.i];
+    frame.category = VF_CATEGORY_JIT;
+    frame.subcategory = VF_JIT_COMPILED;
+    return vf_stacks_push(stacks, row.parent, vf_stacks_frame(stacks, frame));
+}
+
+static void take_frame(struct vf_walk *walk, struct vf_walk_step *step, struct vf_walk_frame *raw)
+{
+    struct vf_stacks *stacks = &walk->profile->stacks;
+    int before = step->kind;
+    uint64_t value_before = step->value;
+    if (step->outside)
+        return;
+    if (raw->role == VF_WALK_THREAD) {
+        step->thread = raw->thread;
+        return;
+    }
+    if (raw->role == VF_WALK_BOOTSTRAP) {
+        step->outside = true;
+        step->stack = vf_stacks_push(stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
+        return;
+    }
+    if (raw->role == VF_WALK_TRACE_BEGINS || raw->role == VF_WALK_TRACE_ENDS) {
+        step->in_trace = raw->role == VF_WALK_TRACE_BEGINS;
+        return;
+    }
+    if (raw->role == VF_WALK_LAUNCHER && !step->started)
+        return;
+    step->started = true;
+    step->kind = raw->kind;
+    step->value = raw->value;
+    if (raw->kind == VF_FRAME_JITTED && before == VF_FRAME_CODE && value_before == raw->value)
+        step->stack = in_jit(walk, step->stack);
+    else if (raw->kind == VF_FRAME_ASM && before == VF_FRAME_CODE)
+        step->stack = in_jit(walk, step->stack);
+    else if (raw->kind != VF_FRAME_ASM || before == 0)
+        step->stack = vf_stacks_push(stacks, step->stack, profile_frame(walk, raw));
+    if (step->in_trace && raw->kind == VF_FRAME_CODE)
+        step->stack = in_jit(walk, step->stack);
+}
+
+/* How many frames from the root two samples have in common. */
+static uint32_t common_frames(const struct vf_walk *walk, const struct vf_sample *sample)
+{
+    const struct vf_vmprof *v = &walk->scan->header;
+    const struct vf_sample *before = &walk->before;
+    if (!walk->has_before || sample->depth == 0 || before->depth == 0)
+        return 0;
+    size_t size = v->addr_bytes * (size_t)(sample->words / sample->depth);
+    const unsigned char *a = sample->frames + size * sample->depth;
+    const unsigned char *b = before->frames + size * before->depth;
+    uint32_t most = sample->depth < before->depth ? sample->depth : before->depth;
+    uint32_t same = 0;
+    while (same < most && memcmp(a - size, b - size, size) == 0) {
+        a -= size;
+        b -= size;
+        same++;
+    }
+    return same;
+}
+
+vf_stack_id vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample, uint64_t *thread)
+{
+    uint32_t same = common_frames(walk, sample);
+    struct vf_walk_step step = {.stack = {VF_NONE}};
+    if (same)
+        step = walk->path.items[same - 1];
+    walk->path.len = same;
+    for (uint32_t i = same; i < sample->depth; i++) {
+        struct vf_frame frame = vf_vmprof_frame(&walk->scan->header, sample, i);
+        take_frame(walk, &step, lookup(walk, &frame));
+        VF_APPEND(&walk->path, step);
+    }
+    walk->before = *sample;
+    walk->has_before = true;
+    *thread = step.thread;
+    if (step.stack.i == VF_NONE && sample->depth > 0)
+        return vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
+    return step.stack;
+}
+
+void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
+                  const struct vf_capture *capture)
+{
+    *walk = (struct vf_walk){.profile = profile, .scan = scan, .capture = capture};
+    vf_maps_parse(&walk->maps, capture->maps.len ? capture->maps : scan->maps_text);
+    walk->outside_frame = vf_stacks_frame(
+        &profile->stacks, frame_row(text_func(walk, VF_STR("(interpreter start and exit)")),
+                                    VF_CATEGORY_INTERPRETER, 0));
+}
+
+void vf_walk_release(struct vf_walk *walk)
+{
+    vf_maps_release(&walk->maps);
+    free(walk->frames.items);
+    free(walk->path.items);
+    vf_table_release(&walk->frame_index);
+}

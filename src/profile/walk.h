@@ -1,0 +1,77 @@
+/* From a sample's raw frames to a stack of the profile.
+ *
+ * Rules, root to leaf:
+ * - What starts the program (PyPy's app_main, runpy, VMProf's own main, vmfox's bootstrap) is left
+ *   out, so that the root is the program's `<module>`.  A sample with nothing else in it gets one
+ *   frame that says so.
+ * - A code frame followed by its own jitted frame is one frame, in category JIT: PyPy writes both
+ *   when the function itself has run into compiled code.  Every other jitted frame is a function
+ *   inlined into the trace and is kept, in order.
+ * - An assembler frame says that the frame above it runs compiled code; it is no frame of its own.
+ * - A thread started under the recorder has a root frame whose name carries its id; that frame goes
+ *   and the id becomes the sample's thread. */
+#ifndef VF_PROFILE_WALK_H
+#define VF_PROFILE_WALK_H
+
+#include "capture/capture.h"
+#include "capture/maps.h"
+#include "profile/profile.h"
+#include "profile/scan.h"
+
+/* Where the bootstrap's own code says it comes from, and how its functions are called that stand
+ * below the program or at the root of a thread: see record/bootstrap. */
+#define VF_BOOTSTRAP_FILE "<vmfox>"
+#define VF_BOOTSTRAP_MAIN "vmfox_main"
+#define VF_THREAD_ROOT "vmfox_thread_"
+
+/* The state of a walk after some frames from the root. */
+struct vf_walk_step {
+    vf_stack_id stack;
+    uint64_t value;  /* of the raw frame taken last */
+    uint64_t thread; /* from the thread's root frame; 0: none */
+    int kind;        /* of the raw frame taken last, 0: none */
+    bool started;    /* a frame of the program has been seen */
+    bool outside;    /* inside the recorder's own work: frames below do not count */
+};
+
+/* A raw frame as it came, and the profile's frame for it. */
+struct vf_walk_frame {
+    uint64_t value;
+    int64_t line;
+    int key_kind;  /* as it came */
+    int kind;      /* as it is meant */
+    uint32_t name; /* row of its name, VF_NONE: none */
+    enum {
+        VF_WALK_FRAME,
+        VF_WALK_LAUNCHER,     /* starts the program */
+        VF_WALK_BOOTSTRAP,    /* the recorder's own work */
+        VF_WALK_THREAD,       /* a thread's root */
+        VF_WALK_TRACE_BEGINS, /* what follows is in compiled code */
+        VF_WALK_TRACE_ENDS,
+    } role;
+    vf_frame_id frame; /* VF_NONE until it is needed */
+    uint64_t thread;   /* VF_WALK_THREAD */
+};
+
+struct vf_walk {
+    struct vf_profile *profile;
+    const struct vf_scan *scan;
+    const struct vf_capture *capture;
+    struct vf_maps maps;
+    VF_VEC(struct vf_walk_frame) frames;
+    struct vf_table frame_index;
+    /* The path of the sample before: most samples share most of it. */
+    VF_VEC(struct vf_walk_step) path;
+    struct vf_sample before;
+    bool has_before;
+    vf_frame_id outside_frame; /* "(interpreter start and exit)" */
+    uint64_t unnamed_native, unnamed_code;
+};
+
+void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
+                  const struct vf_capture *capture);
+/* The stack of one sample, and the id from its thread's root frame (0: none). */
+vf_stack_id vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample, uint64_t *thread);
+void vf_walk_release(struct vf_walk *walk);
+
+#endif

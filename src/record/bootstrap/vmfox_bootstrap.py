@@ -1,0 +1,378 @@
+# What vmfox runs inside the profiled interpreter, before the program's first line.
+#
+# It is written into a temporary folder as sitecustomize.py, and that folder is put in front of
+# PYTHONPATH: the interpreter then runs the very command line the user gave, so that sys.argv,
+# __main__, tracebacks and all the rest are the program's own.  With -E, -I or -S the interpreter
+# looks at no PYTHONPATH or no sitecustomize; then it is started with `-c` and vmfox_main() does what
+# the interpreter would have done.
+#
+# The environment variable VMFOX_BOOTSTRAP holds what to do (see record/program.c).  It, the folder
+# and every trace in sys.modules and os.environ are taken away again here.
+#
+# The channel is one end of a SOCK_SEQPACKET pair.  VMProf writes its records into it; packets that
+# begin with CONTROL are messages of ours.  The file is compiled with the name "<vmfox>", by which
+# the reader knows its frames.
+import os
+import sys
+
+CONTROL = b"\xffvmfox"
+THREAD_ROOT = "vmfox_thread_"
+
+
+class Recorder(object):
+    """The recording of this process: what is started, and how it is ended."""
+
+    def __init__(self, settings):
+        self.pid = os.getpid()
+        self.fd = int(settings["fd"])
+        self.jitlog_fd = int(settings["jitlog"])
+        self.period = float(settings["period"])
+        self.real_time = int(settings["real_time"])
+        self.native = int(settings["native"])
+        self.lines = int(settings["lines"])
+        self.memory = int(settings["memory"])
+        self.is_pypy = "__pypy__" in sys.builtin_module_names
+        self.vmprof = None
+        self.jitlog = None
+        self.roots = []  # keeps the threads' root code alive, so that CPython can name it
+        self.names = {}  # thread id -> name, as last told
+
+    # ---- the channel ----
+
+    def send(self, packet):
+        while True:
+            try:
+                return os.write(self.fd, packet)
+            except BlockingIOError:
+                import select
+
+                select.select([], [self.fd], [], 1.0)
+
+    def tell(self, *words):
+        """A message: words separated by NUL, none of which holds one."""
+        text = "\0".join(str(word).replace("\0", "") for word in words)
+        self.send(CONTROL + text.encode("utf-8", "surrogateescape"))
+
+    # ---- start ----
+
+    def start(self):
+        """True when the program is being profiled; False when it can't be (told why)."""
+        if self.is_pypy:
+            version = "%d.%d.%d" % sys.pypy_version_info[:3]
+        else:
+            version = "%d.%d.%d" % sys.version_info[:3]
+        python = "%d.%d.%d" % sys.version_info[:3]
+        self.tell("hello", "pypy" if self.is_pypy else "cpython", version, python,
+                  sys.executable or "")
+        try:
+            import _vmprof
+        except ImportError as error:
+            self.tell("failed", "no-vmprof", error)
+            return False
+        self.vmprof = _vmprof
+        lines = 0 if self.is_pypy else self.lines
+        memory = 0 if self.is_pypy else self.memory
+        try:
+            self.watch_threads()
+            self.watch_forks()
+            _vmprof.enable(self.fd, self.period, memory, lines, self.native, self.real_time)
+        except Exception as error:
+            self.tell("failed", "enable", error)
+            return False
+        self.start_jitlog()
+        import atexit
+
+        atexit.register(self.finish)
+        self.calibrate()
+        return True
+
+    def start_jitlog(self):
+        if self.jitlog_fd < 0:
+            return
+        try:
+            import _jitlog
+
+            _jitlog.enable(self.jitlog_fd)
+            self.jitlog = _jitlog
+        except Exception:
+            pass  # CPython, or a PyPy without a JIT
+
+    def calibrate(self):
+        """Lets vmfox find out how this interpreter lays out code objects in memory, so that it can
+        name functions by itself when the program dies before finish()."""
+        if self.is_pypy or sys.version_info < (3, 8):
+            return
+        name, file = "vmfox_calibration_name", "<vmfox calibration file>"
+        code = compile("0", file, "exec").replace(co_name=name, co_firstlineno=0x5EAF17)
+        if hasattr(code, "co_qualname"):
+            code = code.replace(co_qualname="vmfox calibration")
+        self.roots.append(code)
+        self.tell("layout", id(code), id(code.co_name), code.co_name, id(code.co_filename),
+                  code.co_filename, code.co_firstlineno)
+
+    # ---- threads ----
+
+    def watch_threads(self):
+        """Gives each thread a root frame whose code carries the thread's id: PyPy's samples name no
+        thread, and CPython's only the address of its state."""
+        import _thread
+
+        known = sys.modules.get("threading")
+        for name in ("start_new_thread", "start_new", "start_joinable_thread"):
+            original = getattr(_thread, name, None)
+            if original is None:
+                continue
+            patched = self.starter(original)
+            setattr(_thread, name, patched)
+            if known is not None and getattr(known, "_" + name, None) is original:
+                setattr(known, "_" + name, patched)
+
+    def starter(self, original):
+        def start(function, *rest, **options):
+            if callable(function) and os.getpid() == self.pid:
+                function = self.threaded(function)
+            return original(function, *rest, **options)
+
+        start.__name__ = original.__name__
+        start.__qualname__ = original.__qualname__
+        start.__doc__ = original.__doc__
+        start.__module__ = original.__module__
+        return start
+
+    def threaded(self, function):
+        import _thread
+
+        def vmfox_main_thread(*args, **options):
+            get_id = getattr(_thread, "get_native_id", _thread.get_ident)
+            ident = get_id()
+            self.name_thread(function, ident)
+            if self.real_time and hasattr(self.vmprof, "insert_real_time_thread"):
+                self.vmprof.insert_real_time_thread()
+            try:
+                return self.thread_root(ident)(function, args, options)
+            finally:
+                self.name_thread(function, ident)
+
+        return vmfox_main_thread
+
+    def thread_root(self, ident):
+        """A function whose code is this thread's alone."""
+        name, scope = THREAD_ROOT + str(ident), {}
+        source = "def %s(function, args, options): return function(*args, **options)" % name
+        exec(compile(source, "<vmfox>", "exec"), scope)
+        self.roots.append(scope[name].__code__)
+        return scope[name]
+
+    def name_thread(self, function, ident):
+        owner = getattr(function, "__self__", None)
+        name = getattr(owner, "_name", None) or getattr(function, "__name__", None)
+        if isinstance(name, str) and self.names.get(ident) != name and os.getpid() == self.pid:
+            self.names[ident] = name
+            self.tell("thread", ident, name)
+
+    # ---- forks ----
+
+    def watch_forks(self):
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_parent=self.forked, after_in_child=self.in_child)
+
+    def forked(self):
+        if os.getpid() == self.pid:
+            self.tell("forked")
+
+    def in_child(self):
+        """A child is not profiled.  PyPy's VMProf would go on to note new code in it, into a file
+        that is closed, and in the end wait for room that never comes."""
+        if self.is_pypy:
+            try:
+                self.vmprof.disable()
+            except Exception:
+                pass
+
+    # ---- end ----
+
+    def finish(self):
+        if os.getpid() != self.pid:
+            return
+        try:
+            self.end_recording()
+        except Exception as error:
+            self.tell("trouble", error)
+
+    def end_recording(self):
+        self.vmprof.stop_sampling()
+        threading = sys.modules.get("threading")
+        if threading is not None:
+            for thread in list(threading.enumerate()):
+                native = getattr(thread, "native_id", None) or thread.ident
+                if native is not None and self.names.get(native) != thread.name:
+                    self.tell("thread", native, thread.name)
+        self.tell_long_files()
+        self.tell("ending")
+        addresses = self.read_addresses()
+        os.set_blocking(self.fd, True)  # from here on nothing may be dropped
+        self.write_native_names(addresses)
+        if not self.is_pypy:
+            self.vmprof.write_all_code_objects(set(addresses))
+        self.vmprof.disable()
+        if self.jitlog is not None:
+            self.jitlog.disable()
+        self.tell("done")
+
+    def tell_long_files(self):
+        """PyPy cuts file names in its records; the whole ones let vmfox find the sources."""
+        if not self.is_pypy:
+            return
+        for module in list(sys.modules.values()):
+            file = getattr(module, "__file__", None)
+            if isinstance(file, str) and len(file) > 110:
+                self.tell("file", file)
+
+    def read_addresses(self):
+        """The answer to "ending": the addresses seen in samples, in packets of 8-byte numbers, and
+        an empty-bodied packet behind the last one."""
+        os.set_blocking(self.fd, True)
+        addresses = []
+        while True:
+            packet = os.read(self.fd, 65536)
+            if len(packet) < 8:
+                return addresses
+            for at in range(0, len(packet) - 7, 8):
+                addresses.append(int.from_bytes(packet[at:at + 8], "little", signed=True))
+
+    def write_native_names(self, addresses):
+        """What vmprof.disable() writes: names for the native functions in the stacks."""
+        natives = [a for a in addresses if a > 0 and a & 1]
+        for address, (name, line, file) in self.resolve(natives):
+            text = "n:%s:%d:%s" % (name, line or 0, file or "-")
+            data = text.encode("utf-8", "replace")
+            self.send(b"\x08" + address.to_bytes(8, "little") + len(data).to_bytes(8, "little")
+                      + data)
+
+    def resolve(self, addresses):
+        many = getattr(self.vmprof, "resolve_many_addr", None)
+        one = getattr(self.vmprof, "resolve_addr", None)
+        if many is not None:
+            found = many(addresses)
+        elif one is not None:
+            found = {address: one(address) for address in addresses}
+        else:
+            found = {}
+        return [(address, names) for address, names in found.items() if names and names[0]]
+
+
+# ---- in place of sitecustomize --------------------------------------------------------------------
+
+
+def parse_settings():
+    text = os.environ.pop("VMFOX_BOOTSTRAP", None)
+    if text is None:
+        return None
+    settings = dict(item.split("=", 1) for item in text.split("\x1f"))
+    for name in ("PYTHONPATH", "PYPYLOG"):
+        if "had_" + name in settings:
+            os.environ[name] = settings["had_" + name]
+        elif name in os.environ and "set_" + name in settings:
+            del os.environ[name]
+    return settings
+
+
+def is_channel(settings):
+    """False where a program between vmfox and the interpreter has closed our descriptors, and
+    perhaps opened its own under their numbers."""
+    try:
+        return os.fstat(int(settings["fd"])).st_ino == int(settings["inode"])
+    except OSError:
+        return False
+
+
+def begin():
+    """Starts the recording; the settings, or None in a process that is not the program."""
+    settings = parse_settings()
+    if settings is None:
+        return None
+    folder = settings["folder"]
+    for path in [p for p in sys.path if p == folder]:
+        sys.path.remove(path)
+    sys.path_importer_cache.pop(folder, None)
+    if not is_channel(settings):
+        return None
+    if sys.version_info < (3, 6):
+        os.write(int(settings["fd"]), CONTROL + b"failed\0old-python\0" + sys.version.encode())
+        os._exit(1)
+    for fd in (int(settings["fd"]), int(settings["jitlog"])):
+        if fd >= 0:
+            os.set_inheritable(fd, False)
+    if not Recorder(settings).start():
+        os._exit(1)
+    return settings
+
+
+def as_sitecustomize():
+    begin()
+    # Now what Python would have imported, had we not stood in front of it.  When there is nothing,
+    # the ImportError goes on to site.py, which knows it.
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # noqa: F401
+
+
+# ---- in place of the interpreter's own start (-E, -I, -S) -----------------------------------------
+
+
+def vmfox_main(kind, target, arguments):
+    """Runs the program as `python -m`, `-c` or `python FILE` does.  The functions here have names
+    that begin with vmfox_main, by which the reader leaves their frames out."""
+    settings = begin()
+    isolated = settings is None or settings.get("safe_path") == "1"
+    sys.argv[:] = ["-c" if kind == "c" else "-m" if kind == "m" else target] + arguments
+    try:
+        if kind == "m":
+            import runpy
+
+            runpy._run_module_as_main(target)
+        elif kind == "c":
+            vmfox_main_exec(target, "<string>")
+        elif target == "-":
+            vmfox_main_exec(sys.stdin.read(), "<stdin>")
+        else:
+            vmfox_main_file(target, isolated)
+    except SystemExit:
+        raise
+    except BaseException:
+        kind, value, trace = sys.exc_info()
+        while trace is not None and trace.tb_frame.f_code.co_filename == "<vmfox>":
+            trace = trace.tb_next
+        sys.excepthook(kind, value, trace)
+        sys.exit(130 if kind is KeyboardInterrupt else 1)
+
+
+def vmfox_main_exec(source, name):
+    main = sys.modules["__main__"].__dict__
+    for extra in [key for key in main if not key.startswith("__")]:
+        del main[extra]
+    exec(compile(source, name, "exec", dont_inherit=True), main)
+
+
+def vmfox_main_file(path, isolated):
+    import io
+
+    if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
+        import runpy
+
+        sys.path.insert(0, path)
+        return runpy._run_module_as_main("__main__", False)
+    if not isolated:
+        folder = os.path.dirname(os.path.realpath(path))
+        if sys.path and sys.path[0] == "":
+            sys.path[0] = folder
+        else:
+            sys.path.insert(0, folder)
+    with io.open_code(path) if hasattr(io, "open_code") else open(path, "rb") as file:
+        source = file.read()
+    import importlib.machinery
+
+    main = sys.modules["__main__"]
+    main.__file__ = path
+    main.__cached__ = None
+    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
+    vmfox_main_exec(source, path)

@@ -1,0 +1,12 @@
+/* The files of record/bootstrap, built into the program (see src/meson.build). */
+#ifndef VF_RECORD_BOOTSTRAP_FILES_H
+#define VF_RECORD_BOOTSTRAP_FILES_H
+
+#include <stddef.h>
+
+extern const unsigned char vf_sitecustomize_py[];
+extern const size_t vf_sitecustomize_py_size;
+extern const unsigned char vf_vmfox_bootstrap_py[];
+extern const size_t vf_vmfox_bootstrap_py_size;
+
+#endif

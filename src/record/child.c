@@ -1,0 +1,197 @@
+#include "record/session.h"
+
+#include "record/bootstrap_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The sections of PyPy's log whose text is used later; see docs/recording.md for what they cost. */
+static const char LOG_SECTIONS[] =
+    "gc,jit-summary,jit-backend-counts,jit-tracing,jit-optimize,jit-abort";
+
+/* ---- the environment and command line -------------------------------------------------------- */
+
+static bool is_variable(const char *entry, const char *name)
+{
+    size_t length = strlen(name);
+    return strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+static const char *find_variable(char *const *environment, const char *name)
+{
+    for (; *environment; environment++)
+        if (is_variable(*environment, name))
+            return *environment + strlen(name) + 1;
+    return NULL;
+}
+
+/* The settings for the bootstrap, `name=value` parts separated by 0x1f. */
+static char *make_settings(const struct vf_session *s)
+{
+    const struct vf_record_options *o = s->options;
+    struct vf_buf text = {0};
+    struct stat st;
+    const char *had;
+    fstat(s->channel.theirs, &st);
+    vf_buf_printf(&text,
+                  "VMFOX_BOOTSTRAP=folder=%s\x1f"
+                  "fd=%d\x1finode=%llu\x1fjitlog=%d\x1f",
+                  s->folder, s->channel.theirs, (unsigned long long)st.st_ino,
+                  o->jitlog ? s->jitlog_fd : -1);
+    vf_buf_printf(&text, "period=%.6f\x1freal_time=%d\x1fnative=%d\x1flines=%d\x1fmemory=%d",
+                  o->period_s, o->real_time, s->native, o->lines, o->memory);
+    vf_buf_printf(&text, "\x1fsafe_path=%d", s->target->safe_path);
+    if ((had = find_variable(o->environment, "PYTHONPATH")))
+        vf_buf_printf(&text, "\x1fhad_PYTHONPATH=%s", had);
+    else
+        vf_buf_printf(&text, "\x1fset_PYTHONPATH=1");
+    if (s->pypylog)
+        vf_buf_printf(&text, "\x1fset_PYPYLOG=1");
+    vf_buf_add(&text, "", 1);
+    return text.ptr;
+}
+
+/* Our environment with the bootstrap's variables in it. */
+static char **make_environment(struct vf_session *s)
+{
+    VF_VEC(char *) list = {0};
+    const char *path = find_variable(s->options->environment, "PYTHONPATH");
+    for (char *const *e = s->options->environment; *e; e++)
+        if (!is_variable(*e, "PYTHONPATH") && !is_variable(*e, "VMFOX_BOOTSTRAP"))
+            VF_APPEND(&list, *e);
+    VF_APPEND(&list, make_settings(s));
+    VF_APPEND(&list, vf_strdup(vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
+                                               path && *path ? ":" : "", path ? path : "")));
+    if (s->pypylog)
+        VF_APPEND(&list, vf_strdup(vf_arena_printf(&s->arena, "PYPYLOG=%s:%s/pypylog", LOG_SECTIONS,
+                                                   s->folder)));
+    VF_APPEND(&list, NULL);
+    return list.items;
+}
+
+/* A Python literal for any bytes the command line can hold: UTF-8 with surrogate escapes. */
+static void add_literal(struct vf_buf *out, const char *text)
+{
+    vf_buf_printf(out, "b'");
+    for (const char *p = text; *p; p++)
+        vf_buf_printf(out, "\\x%02x", (unsigned char)*p);
+    vf_buf_printf(out, "'.decode('utf-8','surrogateescape')");
+}
+
+/* The command line for an interpreter that would not find sitecustomize: `-c` with a call of
+ * vmfox_main() in place of the script. */
+static char **make_direct_argv(struct vf_session *s)
+{
+    const struct vf_target *t = s->target;
+    struct vf_buf code = {0};
+    VF_VEC(char *) list = {0};
+    const char *word = t->argv[t->script_at];
+    if (t->kind == VF_TARGET_MODULE || t->kind == VF_TARGET_CODE) {
+        char letter = t->kind == VF_TARGET_MODULE ? 'm' : 'c';
+        if (t->script_at == t->options_end)
+            word = strchr(word, letter) + 1;
+    }
+    for (int i = 0; i < t->options_end; i++)
+        VF_APPEND(&list, t->argv[i]);
+    /* A cluster such as `-Im` holds options too. */
+    if (t->kind == VF_TARGET_MODULE || t->kind == VF_TARGET_CODE) {
+        const char *cluster = t->argv[t->options_end];
+        size_t letters = strcspn(cluster, t->kind == VF_TARGET_MODULE ? "m" : "c");
+        if (letters > 1)
+            VF_APPEND(&list, vf_strdup((struct vf_str){cluster, letters}));
+    }
+    vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};exec(compile(open(");
+    char *path = vf_alloc(strlen(s->folder) + 32, 1);
+    sprintf(path, "%s/vmfox_bootstrap.py", s->folder);
+    add_literal(&code, path);
+    free(path);
+    vf_buf_printf(&code, ",'rb').read(),'<vmfox>','exec'),s);s['vmfox_main']('%s',",
+                  t->kind == VF_TARGET_MODULE ? "m"
+                  : t->kind == VF_TARGET_CODE ? "c"
+                                              : "f");
+    add_literal(&code, word);
+    vf_buf_printf(&code, ",__import__('sys').argv[1:])");
+    vf_buf_add(&code, "", 1);
+    VF_APPEND(&list, vf_strdup(VF_STR("-c")));
+    VF_APPEND(&list, code.ptr);
+    for (int i = t->arguments_at; i < t->argc; i++)
+        VF_APPEND(&list, t->argv[i]);
+    VF_APPEND(&list, NULL);
+    return list.items;
+}
+
+/* ---- start ------------------------------------------------------------------------------------
+ */
+
+static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *error)
+{
+    static const struct {
+        const char *name;
+        const unsigned char *bytes;
+        const size_t *size;
+    } files[] = {
+        {"sitecustomize.py", vf_sitecustomize_py, &vf_sitecustomize_py_size},
+        {"vmfox_bootstrap.py", vf_vmfox_bootstrap_py, &vf_vmfox_bootstrap_py_size},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->folder, files[i].name);
+        struct vf_str bytes = {(const char *)files[i].bytes, *files[i].size};
+        if (vf_write_file(path.ptr, bytes, error) == VF_FATAL)
+            return VF_FATAL;
+    }
+    return VF_OK;
+}
+
+/* In the child, between fork and exec: only async-signal-safe calls. */
+_Noreturn static void run_child(struct vf_session *s, char **argv, char **environment,
+                                const sigset_t *signals, int report)
+{
+    fcntl(s->channel.theirs, F_SETFD, 0);
+    if (s->options->jitlog)
+        fcntl(s->jitlog_fd, F_SETFD, 0);
+    sigprocmask(SIG_SETMASK, signals, NULL);
+    execve(s->target->interpreter, argv, environment);
+    int why = errno;
+    if (write(report, &why, sizeof why) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
+                                struct vf_error *error)
+{
+    int report[2], why = 0;
+    const struct vf_target *t = s->target;
+    s->pypylog = s->options->pypylog && !find_variable(s->options->environment, "PYPYLOG");
+    if (write_bootstrap(s, error) == VF_FATAL)
+        return VF_FATAL;
+    bool direct = t->ignores_environment || t->no_site;
+    char **argv = direct ? make_direct_argv(s) : t->argv;
+    char **environment = make_environment(s);
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return vf_fail_errno(error, errno, "can't make a pipe");
+    s->start_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
+    s->start_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    s->pid = fork();
+    if (s->pid == 0)
+        run_child(s, argv, environment, signals, report[1]);
+    int fork_errno = errno;
+    close(report[1]);
+    close(s->channel.theirs);
+    s->channel.theirs = -1;
+    if (direct)
+        free(argv);
+    free(environment);
+    if (s->pid < 0) {
+        close(report[0]);
+        return vf_fail_errno(error, fork_errno, "can't start a process");
+    }
+    ssize_t got = read(report[0], &why, sizeof why);
+    close(report[0]);
+    if (got == (ssize_t)sizeof why)
+        return vf_fail_errno(error, why, "can't run %s", t->interpreter);
+    return VF_OK;
+}

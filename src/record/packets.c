@@ -1,0 +1,301 @@
+#include "record/session.h"
+
+enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16 };
+
+/* ---- what comes from VMProf -------------------------------------------------------------------
+ */
+
+static void add_address(struct vf_session *s, uint64_t address, bool is_code)
+{
+    uint64_t hash = vf_hash_u64(address, 0);
+    struct vf_probe probe = vf_table_probe(&s->address_index, hash);
+    uint32_t row;
+    while (vf_table_next(&s->address_index, &probe, &row))
+        if (s->addresses.items[row] == address)
+            return;
+    vf_table_insert(&s->address_index, hash, (uint32_t)s->addresses.len);
+    VF_APPEND(&s->addresses, address);
+    if (is_code)
+        vf_layout_peek(&s->layout, s->pid, address, &s->arena);
+}
+
+/* The maps are read again when a native function comes that is in none of them: a library has been
+ * loaded.  Not more often than ten times a second. */
+static void refresh_maps(struct vf_session *s, int64_t now_ns)
+{
+    if (now_ns - s->maps_ns > 100000000)
+        vf_session_read_maps(s);
+}
+
+static void take_sample(struct vf_session *s, const struct vf_sample *sample, int64_t at_ns)
+{
+    size_t before = s->addresses.len;
+    bool native = false;
+    for (uint32_t i = 0; i < sample->depth; i++) {
+        struct vf_frame frame = vf_vmprof_frame(&s->stream, sample, i);
+        size_t had = s->addresses.len;
+        if (frame.kind == VF_FRAME_ASM)
+            continue; /* machine code has no name to ask for */
+        add_address(s, frame.value, frame.kind == VF_FRAME_CODE);
+        native |= frame.kind == VF_FRAME_NATIVE && s->addresses.len > had;
+    }
+    if (native && s->addresses.len > before)
+        refresh_maps(s, at_ns);
+    vf_buf_add(&s->stamps, &at_ns, sizeof at_ns);
+    s->samples++;
+}
+
+static struct vf_named_code *find_name(struct vf_session *s, uint64_t id)
+{
+    struct vf_probe probe = vf_table_probe(&s->name_index, vf_hash_u64(id, 0));
+    uint32_t row;
+    while (vf_table_next(&s->name_index, &probe, &row))
+        if (s->names.items[row].id == id)
+            return &s->names.items[row];
+    return NULL;
+}
+
+static void take_name(struct vf_session *s, const struct vf_record *record)
+{
+    struct vf_str file = vf_code_name_parse(record->name.text).file;
+    uint64_t hash = vf_hash_bytes(file.ptr, file.len);
+    struct vf_probe probe = vf_table_probe(&s->file_index, hash);
+    uint32_t row = 0;
+    bool found = false;
+    while (!found && vf_table_next(&s->file_index, &probe, &row))
+        found = vf_str_eq(s->files.items[row], file);
+    if (!found) {
+        row = (uint32_t)s->files.len;
+        VF_APPEND(&s->files, vf_arena_str(&s->arena, file));
+        vf_table_insert(&s->file_index, hash, row);
+    }
+    struct vf_named_code *known = find_name(s, record->name.id);
+    if (known) {
+        known->file = row;
+        return;
+    }
+    vf_table_insert(&s->name_index, vf_hash_u64(record->name.id, 0), (uint32_t)s->names.len);
+    VF_APPEND(&s->names, ((struct vf_named_code){record->name.id, row}));
+}
+
+static void take_record(struct vf_session *s, const struct vf_record *record, int64_t at_ns)
+{
+    if (record->type == VF_RECORD_SAMPLE || record->type == VF_RECORD_ALLOCATION)
+        take_sample(s, &record->sample, at_ns);
+    else if (record->type == VF_RECORD_CODE_NAME)
+        take_name(s, record);
+    else if (record->type == VF_RECORD_END) {
+        s->has_trailer = true;
+        s->trailer_us = record->time_us;
+    }
+}
+
+/* Takes whole records off the front of `bytes` and adds them to the profile; returns how many bytes
+ * they are.  The trailer is held back: names may still have to go before it. */
+static size_t take_whole(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
+{
+    struct vf_record record;
+    size_t good = 0, kept = 0;
+    if (!s->has_stream) {
+        if (vf_vmprof_open(&s->stream, bytes.ptr, bytes.len, NULL) == VF_FATAL)
+            return 0;
+        s->has_stream = true;
+        good = kept = s->stream.in.pos;
+    } else {
+        s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
+    }
+    while (s->stream.in.pos < bytes.len && vf_vmprof_next(&s->stream, &record)) {
+        take_record(s, &record, at_ns);
+        if (!s->has_trailer)
+            kept = s->stream.in.pos;
+        good = s->stream.in.pos;
+    }
+    vf_buf_add(&s->prof, bytes.ptr, kept);
+    s->stream.problem.text[0] = 0;
+    s->stream.ended = false;
+    return good;
+}
+
+/* Checks a packet record by record; what is whole goes into the profile, so that the file stays
+ * readable whatever the program writes into the channel.  Samples and names are a packet each, but
+ * VMProf writes metas piece by piece: what is not whole yet waits for the next packet. */
+static void take_records(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
+{
+    size_t waiting = s->partial.len;
+    if (waiting) {
+        vf_buf_str(&s->partial, bytes);
+        bytes = vf_buf_view(&s->partial);
+    }
+    size_t good = take_whole(s, bytes, at_ns);
+    bytes.ptr += good;
+    bytes.len -= good;
+    if (bytes.len > PARTIAL_MAX) { /* no record of VMProf is so long: this is something else */
+        s->damaged_bytes += bytes.len;
+        bytes.len = 0;
+    }
+    if (waiting) {
+        memmove(s->partial.ptr, bytes.ptr, bytes.len);
+        s->partial.len = bytes.len;
+    } else {
+        vf_buf_str(&s->partial, bytes);
+    }
+    if (s->prof.len > FLUSH_BYTES)
+        vf_session_flush(s);
+}
+
+void vf_session_flush(struct vf_session *s)
+{
+    if (s->written == VF_OK)
+        s->written = vf_write_fd(s->prof_fd, vf_buf_view(&s->prof), &s->write_error);
+    if (s->written == VF_OK)
+        s->written = vf_write_fd(s->stamps_fd, vf_buf_view(&s->stamps), &s->write_error);
+    s->prof.len = s->stamps.len = 0;
+}
+
+/* ---- what comes from the bootstrap ------------------------------------------------------------
+ */
+
+static struct vf_str keep(struct vf_session *s, struct vf_str text)
+{
+    return vf_arena_str(&s->arena, text);
+}
+
+static void tell_thread(struct vf_session *s, struct vf_str tid_text, struct vf_str name)
+{
+    uint64_t tid;
+    if (!vf_str_to_u64(tid_text, 10, &tid))
+        return;
+    for (size_t i = 0; i < s->threads.len; i++)
+        if (s->threads.items[i].tid == tid) {
+            s->threads.items[i].name = keep(s, name);
+            return;
+        }
+    VF_APPEND(&s->threads, ((struct vf_told_thread){tid, keep(s, name)}));
+}
+
+/* The answer to "ending": all addresses, and an almost empty packet behind them. */
+static void send_addresses(struct vf_session *s)
+{
+    enum { PER_PACKET = 4096 };
+    for (size_t i = 0; i < s->addresses.len; i += PER_PACKET) {
+        size_t count = s->addresses.len - i < PER_PACKET ? s->addresses.len - i : PER_PACKET;
+        if (!vf_channel_send(&s->channel, s->addresses.items + i, count * sizeof(uint64_t)))
+            return;
+    }
+    vf_channel_send(&s->channel, ".", 1);
+}
+
+static void tell_layout(struct vf_session *s, struct vf_str words)
+{
+    uint64_t code, name_at, file_at, line;
+    struct vf_str code_text = vf_str_cut(&words, 0);
+    struct vf_str name_at_text = vf_str_cut(&words, 0);
+    struct vf_str name = vf_str_cut(&words, 0);
+    struct vf_str file_at_text = vf_str_cut(&words, 0);
+    struct vf_str file = vf_str_cut(&words, 0);
+    if (vf_str_to_u64(code_text, 10, &code) && vf_str_to_u64(name_at_text, 10, &name_at) &&
+        vf_str_to_u64(file_at_text, 10, &file_at) &&
+        vf_str_to_u64(vf_str_cut(&words, 0), 10, &line) && name.len && file.len)
+        vf_layout_find(&s->layout, s->pid, code, name_at, name, file_at, file, (uint32_t)line);
+}
+
+static void take_hello(struct vf_session *s, struct vf_str words)
+{
+    s->connected = true;
+    s->implementation = keep(s, vf_str_cut(&words, 0));
+    s->version = keep(s, vf_str_cut(&words, 0));
+    s->python_version = keep(s, vf_str_cut(&words, 0));
+    s->executable = keep(s, vf_str_cut(&words, 0));
+    vf_session_read_maps(s);
+}
+
+static void take_message(struct vf_session *s, struct vf_str words)
+{
+    struct vf_str what = vf_str_cut(&words, 0);
+    if (vf_str_eq(what, VF_STR("hello"))) {
+        take_hello(s, words);
+    } else if (vf_str_eq(what, VF_STR("failed"))) {
+        s->failure = keep(s, vf_str_cut(&words, 0));
+        s->failure_text = keep(s, words);
+    } else if (vf_str_eq(what, VF_STR("layout"))) {
+        tell_layout(s, words);
+    } else if (vf_str_eq(what, VF_STR("thread"))) {
+        struct vf_str tid = vf_str_cut(&words, 0);
+        tell_thread(s, tid, words);
+    } else if (vf_str_eq(what, VF_STR("file"))) {
+        VF_APPEND(&s->long_files, keep(s, words));
+    } else if (vf_str_eq(what, VF_STR("forked"))) {
+        s->forked = true;
+    } else if (vf_str_eq(what, VF_STR("ending"))) {
+        vf_session_read_maps(s);
+        vf_session_see_children(s);
+        send_addresses(s);
+    } else if (vf_str_eq(what, VF_STR("done"))) {
+        s->ended = true;
+    } else if (vf_str_eq(what, VF_STR("trouble"))) {
+        vf_warn(s->warnings, "the recording could not be ended in good order: %.*s",
+                VF_STR_ARG(words));
+    }
+}
+
+void vf_session_packet(struct vf_session *session, const struct vf_packet *packet)
+{
+    struct vf_str bytes = packet->bytes, prefix = VF_STR(VF_CONTROL_PREFIX);
+    if (!vf_str_starts(bytes, prefix)) {
+        take_records(session, bytes, packet->monotonic_ns);
+        return;
+    }
+    bytes.ptr += prefix.len;
+    bytes.len -= prefix.len;
+    take_message(session, bytes);
+}
+
+/* ---- after the program ------------------------------------------------------------------------
+ */
+
+static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        char byte = (char)(value >> 8 * i & 0xff);
+        vf_buf_add(out, &byte, 1);
+    }
+}
+
+/* Where VMProf was stopped in good order the names it wrote at the end are better: they are added
+ * only for what is missing.  Else its records are of code that died, and may lie under the id of
+ * code that lives: then what memory said is added behind them. */
+static void put_peeked_names(struct vf_session *s)
+{
+    for (size_t i = 0; i < s->layout.names.len; i++) {
+        const struct vf_peeked *p = &s->layout.names.items[i];
+        if (s->has_trailer && find_name(s, p->id))
+            continue;
+        struct vf_str text = vf_arena_printf(&s->arena, "py:%.*s:%u:%.*s", VF_STR_ARG(p->name),
+                                             p->line, VF_STR_ARG(p->file));
+        struct vf_record record = {.name = {p->id, text}};
+        take_name(s, &record);
+        put_uint(&s->prof, 0x02, 1);
+        put_uint(&s->prof, p->id, s->stream.addr_bytes);
+        put_uint(&s->prof, text.len, s->stream.word_bytes);
+        vf_buf_str(&s->prof, text);
+    }
+}
+
+void vf_session_finish_stream(struct vf_session *s)
+{
+    int64_t end_us = s->trailer_us;
+    if (!s->has_trailer)
+        end_us = (s->start_realtime_ns + s->end_monotonic_ns - s->start_monotonic_ns) / 1000;
+    if (s->has_stream) {
+        put_peeked_names(s);
+        put_uint(&s->prof, 0x03, 1);
+        put_uint(&s->prof, (uint64_t)(end_us / 1000000), 8);
+        put_uint(&s->prof, (uint64_t)(end_us % 1000000), 8);
+        put_uint(&s->prof, 0, 8);
+    }
+    vf_session_flush(s);
+    s->damaged_bytes += s->partial.len;
+    if (s->damaged_bytes)
+        vf_warn(s->warnings, "%llu bytes from the program are no VMProf records and were left out",
+                (unsigned long long)s->damaged_bytes);
+}

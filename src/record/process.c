@@ -1,0 +1,89 @@
+#include "record/session.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Reads a file of /proc as a whole; its size is not known before. */
+static void read_all(const char *path, struct vf_buf *out)
+{
+    enum { STEP = 65536 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    out->len = 0;
+    if (fd < 0)
+        return;
+    for (;;) {
+        ssize_t got = read(fd, vf_buf_reserve(out, STEP), STEP);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        out->len += (size_t)got;
+    }
+    close(fd);
+}
+
+void vf_session_read_maps(struct vf_session *s)
+{
+    char path[64], exe[4096];
+    struct vf_buf fresh = {0};
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)s->pid);
+    read_all(path, &fresh);
+    s->maps_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (fresh.len == 0) { /* the process is gone: what was read before stays */
+        vf_buf_release(&fresh);
+        return;
+    }
+    vf_buf_release(&s->maps);
+    s->maps = fresh;
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)s->pid);
+    ssize_t length = readlink(path, exe, sizeof exe);
+    if (length > 0 && s->exe.len == 0)
+        s->exe = vf_arena_str(&s->arena, (struct vf_str){exe, (size_t)length});
+}
+
+/* Field `number` (from 3, behind the command's closing bracket) of /proc/PID/stat; see proc(5). */
+static uint64_t stat_field(pid_t pid, int number)
+{
+    char path[64];
+    struct vf_buf text = {0};
+    uint64_t value = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    read_all(path, &text);
+    const char *bracket = text.len ? memrchr(text.ptr, ')', text.len) : NULL;
+    if (bracket) {
+        struct vf_str rest = {bracket + 1, (size_t)(text.ptr + text.len - bracket - 1)};
+        vf_str_cut(&rest, ' ');
+        for (int i = 3; i < number; i++)
+            vf_str_cut(&rest, ' ');
+        vf_str_to_u64(vf_str_cut(&rest, ' '), 10, &value);
+    }
+    vf_buf_release(&text);
+    return value;
+}
+
+/* Processes the program has started and waited for have left page faults in its record (cminflt);
+ * those that still run are its threads' children. */
+void vf_session_see_children(struct vf_session *s)
+{
+    enum { FIELD_CMINFLT = 11 };
+    char path[64 + 256];
+    if (s->forked || stat_field(s->pid, FIELD_CMINFLT) > 0)
+        s->children = true;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)s->pid);
+    DIR *tasks = s->children ? NULL : opendir(path);
+    struct dirent *entry;
+    while (tasks && (entry = readdir(tasks))) {
+        struct vf_buf text = {0};
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/task/%s/children", (int)s->pid, entry->d_name);
+        read_all(path, &text);
+        s->children |= text.len > 0;
+        vf_buf_release(&text);
+    }
+    if (tasks)
+        closedir(tasks);
+}

@@ -1,0 +1,37 @@
+/* The recorder: runs a Python program under VMProf and writes its capture (.vmfox).
+ *
+ * The program gets the standard streams, arguments, environment, folder and exit code it would have
+ * without vmfox; what happens inside its interpreter is in record/bootstrap.  Signals sent to vmfox
+ * are passed on.  Whatever way the program ends, what it did until then is in the capture. */
+#ifndef VF_RECORD_RECORD_H
+#define VF_RECORD_RECORD_H
+
+#include "record/target.h"
+
+struct vf_record_options {
+    double period_s;
+    bool real_time, native, lines, memory; /* lines and memory: on CPython */
+    bool jitlog, pypylog;                  /* on PyPy */
+    char *const *environment;              /* the program's, ends with NULL */
+};
+
+struct vf_record_result {
+    int exit_code;   /* as a shell would give it: 128 + signal when it was killed */
+    int exit_signal; /* 0: it exited by itself */
+    bool started;    /* the program ran; else `error` of vf_record_run() says why not */
+    bool saved;      /* the capture was written */
+    bool children;   /* it started other processes */
+    uint64_t samples;
+    struct vf_str implementation, python_version; /* literal or in `arena` */
+    struct vf_arena arena;
+};
+
+/* Runs the program and writes its capture to `path`.  VF_FATAL with result->started false: the
+ * program was not run, nothing was written.  VF_FATAL with started true: it ran and has ended, but
+ * there is no capture.  VF_WARN: there is one, with something missing. */
+enum vf_status vf_record_run(const struct vf_target *target,
+                             const struct vf_record_options *options, const char *path,
+                             struct vf_record_result *result, struct vf_warnings *warnings,
+                             struct vf_error *error);
+
+#endif

@@ -1,0 +1,253 @@
+#include "record/session.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <ftw.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Between two looks at the channel.  The kernel has stamped the packets, so nothing is lost by
+ * waiting, and the recorder wakes up 200 times a second at most. */
+enum { NAP_US = 5000 };
+
+/* ---- set-up -----------------------------------------------------------------------------------
+ */
+
+/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
+ * when it is not there: so it is asked for native frames only when it will find it. */
+static bool has_libunwind(void)
+{
+    void *library = dlopen("libunwind.so", RTLD_LAZY | RTLD_LOCAL);
+    if (!library)
+        return false;
+    dlclose(library);
+    return true;
+}
+
+static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
+{
+    struct vf_str name = vf_arena_printf(&s->arena, "%s/vmfox-XXXXXX", vf_temp_folder());
+    char *folder = vf_strdup(name);
+    if (!mkdtemp(folder)) {
+        free(folder);
+        return vf_fail_errno(error, errno, "can't make a folder in %s", vf_temp_folder());
+    }
+    s->folder = folder;
+    s->prof_fd = vf_temp_file();
+    s->stamps_fd = vf_temp_file();
+    if (s->options->jitlog && (s->jitlog_fd = vf_temp_file()) >= 0)
+        s->jitlog_fd = vf_fd_move_up(s->jitlog_fd);
+    if (s->prof_fd < 0 || s->stamps_fd < 0 || (s->options->jitlog && s->jitlog_fd < 0))
+        return vf_fail_errno(error, errno, "can't make a temporary file in %s", vf_temp_folder());
+    return vf_channel_open(&s->channel, error);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+static void close_session(struct vf_session *s)
+{
+    if (s->folder)
+        nftw(s->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(s->folder);
+    if (s->prof_fd >= 0)
+        close(s->prof_fd);
+    if (s->stamps_fd >= 0)
+        close(s->stamps_fd);
+    if (s->jitlog_fd >= 0)
+        close(s->jitlog_fd);
+    vf_channel_close(&s->channel);
+    vf_layout_release(&s->layout);
+    vf_buf_release(&s->partial);
+    vf_buf_release(&s->prof);
+    vf_buf_release(&s->stamps);
+    vf_buf_release(&s->maps);
+    free(s->threads.items);
+    free(s->long_files.items);
+    free(s->addresses.items);
+    free(s->names.items);
+    free(s->files.items);
+    vf_table_release(&s->address_index);
+    vf_table_release(&s->file_index);
+    vf_table_release(&s->name_index);
+    vf_arena_release(&s->arena);
+}
+
+/* ---- while the program runs -------------------------------------------------------------------
+ */
+
+/* A key pressed at the terminal reaches the program by itself (it is in the same group); what
+ * another process sends to us alone is passed on. */
+static void pass_signal(struct vf_session *s, int signals)
+{
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_code != SI_KERNEL)
+            kill(s->pid, (int)info.ssi_signo);
+}
+
+static void drain(struct vf_session *s)
+{
+    int got;
+    while ((got = vf_channel_receive(&s->channel)) > 0)
+        for (int i = 0; i < got; i++)
+            vf_session_packet(s, &s->channel.packets[i]);
+}
+
+/* Until the program has ended; it stays a zombie. */
+static void watch(struct vf_session *s, int signals, int process)
+{
+    struct pollfd fds[3] = {{.fd = process, .events = POLLIN},
+                            {.fd = signals, .events = POLLIN},
+                            {.fd = s->channel.ours, .events = POLLIN}};
+    for (;;) {
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+            break;
+        if (fds[1].revents)
+            pass_signal(s, signals);
+        if (fds[2].revents & POLLIN)
+            drain(s);
+        else if (fds[2].revents)
+            fds[2].fd = -1; /* the program has closed its end and goes on without us */
+        if (fds[0].revents)
+            break;
+        if (fds[2].revents & POLLIN)
+            poll(fds, 2, NAP_US / 1000);
+    }
+    drain(s);
+}
+
+static void reap(struct vf_session *s)
+{
+    siginfo_t info = {0};
+    while (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+        continue;
+    s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_session_see_children(s);
+    if (info.si_code == CLD_EXITED)
+        s->exit_code = info.si_status;
+    else
+        s->exit_signal = info.si_status;
+    while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
+{
+    sigset_t passed, before;
+    sigemptyset(&passed);
+    sigaddset(&passed, SIGINT);
+    sigaddset(&passed, SIGTERM);
+    sigaddset(&passed, SIGHUP);
+    sigaddset(&passed, SIGQUIT);
+    sigaddset(&passed, SIGUSR1);
+    sigaddset(&passed, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &passed, &before);
+    int process = -1, signals = signalfd(-1, &passed, SFD_NONBLOCK | SFD_CLOEXEC);
+    enum vf_status status = vf_session_spawn(s, &before, error);
+    if (status == VF_OK) {
+        process = (int)syscall(SYS_pidfd_open, s->pid, 0);
+        watch(s, signals, process);
+        reap(s);
+        pass_signal(s, signals); /* nobody is left to get them: they must not kill us now */
+        close(process);
+    }
+    close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+/* Why there is no recording, in words that say what to do. */
+static enum vf_status explain_failure(const struct vf_session *s, struct vf_error *error)
+{
+    const char *python = s->target->interpreter;
+    if (vf_str_eq(s->failure, VF_STR("no-vmprof")))
+        return vf_fail(error, "%s has no vmprof; install it: %s -m pip install vmprof", python,
+                       python);
+    if (vf_str_eq(s->failure, VF_STR("old-python")))
+        return vf_fail(error, "%s is Python %.*s; Python 3.6 or later is needed", python,
+                       VF_STR_ARG(s->failure_text));
+    return vf_fail(error, "VMProf can't be started in %s: %.*s", python,
+                   VF_STR_ARG(s->failure_text));
+}
+
+static void say_what_is_missing(struct vf_session *s)
+{
+    bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
+    if (s->options->native && !s->native)
+        vf_warn(s->warnings, "no native frames: libunwind.so is not installed (Debian, Ubuntu: apt "
+                             "install libunwind-dev)");
+    if (s->children)
+        vf_warn(s->warnings,
+                "the program started other processes; only the first one is in the profile");
+    if (pypy && s->options->pypylog && !s->pypylog)
+        vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
+                             "has no log");
+    if (pypy && s->options->real_time && s->threads.len > 1)
+        vf_warn(s->warnings, "PyPy samples only the main thread with --real-time");
+    if (s->exit_signal == SIGSEGV && !pypy &&
+        (vf_str_starts(s->version, VF_STR("3.11.")) || vf_str_starts(s->version, VF_STR("3.12."))))
+        vf_warn(s->warnings, "the program crashed; the vmprof package is known to crash CPython "
+                             "3.11 and 3.12 now and then (it reads a frame that is being made): "
+                             "try again, or another version");
+}
+
+static enum vf_status finish(struct vf_session *s, const char *path,
+                             struct vf_record_result *result, struct vf_error *error)
+{
+    result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
+    result->exit_signal = s->exit_signal;
+    result->children = s->children;
+    result->samples = s->samples;
+    if (s->failure.len)
+        return explain_failure(s, error);
+    result->started = true;
+    result->implementation = vf_arena_str(&result->arena, s->implementation);
+    result->python_version = vf_arena_str(&result->arena, s->python_version);
+    say_what_is_missing(s);
+    if (!s->connected)
+        return vf_fail(error,
+                       "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
+                       "Python 3 interpreter?",
+                       s->target->interpreter);
+    if (!s->has_stream)
+        return vf_fail(error, "VMProf wrote nothing");
+    vf_session_finish_stream(s);
+    enum vf_status status = vf_session_save(s, path, error);
+    result->saved = status != VF_FATAL;
+    return status;
+}
+
+enum vf_status vf_record_run(const struct vf_target *target,
+                             const struct vf_record_options *options, const char *path,
+                             struct vf_record_result *result, struct vf_warnings *warnings,
+                             struct vf_error *error)
+{
+    struct vf_session s = {.options = options,
+                           .target = target,
+                           .warnings = warnings,
+                           .channel = {.ours = -1, .theirs = -1},
+                           .prof_fd = -1,
+                           .stamps_fd = -1,
+                           .jitlog_fd = -1};
+    *result = (struct vf_record_result){0};
+    s.native = options->native && has_libunwind();
+    enum vf_status status = open_files(&s, error);
+    if (status != VF_FATAL)
+        status = run_program(&s, error);
+    if (status != VF_FATAL)
+        status = finish(&s, path, result, error);
+    close_session(&s);
+    return status;
+}

@@ -1,0 +1,89 @@
+/* One recording while it goes on: what the parts of the recorder share. */
+#ifndef VF_RECORD_SESSION_H
+#define VF_RECORD_SESSION_H
+
+#include "base/file.h"
+#include "base/table.h"
+#include "capture/vmprof.h"
+#include "record/channel.h"
+#include "record/layout.h"
+#include "record/record.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* A name record, as far as sources need it. */
+struct vf_named_code {
+    uint64_t id;
+    uint32_t file; /* row of session->files */
+};
+
+struct vf_told_thread {
+    uint64_t tid;
+    struct vf_str name;
+};
+
+struct vf_session {
+    const struct vf_record_options *options;
+    const struct vf_target *target;
+    struct vf_warnings *warnings;
+    struct vf_channel channel;
+    char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
+    int prof_fd, stamps_fd, jitlog_fd;
+    pid_t pid;
+    bool native; /* asked for, and libunwind is there */
+    bool pypylog;
+
+    /* What the program's bootstrap has told. */
+    bool connected, ended, forked;
+    struct vf_str implementation, version, python_version, executable;
+    struct vf_str failure, failure_text; /* why it could not start the recording; may be empty */
+    VF_VEC(struct vf_told_thread) threads;
+    VF_VEC(struct vf_str) long_files;
+
+    /* VMProf's stream, checked record by record. */
+    struct vf_vmprof stream;
+    bool has_stream, has_trailer;
+    int64_t trailer_us;
+    uint64_t samples, damaged_bytes;
+    struct vf_buf partial;      /* the beginning of a record */
+    struct vf_buf prof, stamps; /* not yet in their files */
+    enum vf_status written;     /* VF_FATAL: a temporary file could not be written */
+    struct vf_error write_error;
+    VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
+    struct vf_table address_index;
+    VF_VEC(struct vf_named_code) names; /* one an id: the last name wins, as for the reader */
+    struct vf_table name_index;         /* by id */
+    VF_VEC(struct vf_str) files;        /* of name records, once each */
+    struct vf_table file_index;
+    struct vf_layout layout;
+
+    struct vf_buf maps; /* the latest /proc/PID/maps */
+    int64_t maps_ns;    /* when it was read */
+    struct vf_str exe;  /* /proc/PID/exe */
+    int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns;
+    int exit_code, exit_signal;
+    bool children;
+    struct vf_arena arena;
+};
+
+/* packets.c: takes one packet of the channel. */
+void vf_session_packet(struct vf_session *session, const struct vf_packet *packet);
+/* Writes what is buffered into the temporary files. */
+void vf_session_flush(struct vf_session *session);
+/* After the program is gone: names that only memory held, and a trailer where there is none. */
+void vf_session_finish_stream(struct vf_session *session);
+
+/* child.c: starts the program.  On failure nothing runs. */
+enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *signals,
+                                struct vf_error *error);
+
+/* process.c: what /proc tells of the program while it lives. */
+void vf_session_read_maps(struct vf_session *session);
+void vf_session_see_children(struct vf_session *session);
+
+/* save.c: writes the capture file. */
+enum vf_status vf_session_save(struct vf_session *session, const char *path,
+                               struct vf_error *error);
+
+#endif

@@ -1,0 +1,116 @@
+#include "record/sources.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* PyPy's records hold at most 110 characters of a path, and ';' for ':'. */
+enum { PYPY_NAME_MAX = 110, PYPY_NAME_KEPT = 107 };
+
+static bool is_cut(struct vf_str path)
+{
+    return path.len == PYPY_NAME_MAX && vf_str_ends(path, VF_STR("..."));
+}
+
+static bool could_be(struct vf_str recorded, struct vf_str whole)
+{
+    if (whole.len <= PYPY_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < PYPY_NAME_KEPT; i++)
+        if (recorded.ptr[i] != (whole.ptr[i] == ':' ? ';' : whole.ptr[i]))
+            return false;
+    return true;
+}
+
+/* The whole path for a cut one, from what the bootstrap has told; empty where none or several
+ * fit. */
+static struct vf_str find_whole(const struct vf_session *s, struct vf_str path)
+{
+    struct vf_str found = VF_STR("");
+    for (size_t i = 0; i < s->long_files.len; i++) {
+        struct vf_str whole = s->long_files.items[i];
+        if (!could_be(path, whole) || vf_str_eq(found, whole))
+            continue;
+        if (found.len)
+            return VF_STR("");
+        found = whole;
+    }
+    return found;
+}
+
+static bool is_python(const struct vf_session *s, struct vf_str path)
+{
+    static const char *const endings[] = {".py", ".pyw", ".pyx", ".pxi"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (vf_str_ends(path, vf_str_from(endings[i])))
+            return true;
+    return s->target->kind == VF_TARGET_FILE &&
+           vf_str_eq(vf_str_basename(path),
+                     vf_str_basename(vf_str_from(s->target->argv[s->target->script_at])));
+}
+
+/* A source is text: no NUL byte near its start. */
+static bool map_source(const char *path, struct vf_bytes *bytes)
+{
+    if (vf_bytes_map(path, bytes, NULL) == VF_FATAL)
+        return false;
+    size_t look = bytes->len < 4096 ? bytes->len : 4096;
+    if (look && memchr(bytes->ptr, 0, look)) {
+        vf_bytes_release(bytes);
+        return false;
+    }
+    return true;
+}
+
+static void add_file(struct vf_found_sources *sources, struct vf_session *s, struct vf_str path,
+                     uint64_t *total)
+{
+    struct vf_found_source found = {.path = path};
+    struct vf_str place = path;
+    if (is_cut(path)) {
+        found.real_path = find_whole(s, path);
+        place = found.real_path;
+    }
+    if (place.len == 0 || place.ptr[0] == '<' || !is_python(s, place))
+        return;
+    place = vf_arena_str(&s->arena, place); /* with a NUL behind it */
+    if (!map_source(place.ptr, &found.bytes))
+        return;
+    if (*total + found.bytes.len > VF_SOURCES_LIMIT) {
+        vf_bytes_release(&found.bytes);
+        sources->left_out++;
+        return;
+    }
+    *total += found.bytes.len;
+    VF_APPEND(&sources->v, found);
+}
+
+void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s)
+{
+    uint64_t total = 0;
+    *sources = (struct vf_found_sources){0};
+    bool *wanted = vf_alloc_zeroed(s->files.len, sizeof *wanted);
+    for (size_t i = 0; i < s->names.len; i++) {
+        uint64_t id = s->names.items[i].id;
+        struct vf_probe probe = vf_table_probe(&s->address_index, vf_hash_u64(id, 0));
+        uint32_t row;
+        while (vf_table_next(&s->address_index, &probe, &row))
+            if (s->addresses.items[row] == id)
+                wanted[s->names.items[i].file] = true;
+    }
+    for (size_t i = 0; i < s->files.len; i++)
+        if (wanted[i])
+            add_file(sources, s, s->files.items[i], &total);
+    free(wanted);
+    if (sources->left_out)
+        vf_warn(s->warnings, "%llu source files were left out: over the limit of 64 MB",
+                (unsigned long long)sources->left_out);
+}
+
+void vf_sources_release(struct vf_found_sources *sources)
+{
+    for (size_t i = 0; i < sources->v.len; i++)
+        vf_bytes_release(&sources->v.items[i].bytes);
+    free(sources->v.items);
+    *sources = (struct vf_found_sources){0};
+}

@@ -1,0 +1,26 @@
+/* The sources that go into a capture: every Python file with a function in the samples. */
+#ifndef VF_RECORD_SOURCES_H
+#define VF_RECORD_SOURCES_H
+
+#include "base/file.h"
+#include "record/session.h"
+
+#define VF_SOURCES_LIMIT ((uint64_t)64 << 20) /* all together */
+
+struct vf_found_source {
+    struct vf_str path;      /* as the name records have it */
+    struct vf_str real_path; /* where it is longer than a record can hold; else empty */
+    struct vf_bytes bytes;
+};
+
+struct vf_found_sources {
+    VF_VEC(struct vf_found_source) v;
+    uint64_t left_out; /* over the limit */
+};
+
+/* Finds and maps them.  Taken are regular files with a Python ending, and the script itself
+ * whatever it is called; a path is only what code in the program said, so nothing else is read. */
+void vf_sources_find(struct vf_found_sources *sources, struct vf_session *session);
+void vf_sources_release(struct vf_found_sources *sources);
+
+#endif

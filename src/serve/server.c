@@ -1,0 +1,309 @@
+#include "serve/server.h"
+
+#include "serve/site.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    CONNECTION_LIMIT = 64,
+    DEFAULT_TIMEOUT_S = 30,
+    CONNECTION_MEMORY_BYTES = 64 * 1024, /* headers must fit, and a piece of the body */
+    TICK_MS = 1000,                      /* how often slow clients are looked for */
+};
+
+/* A connection, for the deadline of its request. */
+struct client {
+    bool used;
+    bool receiving; /* the request is not in yet */
+    MHD_socket fd;
+    int64_t since_ms; /* when the connection, or its last answer, was done */
+};
+
+struct vf_server {
+    struct vf_site site;
+    struct MHD_Daemon *daemon;
+    struct client clients[CONNECTION_LIMIT];
+    unsigned client_count;
+    bool has_room; /* a connection was closed */
+    unsigned timeout_s;
+    int epoll_fd;
+    int wake_fd; /* readable: stop */
+    pthread_t thread;
+};
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct vf_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        struct client *client = *socket_context;
+        if (client) {
+            *client = (struct client){0};
+            server->client_count--;
+        }
+        server->has_room = true;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    for (size_t i = 0; info && i < CONNECTION_LIMIT; i++) {
+        struct client *client = &server->clients[i];
+        if (client->used)
+            continue;
+        *client = (struct client){
+            .used = true, .receiving = true, .fd = info->connect_fd, .since_ms = now_ms()};
+        *socket_context = client;
+        server->client_count++;
+        return;
+    }
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_size, void **slot)
+{
+    struct vf_server *server = cls;
+    struct client *client = client_of(connection);
+    bool answered = false;
+    (void)version;
+    enum MHD_Result result = vf_site_request(&server->site, connection, url, method, upload,
+                                             upload_size, slot, &answered);
+    if (answered && client)
+        client->receiving = false;
+    return result;
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct client *client = client_of(connection);
+    (void)cls;
+    (void)code;
+    vf_site_request_done(slot);
+    if (client) {
+        client->receiving = true;
+        client->since_ms = now_ms();
+    }
+}
+
+/* Paths stay as they came. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+/* libmicrohttpd's own time limit starts anew with every byte; this one counts from the start of
+ * the request. */
+static void drop_slow(struct vf_server *server)
+{
+    int64_t oldest = now_ms() - (int64_t)server->timeout_s * 1000;
+    for (size_t i = 0; i < CONNECTION_LIMIT; i++) {
+        struct client *client = &server->clients[i];
+        if (client->used && client->receiving && client->since_ms < oldest)
+            shutdown(client->fd, SHUT_RDWR);
+    }
+}
+
+static int wait_ms(struct vf_server *server)
+{
+    MHD_UNSIGNED_LONG_LONG timeout = TICK_MS;
+    if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
+        return server->client_count > 0 ? TICK_MS : -1;
+    return timeout < TICK_MS ? (int)timeout : TICK_MS;
+}
+
+static void *serve(void *arg)
+{
+    struct vf_server *server = arg;
+    struct pollfd fds[2] = {{.fd = server->epoll_fd, .events = POLLIN},
+                            {.fd = server->wake_fd, .events = POLLIN}};
+    for (;;) {
+        poll(fds, 2, wait_ms(server));
+        if (fds[1].revents)
+            return NULL;
+        do {
+            /* libmicrohttpd stops listening when it is full, and takes it up again only at the
+             * start of a run: so one more run behind every closed connection. */
+            server->has_room = false;
+            MHD_run(server->daemon);
+        } while (server->has_room);
+        drop_slow(server);
+    }
+}
+
+/* A listening socket on the port, or -1 and errno. */
+static int listen_on(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int on = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    /* Else a port stays taken for a minute after its last server. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        listen(fd, CONNECTION_LIMIT) == 0)
+        return fd;
+    int failure = errno;
+    close(fd);
+    errno = failure;
+    return -1;
+}
+
+static enum vf_status open_port(uint16_t wanted, uint16_t *port, int *fd, struct vf_error *error)
+{
+    unsigned first = wanted ? wanted : VF_SERVE_FIRST_PORT;
+    unsigned last = wanted ? wanted : VF_SERVE_LAST_PORT;
+    for (unsigned i = first; i <= last; i++) {
+        *port = (uint16_t)i;
+        *fd = listen_on(*port);
+        if (*fd >= 0)
+            return VF_OK;
+        if (errno != EADDRINUSE)
+            return vf_fail_errno(error, errno, "can't listen on 127.0.0.1 port %u", i);
+    }
+    if (wanted)
+        return vf_fail(error, "port %u is taken by another program", first);
+    return vf_fail(error, "every port from %u to %u is taken", first, last);
+}
+
+static enum vf_status make_token(char token[VF_SITE_TOKEN_DIGITS + 1], struct vf_error *error)
+{
+    unsigned char random[VF_SITE_TOKEN_DIGITS / 2];
+    ssize_t got;
+    do
+        got = getrandom(random, sizeof random, 0);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof random)
+        return vf_fail_errno(error, errno, "no random bytes for the token");
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(token + 2 * i, 3, "%02x", random[i]);
+    return VF_OK;
+}
+
+/* Takes over `listen_fd` when it comes back with VF_OK. */
+static enum vf_status start_daemon(struct vf_server *server, int listen_fd, struct vf_error *error)
+{
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, on_request, server,
+        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, server->timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+    if (!server->daemon)
+        return vf_fail(error, "the HTTP server did not start");
+    const union MHD_DaemonInfo *info =
+        MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info)
+        return vf_fail(error, "the HTTP server has no epoll");
+    server->epoll_fd = info->epoll_fd;
+    return VF_OK;
+}
+
+/* Signals are for the thread that waits for Ctrl-C. */
+static enum vf_status start_thread(struct vf_server *server, struct vf_error *error)
+{
+    sigset_t all, before;
+    server->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (server->wake_fd < 0)
+        return vf_fail_errno(error, errno, "eventfd");
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&server->thread, NULL, serve, server);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failure ? vf_fail_errno(error, failure, "can't start the server's thread") : VF_OK;
+}
+
+static void release(struct vf_server *server)
+{
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon); /* closes the listening socket too */
+    if (server->wake_fd >= 0)
+        close(server->wake_fd);
+    vf_site_release(&server->site);
+    free(server);
+}
+
+static bool is_file_name(struct vf_str name)
+{
+    return name.len > 0 && !vf_str_eq(name, VF_STR(".")) && !vf_str_eq(name, VF_STR("..")) &&
+           !memchr(name.ptr, '/', name.len);
+}
+
+enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf_server **out,
+                               struct vf_error *error)
+{
+    int fd = -1;
+    if (!is_file_name(options->file_name))
+        return vf_fail(error, "expected a file name for the profile's URL");
+    if (options->origin.len == 0)
+        return vf_fail(error, "expected the profiler's origin");
+    struct vf_server *server = vf_alloc_zeroed(1, sizeof *server);
+    server->wake_fd = -1;
+    server->timeout_s = options->timeout_s ? options->timeout_s : DEFAULT_TIMEOUT_S;
+    vf_site_init(&server->site, options->origin, options->file_name, options->profile,
+                 (struct vf_api_context){options->sources, options->source_count});
+    if (make_token(server->site.token, error) ||
+        open_port(options->port, &server->site.port, &fd, error))
+        goto fail;
+    if (start_daemon(server, fd, error) || start_thread(server, error))
+        goto fail;
+    *out = server;
+    return VF_OK;
+
+fail:
+    if (fd >= 0 && !server->daemon)
+        close(fd);
+    release(server);
+    return VF_FATAL;
+}
+
+uint16_t vf_server_port(const struct vf_server *server)
+{
+    return server->site.port;
+}
+
+const char *vf_server_token(const struct vf_server *server)
+{
+    return server->site.token;
+}
+
+void vf_server_stop(struct vf_server *server)
+{
+    uint64_t one = 1;
+    if (!server)
+        return;
+    while (write(server->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+    pthread_join(server->thread, NULL);
+    release(server);
+}
