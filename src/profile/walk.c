@@ -168,21 +168,30 @@ static struct vf_frame_row state_frame(struct vf_walk *walk, int kind)
     }
 }
 
-/* The oldest PyPy files (no header record) have no kinds.  There an odd number is the id of a name
- * that stands under the even one before it, and the numbers 3 and 2 stand around the functions of a
- * trace, root first. */
-static void read_old_pypy(struct vf_walk *walk, struct vf_walk_frame *raw)
+/* The oldest files (no header record) have no kinds and do not mark native code: what has no name
+ * and lies in a library is native.  In those of PyPy an odd number is the id of a name that stands
+ * under the even one before it, and the numbers 3 and 2 stand around the functions of a trace, root
+ * first. */
+static void read_oldest(struct vf_walk *walk, struct vf_walk_frame *raw)
 {
     const struct vf_vmprof *header = &walk->scan->header;
-    if (header->has_header || !vf_str_eq(header->interpreter, VF_STR("pypy")))
+    bool pypy = vf_str_eq(header->interpreter, VF_STR("pypy"));
+    if (header->has_header)
         return;
-    if (raw->value == 2 || raw->value == 3) {
-        raw->role = raw->value == 3 ? VF_WALK_TRACE_BEGINS : VF_WALK_TRACE_ENDS;
-    } else if (raw->kind == VF_FRAME_NATIVE && raw->name == VF_NONE) {
-        raw->name = vf_scan_name(walk->scan, raw->value - 1);
-        if (raw->name != VF_NONE)
-            raw->kind = VF_FRAME_CODE;
+    if (raw->value == 0) { /* where the walk over the native stack ended */
+        raw->role = VF_WALK_LAUNCHER;
+        return;
     }
+    if (pypy && (raw->value == 2 || raw->value == 3)) {
+        raw->role = raw->value == 3 ? VF_WALK_TRACE_BEGINS : VF_WALK_TRACE_ENDS;
+        return;
+    }
+    if (pypy && raw->name == VF_NONE && (raw->value & 1))
+        raw->name = vf_scan_name(walk->scan, raw->value - 1);
+    if (raw->name != VF_NONE)
+        raw->kind = VF_FRAME_CODE;
+    else if (vf_maps_find(&walk->maps, raw->value))
+        raw->kind = VF_FRAME_NATIVE;
 }
 
 static void find_role(struct vf_walk *walk, struct vf_walk_frame *raw)
@@ -231,7 +240,7 @@ static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame 
     }
     find_role(walk, &raw);
     if (raw.role == VF_WALK_FRAME)
-        read_old_pypy(walk, &raw);
+        read_oldest(walk, &raw);
     vf_table_insert(&walk->frame_index, hash, (uint32_t)walk->frames.len);
     VF_APPEND(&walk->frames, raw);
     return &walk->frames.items[walk->frames.len - 1];

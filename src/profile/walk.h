@@ -32,6 +32,7 @@ struct vf_walk_step {
     int kind;        /* of the raw frame taken last, 0: none */
     bool started;    /* a frame of the program has been seen */
     bool outside;    /* inside the recorder's own work: frames below do not count */
+    bool in_trace;   /* between VF_WALK_TRACE_BEGINS and _ENDS */
 };
 
 /* A raw frame as it came, and the profile's frame for it. */
