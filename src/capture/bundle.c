@@ -205,6 +205,7 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         status = vf_fail(error, "expected a member profile.prof in the zip, found none");
     if (status == VF_OK) {
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
+        unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
         unpack(b, "maps.txt", VF_ZIP_JSON_MAX, &capture->maps);
         unpack(b, "profile.jitlog", VF_INFLATED_MAX, &capture->jitlog);
         unpack(b, "profile.pypylog", VF_INFLATED_MAX, &capture->pypylog);

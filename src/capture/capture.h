@@ -58,6 +58,7 @@ struct vf_capture {
     struct vf_bytes file;  /* the input; for a gzipped .prof what was in it */
     struct vf_str prof;    /* the VMProf file's bytes */
     struct vf_str stamps;  /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
+    struct vf_str cpu;     /* CPU times of threads, rows as in record/cpu.h; may be empty */
     struct vf_str maps;    /* text of /proc/PID/maps; may be empty */
     struct vf_str jitlog;  /* may be empty */
     struct vf_str pypylog; /* may be empty */

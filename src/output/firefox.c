@@ -183,6 +183,13 @@ static void write_samples(struct vf_json *json, const struct vf_thread *t)
         vf_json_key(json, "weight");
         vf_json_null(json);
     }
+    if (t->has_cpu)
+        COLUMN(json, "threadCPUDelta", n, {
+            if (i)
+                vf_json_uint(json, (uint64_t)s[i].cpu_ns);
+            else
+                vf_json_null(json);
+        });
     vf_json_key(json, "weightType");
     vf_json_str(json, VF_STR("samples"));
     vf_json_end(json, '}');

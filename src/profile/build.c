@@ -1,6 +1,7 @@
 #include "profile/build.h"
 
 #include "profile/clock.h"
+#include "profile/cpu.h"
 #include "profile/facts.h"
 #include "profile/walk.h"
 
@@ -115,7 +116,7 @@ static void add_sample(struct build *b, const struct vf_record *record, uint64_t
     double weight = vf_weights_next(&b->weights, sample);
     if (weight != 1)
         thread->weighted = true;
-    VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight}));
+    VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
     vf_gaps_add(b->gaps, time_ms);
     if (sample->has_memory)
         add_memory(b, time_ms, sample->memory_kb);
@@ -225,11 +226,13 @@ static void finish(struct build *b, struct vf_warnings *warnings)
         find_thread(b, 0, 0);
     put_in_order(profile);
     add_source_texts(profile, b->capture);
+    enum vf_cpu_source cpu = vf_cpu_fill(profile, b->capture->cpu, &b->clock, &b->scan.header);
     struct vf_facts facts = {
         .capture = b->capture,
         .scan = &b->scan,
         .clock = &b->clock,
         .median_gap_ms = vf_gaps_median(b->gaps),
+        .cpu = cpu,
         .lost_ns = b->weights.lost_ns,
         .unnamed_code = b->walk.unnamed_code,
         .unnamed_native = b->walk.unnamed_native,

@@ -101,6 +101,12 @@ static void add_sampling(struct vf_profile *profile, const struct vf_facts *fact
                          real_time
                              ? "wall time: sleeping and waiting are sampled"
                              : "CPU time of the process: sleeping and waiting give no samples");
+    if (facts->cpu == VF_CPU_MEASURED)
+        vf_profile_extra(profile, section, "CPU use of threads",
+                         "measured by the recorder every few milliseconds");
+    else if (facts->cpu == VF_CPU_ESTIMATE)
+        vf_profile_extra(profile, section, "CPU use of threads",
+                         "ESTIMATE: a sample stands for at most one interval of CPU time");
     if (scan->header.dialect == VF_DIALECT_UPSTREAM)
         vf_profile_extra(profile, section, "Weights",
                          "by the time since the sample before (at most 1 s each)");

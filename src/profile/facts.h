@@ -3,6 +3,7 @@
 #define VF_PROFILE_FACTS_H
 
 #include "profile/clock.h"
+#include "profile/cpu.h"
 #include "profile/profile.h"
 
 struct vf_facts {
@@ -11,6 +12,7 @@ struct vf_facts {
     const struct vf_clock *clock;
     double median_gap_ms; /* 0: not measured */
     int64_t lost_ns;
+    enum vf_cpu_source cpu;
     uint64_t unnamed_code, unnamed_native;
 };
 

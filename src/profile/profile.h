@@ -12,6 +12,7 @@ struct vf_sample_row {
     double time_ms;
     vf_stack_id stack; /* VF_NONE: nothing was on the stack */
     float weight;      /* how many sampling periods it stands for; 1 unless the file says more */
+    float cpu_ns;      /* CPU time since the sample before, where the thread has_cpu */
 };
 
 struct vf_allocation_row {
@@ -26,6 +27,7 @@ struct vf_thread {
     bool is_main;
     VF_VEC(struct vf_sample_row) samples;
     bool weighted; /* some weight is not 1 */
+    bool has_cpu;
     VF_VEC(struct vf_allocation_row) allocations;
 };
 

@@ -149,7 +149,9 @@ void vf_session_flush(struct vf_session *s)
         s->written = vf_write_fd(s->prof_fd, vf_buf_view(&s->prof), &s->write_error);
     if (s->written == VF_OK)
         s->written = vf_write_fd(s->stamps_fd, vf_buf_view(&s->stamps), &s->write_error);
-    s->prof.len = s->stamps.len = 0;
+    if (s->written == VF_OK)
+        s->written = vf_write_fd(s->cpu_fd, vf_buf_view(&s->cpu_rows), &s->write_error);
+    s->prof.len = s->stamps.len = s->cpu_rows.len = 0;
 }
 
 /* ---- what comes from the bootstrap ------------------------------------------------------------

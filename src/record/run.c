@@ -40,9 +40,11 @@ static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
     s->folder = folder;
     s->prof_fd = vf_temp_file();
     s->stamps_fd = vf_temp_file();
+    s->cpu_fd = vf_temp_file();
     if (s->options->jitlog && (s->jitlog_fd = vf_temp_file()) >= 0)
         s->jitlog_fd = vf_fd_move_up(s->jitlog_fd);
-    if (s->prof_fd < 0 || s->stamps_fd < 0 || (s->options->jitlog && s->jitlog_fd < 0))
+    if (s->prof_fd < 0 || s->stamps_fd < 0 || s->cpu_fd < 0 ||
+        (s->options->jitlog && s->jitlog_fd < 0))
         return vf_fail_errno(error, errno, "can't make a temporary file in %s", vf_temp_folder());
     return vf_channel_open(&s->channel, error);
 }
@@ -62,10 +64,14 @@ static void close_session(struct vf_session *s)
         close(s->prof_fd);
     if (s->stamps_fd >= 0)
         close(s->stamps_fd);
+    if (s->cpu_fd >= 0)
+        close(s->cpu_fd);
     if (s->jitlog_fd >= 0)
         close(s->jitlog_fd);
     vf_channel_close(&s->channel);
     vf_layout_release(&s->layout);
+    vf_cpu_release(&s->cpu);
+    vf_buf_release(&s->cpu_rows);
     vf_buf_release(&s->partial);
     vf_buf_release(&s->prof);
     vf_buf_release(&s->stamps);
@@ -97,9 +103,14 @@ static void pass_signal(struct vf_session *s, int signals)
 static void drain(struct vf_session *s)
 {
     int got;
+    uint64_t samples = s->samples;
     while ((got = vf_channel_receive(&s->channel)) > 0)
         for (int i = 0; i < got; i++)
             vf_session_packet(s, &s->channel.packets[i]);
+    /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick: so
+     * they belong to the time of the last sample and not to now. */
+    if (s->samples > samples)
+        vf_cpu_read(&s->cpu, s->pid, s->channel.last_ns, &s->cpu_rows);
 }
 
 /* Until the program has ended; it stays a zombie. */
@@ -240,6 +251,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .channel = {.ours = -1, .theirs = -1},
                            .prof_fd = -1,
                            .stamps_fd = -1,
+                           .cpu_fd = -1,
                            .jitlog_fd = -1};
     *result = (struct vf_record_result){0};
     s.native = options->native && has_libunwind();

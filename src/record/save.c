@@ -194,6 +194,7 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
     char name[64];
     if (!add_bytes(zip, "capture.json", info) || !add_descriptor(zip, "profile.prof", s->prof_fd) ||
         !add_descriptor(zip, "stamps.i64", s->stamps_fd) ||
+        !add_descriptor(zip, "cpu.i64", s->cpu_fd) ||
         !add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))
         return false;
     if (s->maps.len && !add_bytes(zip, "maps.txt", vf_buf_view(&s->maps)))

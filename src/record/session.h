@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "capture/vmprof.h"
 #include "record/channel.h"
+#include "record/cpu.h"
 #include "record/layout.h"
 #include "record/record.h"
 
@@ -29,7 +30,7 @@ struct vf_session {
     struct vf_warnings *warnings;
     struct vf_channel channel;
     char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
-    int prof_fd, stamps_fd, jitlog_fd;
+    int prof_fd, stamps_fd, cpu_fd, jitlog_fd;
     pid_t pid;
     bool native; /* asked for, and libunwind is there */
     bool pypylog;
@@ -48,7 +49,9 @@ struct vf_session {
     uint64_t samples, damaged_bytes;
     struct vf_buf partial;      /* the beginning of a record */
     struct vf_buf prof, stamps; /* not yet in their files */
-    enum vf_status written;     /* VF_FATAL: a temporary file could not be written */
+    struct vf_cpu cpu;
+    struct vf_buf cpu_rows; /* likewise */
+    enum vf_status written; /* VF_FATAL: a temporary file could not be written */
     struct vf_error write_error;
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;
