@@ -33,7 +33,8 @@ struct vf_cpu {
     bool started, failed;
 };
 
-/* Reads the times, which are those of `now_ns` (CLOCK_MONOTONIC), and appends rows for the threads that have run. */
+/* Reads the times, which are those of `now_ns` (CLOCK_MONOTONIC), and appends rows for the threads
+ * that have run. */
 void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *rows);
 void vf_cpu_release(struct vf_cpu *cpu);
 

@@ -107,8 +107,8 @@ static void drain(struct vf_session *s)
     while ((got = vf_channel_receive(&s->channel)) > 0)
         for (int i = 0; i < got; i++)
             vf_session_packet(s, &s->channel.packets[i]);
-    /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick: so
-     * they belong to the time of the last sample and not to now. */
+    /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
+     * so they belong to the time of the last sample and not to now. */
     if (s->samples > samples)
         vf_cpu_read(&s->cpu, s->pid, s->channel.last_ns, &s->cpu_rows);
 }
@@ -183,6 +183,12 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
 static enum vf_status explain_failure(const struct vf_session *s, struct vf_error *error)
 {
     const char *python = s->target->interpreter;
+    if (vf_str_eq(s->failure, VF_STR("no-vmprof")) &&
+        (s->target->no_site || s->target->ignores_environment))
+        return vf_fail(error,
+                       "%s finds no vmprof with -S, -E or -I; try without, or install it: "
+                       "%s -m pip install vmprof",
+                       python, python);
     if (vf_str_eq(s->failure, VF_STR("no-vmprof")))
         return vf_fail(error, "%s has no vmprof; install it: %s -m pip install vmprof", python,
                        python);

@@ -31,6 +31,7 @@ class Recorder(object):
         self.native = int(settings["native"])
         self.lines = int(settings["lines"])
         self.memory = int(settings["memory"])
+        self.pypylog = "set_PYPYLOG" in settings
         self.is_pypy = "__pypy__" in sys.builtin_module_names
         self.vmprof = None
         self.jitlog = None
@@ -173,6 +174,10 @@ class Recorder(object):
     # ---- forks ----
 
     def watch_forks(self):
+        if self.is_pypy and self.pypylog:
+            from __pypy__ import debug_start, debug_stop
+
+            self.debug_start, self.debug_stop = debug_start, debug_stop
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_parent=self.forked, after_in_child=self.in_child)
 
@@ -182,12 +187,19 @@ class Recorder(object):
 
     def in_child(self):
         """A child is not profiled.  PyPy's VMProf would go on to note new code in it, into a file
-        that is closed, and in the end wait for room that never comes."""
-        if self.is_pypy:
-            try:
-                self.vmprof.disable()
-            except Exception:
-                pass
+        that is closed, and in the end wait for room that never comes.  And PyPy opens its log anew
+        in a child, by an environment variable that is gone: it would go to standard error."""
+        if not self.is_pypy:
+            return
+        if self.pypylog:
+            os.putenv("PYPYLOG", "none:" + os.devnull)
+            self.debug_start("vmfox")  # makes PyPy look, and take the variable away again
+            self.debug_stop("vmfox")
+            os.unsetenv("PYPYLOG")
+        try:
+            self.vmprof.disable()
+        except Exception:
+            pass
 
     # ---- end ----
 
@@ -342,7 +354,11 @@ def vmfox_main(kind, target, arguments):
         kind, value, trace = sys.exc_info()
         while trace is not None and trace.tb_frame.f_code.co_filename == "<vmfox>":
             trace = trace.tb_next
-        sys.excepthook(kind, value, trace)
+        try:
+            sys.stdout.flush()
+        except Exception:
+            pass
+        sys.excepthook(kind, value.with_traceback(trace), trace)
         sys.exit(130 if kind is KeyboardInterrupt else 1)
 
 
@@ -371,6 +387,8 @@ def vmfox_main_file(path, isolated):
         source = file.read()
     import importlib.machinery
 
+    if sys.version_info >= (3, 9):
+        path = os.path.abspath(path)
     main = sys.modules["__main__"]
     main.__file__ = path
     main.__cached__ = None

@@ -1,0 +1,268 @@
+"""What the tests of the commands share: running things, recording, and reading a profile.
+
+VMFOX is the program to test (default: build/dev/vmfox), VMFOX_TEST_CPYTHON a CPython that has the
+vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
+"""
+import collections
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(__file__).resolve().parent / "programs"
+DATA = ROOT / "test" / "data"
+VMFOX = Path(os.environ.get("VMFOX") or ROOT / "build/dev/vmfox").resolve()
+CPYTHON = Path(os.environ.get("VMFOX_TEST_CPYTHON") or ROOT / "build/venv/bin/python").absolute()
+
+# Nothing here waits for this long unless it hangs.
+PATIENCE = 120
+
+# The grey category is the front-end's default one.
+CATEGORIES = {"Other": "grey", "Python": "yellow", "JIT": "purple", "Native": "blue",
+              "Garbage collection": "green"}
+
+Frame = collections.namedtuple("Frame", "name file line func_line category subcategory lib")
+Sample = collections.namedtuple("Sample", "time stack weight")  # the stack is root first
+Result = collections.namedtuple("Result", "code out err")
+
+
+# ---- running ------------------------------------------------------------------------------------
+
+
+def environment(tmp, **extra):
+    """An environment of few and known variables; temporary files go below `tmp`."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    for name, value in os.environ.items():
+        if name.endswith("SAN_OPTIONS") or name in ("LD_LIBRARY_PATH", "VMFOX_CHECK"):
+            env[name] = value
+    env["TMPDIR"] = str(tmp)
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env.update(extra)
+    return env
+
+
+def run(words, cwd, stdin=b"", env=None, **options):
+    """Runs a command to its end; output as bytes."""
+    temp = Path(cwd) / "tmp"
+    temp.mkdir(exist_ok=True)
+    done = subprocess.run([str(word) for word in words], cwd=cwd, input=stdin,
+                          env=environment(temp) if env is None else env, timeout=PATIENCE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def vmfox(*words, cwd, **options):
+    """Runs vmfox; output as text."""
+    done = run((VMFOX,) + words, cwd, **options)
+    return Result(done.code, done.out.decode("utf-8", "surrogateescape"),
+                  done.err.decode("utf-8", "surrogateescape"))
+
+
+def record(*words, cwd, out="x.vmfox", crashes=False, **options):
+    """`vmfox record -q -o OUT WORDS...`.  The vmprof package crashes some versions of CPython now and
+    then; a program that died of that, and is not meant to, is run again."""
+    for _ in range(3):
+        done = vmfox("record", "-q", "-o", out, *words, cwd=cwd, **options)
+        if done.code != 139 or crashes:
+            break
+    return done
+
+
+def lines_of(file):
+    """The numbers of the lines that end in a comment `# line: WORD`, by that word."""
+    text = Path(file).read_text(encoding="utf-8").splitlines()
+    return {line.rsplit("# line: ", 1)[1].strip(): number
+            for number, line in enumerate(text, 1) if "# line: " in line}
+
+
+# ---- profiles -----------------------------------------------------------------------------------
+
+
+def convert(path, cwd):
+    """The Firefox Profiler file that `vmfox convert` makes of `path`, checked and wrapped."""
+    done = vmfox("convert", "-q", path, "-o", "-", cwd=cwd)
+    assert (done.code, done.err) == (0, "")
+    return Profile(json.loads(done.out))
+
+
+def load_profile(path):
+    raw = Path(path).read_bytes()
+    return Profile(json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw))
+
+
+class Profile:
+    """A Firefox Profiler file with its tables joined."""
+
+    def __init__(self, data):
+        self.data = data
+        self.meta = data["meta"]
+        self.threads = data["threads"]
+        self.counters = data["counters"]
+        self.shared = data["shared"]
+        self.strings = self.shared["stringArray"]
+        self.frames = [self._frame(i) for i in range(self.shared["frameTable"]["length"])]
+        self.stacks = []
+        table = self.shared["stackTable"]
+        for i, (frame, offset) in enumerate(zip(table["frame"], table["prefixOffset"])):
+            before = self.stacks[i - offset] if offset else ()
+            self.stacks.append(before + (self.frames[frame],))
+
+    def _frame(self, i):
+        frames, funcs = self.shared["frameTable"], self.shared["funcTable"]
+        func = frames["func"][i]
+        category = self.meta["categories"][frames["category"][i]]
+        source, resource = funcs["source"][func], funcs["resource"][func]
+        lib = None
+        if resource != -1:
+            lib = self.data["libs"][self.shared["resourceTable"]["lib"][resource]]["name"]
+        file = None
+        if source is not None:
+            file = self.strings[self.shared["sources"]["filename"][source]]
+        return Frame(self.strings[funcs["name"][func]], file, frames["line"][i],
+                     funcs["lineNumber"][func], category["name"],
+                     category["subcategories"][frames["subcategory"][i]], lib)
+
+    def names(self):
+        return [thread["name"] for thread in self.threads]
+
+    def thread(self, name):
+        found = [thread for thread in self.threads if thread["name"] == name]
+        assert len(found) == 1, "%r in %r" % (name, self.names())
+        return found[0]
+
+    def samples(self, name="MainThread"):
+        return self.samples_of(self.thread(name))
+
+    def samples_of(self, thread):
+        rows, time, out = thread["samples"], 0.0, []
+        weights = rows["weight"] or [1] * rows["length"]
+        for stack, delta, weight in zip(rows["stack"], rows["timeDeltas"], weights):
+            time += delta
+            out.append(Sample(time, () if stack is None else self.stacks[stack], weight))
+        return out
+
+    def all_samples(self):
+        return [sample for thread in self.threads for sample in self.samples_of(thread)]
+
+    def sources(self):
+        table = self.shared["sources"]
+        return {self.strings[name]: text
+                for name, text in zip(table["filename"], table["content"])}
+
+    def facts(self):
+        """Profile Info's own rows, by label."""
+        return {entry["label"]: entry["value"]
+                for section in self.meta["extra"] for entry in section["entries"]}
+
+    def levels(self, counter):
+        """(time, level) of a counter; the file holds differences, the first of them unused."""
+        rows, level, out = counter["samples"], 0, []
+        for time, count in list(zip(rows["time"], rows["count"]))[1:]:
+            level += count
+            out.append((time, level))
+        return out
+
+
+def share(samples, name, within=None):
+    """The part, in percent, of the samples that have a function of that name on their stack."""
+    chosen = [s for s in samples if within is None or any(f.name == within for f in s.stack)]
+    whole = sum(s.weight for s in chosen)
+    assert whole > 0
+    return 100 * sum(s.weight for s in chosen if any(f.name == name for f in s.stack)) / whole
+
+
+def self_counts(samples):
+    return collections.Counter(s.stack[-1].name for s in samples if s.stack)
+
+
+# ---- the file's own rules -----------------------------------------------------------------------
+
+
+def check_table(table, but=()):
+    for name, column in table.items():
+        if name not in ("length", "weightType") + tuple(but) and column is not None:
+            assert len(column) == table["length"], name
+
+
+def check_indices(column, length, none=()):
+    for value in column:
+        assert value in none or 0 <= value < length
+
+
+def check_structure(data):
+    """What the front-end counts on without looking."""
+    meta, shared = data["meta"], data["shared"]
+    assert meta["preprocessedProfileVersion"] == 69
+    assert "grey" in [category["color"] for category in meta["categories"]]
+    for category in meta["categories"]:
+        assert category["subcategories"][0] == "Other"
+    tables = ["stackTable", "frameTable", "funcTable", "resourceTable", "nativeSymbols", "sources",
+              "sourceLocationTable"]
+    for name in tables:
+        check_table(shared[name])
+    stacks, frames, funcs = (shared[name] for name in tables[:3])
+    resources, natives, sources = (shared[name] for name in tables[3:6])
+    strings, libs = len(shared["stringArray"]), len(data["libs"])
+    for i, offset in enumerate(stacks["prefixOffset"]):
+        assert 0 <= offset <= i, "a parent stands before its children"
+    check_indices(stacks["frame"], frames["length"])
+    check_indices(frames["func"], funcs["length"])
+    check_indices(frames["nativeSymbol"], natives["length"], (None,))
+    for category, subcategory in zip(frames["category"], frames["subcategory"]):
+        assert 0 <= category < len(meta["categories"])
+        assert 0 <= subcategory < len(meta["categories"][category]["subcategories"])
+    check_indices(funcs["name"], strings)
+    check_indices(funcs["resource"], resources["length"], (-1,))
+    check_indices(funcs["source"], sources["length"], (None,))
+    check_indices(resources["lib"], libs)
+    check_indices(resources["name"], strings)
+    check_indices(natives["libIndex"], libs)
+    check_indices(natives["name"], strings)
+    check_indices(sources["filename"], strings)
+    assert len(set(shared["stringArray"])) == strings, "a string twice"
+    for thread in data["threads"]:
+        check_thread(thread, stacks["length"])
+    assert sum(thread["isMainThread"] for thread in data["threads"]) <= 1
+    for counter in data["counters"]:
+        rows = counter["samples"]
+        check_table(rows)
+        assert rows["time"] == sorted(rows["time"])
+        assert 0 <= counter["mainThreadIndex"] < len(data["threads"])
+        assert counter["pid"] in [thread["pid"] for thread in data["threads"]]
+
+
+def check_thread(thread, stack_count):
+    rows = thread["samples"]
+    check_table(rows)
+    check_indices(rows["stack"], stack_count, (None,))
+    assert isinstance(thread["pid"], str)
+    assert all(delta >= 0 for delta in rows["timeDeltas"])
+    check_table(thread["markers"])
+    if "nativeAllocations" in thread:
+        check_table(thread["nativeAllocations"])
+        assert thread["nativeAllocations"]["time"] == sorted(thread["nativeAllocations"]["time"])
+
+
+# ---- files --------------------------------------------------------------------------------------
+
+
+def member(capture, name):
+    with zipfile.ZipFile(capture) as bundle:
+        return bundle.read(name)
+
+
+def members(capture):
+    with zipfile.ZipFile(capture) as bundle:
+        return bundle.namelist()
+
+
+def capture_info(capture):
+    return json.loads(member(capture, "capture.json"))
+
+
+def find_pypy():
+    return shutil.which("pypy3")
