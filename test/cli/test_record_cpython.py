@@ -1,0 +1,74 @@
+"""What only a recording of CPython has: lines and memory, native names, names after a crash."""
+import pytest
+
+import support
+from support import share
+
+
+def test_lines_are_those_that_ran(cpython, recorder):
+    made = recorder(cpython, "shares.py")
+    line = support.lines_of(made.script)
+    steady = [f for s in made.profile.samples() for f in s.stack if f.name == "steady"]
+    assert steady
+    inside = range(line["steady"], line["steady-last"] + 1)
+    assert all(f.line in inside for f in steady)
+    loop = range(line["steady-first"], line["steady-last"])
+    assert sum(f.line in loop for f in steady) > 0.9 * len(steady)
+    calls = {f.line for s in made.profile.samples() if share([s], "steady")
+             for f in s.stack if f.name == "measure"}
+    assert calls == {line["call"]}
+    module = {s.stack[0].line for s in made.profile.samples() if share([s], "main")}
+    assert module == {line["main"]}
+
+
+def test_without_lines(cpython, recorder):
+    made = recorder(cpython, "shares.py", "--no-lines")
+    assert all(frame.line is None for frame in made.profile.frames)
+    for name, seconds in made.told["spent"].items():
+        expected = 100 * seconds / made.told["whole"]
+        assert abs(share(made.profile.samples(), name, within="main") - expected) <= 5, name
+
+
+def test_memory_is_what_the_kernel_said(cpython, recorder):
+    made = recorder(cpython, "memory.py")
+    told, (counter,) = made.told, made.profile.counters
+    assert counter["display"]["unit"] == "bytes" and counter["category"] == "Memory"
+    levels = [level for _, level in made.profile.levels(counter)]
+    near = 4 << 20
+    assert abs(max(levels) - told["filled"]) < near
+    assert abs(levels[-1] - told["after"]) < near
+    top = levels.index(max(levels))
+    assert abs(levels[top - 1] - told["before"]) < near
+    assert told["filled"] - told["after"] > 60 << 20, "the program itself"
+
+
+def test_without_memory(cpython, recorder):
+    assert recorder(cpython, "memory.py", "--no-memory").profile.counters == []
+
+
+def test_native_functions_have_names(cpython, recorder):
+    profile = recorder(cpython, "shares.py").profile
+    names = {s.stack[-1].name for s in profile.samples() if s.stack[-1].category == "Native"}
+    assert names & {"PyNumber_Remainder", "PyNumber_Multiply", "PyNumber_InPlaceAdd",
+                    "PyNumber_Add", "PyLong_FromLong", "_PyLong_New", "_PyLong_Add",
+                    "_PyLong_Multiply"}
+
+
+@pytest.mark.parametrize("options", [(), ("--no-native",), ("--no-lines", "--no-memory")])
+@pytest.mark.parametrize("death", ["os.kill(os.getpid(), 9)", "os.kill(os.getpid(), 11)",
+                                   "os._exit(3)", "os.abort()"])
+def test_a_program_that_dies_has_names(cpython, tmp_path, options, death):
+    script = tmp_path / "dies.py"
+    script.write_text("import os, time\n"
+                      "def last_words():\n"
+                      "    end = time.process_time() + 0.15\n"
+                      "    while time.process_time() < end:\n"
+                      "        pass\n"
+                      "last_words()\n"
+                      "%s\n" % death)
+    done = support.record(*options, cpython, script, cwd=tmp_path, crashes=True)
+    assert done.code == {"9)": 137, "1)": 139, "3)": 3, "t()": 134}[
+        "t()" if death.endswith("t()") else death[-2:]]
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert share(profile.samples(), "last_words", within="<module>") > 80
+    assert profile.sources()[str(script)] == script.read_text()
