@@ -32,7 +32,8 @@ static void grow(struct vf_table *t)
 
 void vf_table_insert(struct vf_table *t, uint64_t hash, uint32_t row)
 {
-    if (!t->slots || t->count * 2 > t->mask)
+    /* Three quarters full at most: longer probes cost less here than more memory would. */
+    if (!t->slots || t->count >= (t->mask + 1) / 4 * 3)
         grow(t);
     place(t, (uint32_t)hash, row);
     t->count++;

@@ -35,8 +35,7 @@ static enum vf_status convert(const char *in, const char *out, bool gzip,
     return status;
 }
 
-enum vmfox_status vmfox_convert(const char *in, const char *out, char *message,
-                                size_t message_size)
+enum vmfox_status vmfox_convert(const char *in, const char *out, char *message, size_t message_size)
 {
     struct vf_warnings warnings = {0};
     struct vf_error error = {0};

@@ -234,10 +234,13 @@ static void finish(struct build *b, struct vf_warnings *warnings)
         .median_gap_ms = vf_gaps_median(b->gaps),
         .cpu = cpu,
         .lost_ns = b->weights.lost_ns,
+        .frames_folded = b->walk.frames_folded,
+        .frames_max = b->walk.frames_max,
         .unnamed_code = b->walk.unnamed_code,
         .unnamed_native = b->walk.unnamed_native,
     };
     vf_facts_add(profile, &facts, warnings);
+    vf_profile_freeze(profile);
 }
 
 enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capture *capture,

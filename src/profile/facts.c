@@ -134,6 +134,15 @@ void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
         vf_profile_extra(profile, "Samples", "Incomplete", "the VMProf data end early: %s",
                          vf_error_line(problem, line, sizeof line));
     }
+    if (facts->frames_folded) {
+        vf_warn(warnings,
+                "there are more than %llu different frames in it; %llu occurrences of others are "
+                "shown as one frame",
+                (unsigned long long)facts->frames_max, (unsigned long long)facts->frames_folded);
+        vf_profile_extra(profile, "Samples", "Incomplete",
+                         "too many different frames: %llu occurrences are shown as one",
+                         (unsigned long long)facts->frames_folded);
+    }
     if (facts->scan->samples + facts->scan->allocations == 0)
         vf_warn(warnings, "there are no samples in it");
 }

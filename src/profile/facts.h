@@ -13,6 +13,7 @@ struct vf_facts {
     double median_gap_ms; /* 0: not measured */
     int64_t lost_ns;
     enum vf_cpu_source cpu;
+    uint64_t frames_folded, frames_max; /* see walk.h */
     uint64_t unnamed_code, unnamed_native;
 };
 

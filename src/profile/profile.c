@@ -27,6 +27,17 @@ void vf_profile_extra(struct vf_profile *profile, const char *section, const cha
     entry->value = vf_arena_str(&profile->arena, vf_str_from(text));
 }
 
+void vf_profile_freeze(struct vf_profile *profile)
+{
+    vf_table_release(&profile->strings.index);
+    vf_table_release(&profile->stacks.stack_index);
+    vf_table_release(&profile->stacks.frame_index);
+    vf_table_release(&profile->funcs.func_index);
+    vf_table_release(&profile->funcs.source_index);
+    vf_table_release(&profile->funcs.lib_index);
+    vf_table_release(&profile->funcs.native_index);
+}
+
 void vf_profile_release(struct vf_profile *profile)
 {
     for (size_t i = 0; i < profile->threads.len; i++) {

@@ -68,6 +68,8 @@ struct vf_profile {
 /* Adds a line to the Profile Info section `label` (a literal). */
 void vf_profile_extra(struct vf_profile *profile, const char *section, const char *label,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Frees what is only needed while rows are added; nothing may be added afterwards. */
+void vf_profile_freeze(struct vf_profile *profile);
 void vf_profile_release(struct vf_profile *profile);
 
 #endif

@@ -150,6 +150,9 @@ static struct vf_frame_row native_frame(struct vf_walk *walk, const struct vf_wa
     return row;
 }
 
+/* No kind of VMProf's. */
+enum { UNKNOWN_KIND = INT32_MAX };
+
 static struct vf_frame_row state_frame(struct vf_walk *walk, int kind)
 {
     switch (kind) {
@@ -163,8 +166,7 @@ static struct vf_frame_row state_frame(struct vf_walk *walk, int kind)
     case VF_FRAME_GC:
         return frame_row(text_func(walk, VF_STR("(garbage collection)")), VF_CATEGORY_GC, 0);
     default:
-        return frame_row(text_func(walk, VF_STR("(frame of an unknown kind)")), VF_CATEGORY_OTHER,
-                         0);
+        return frame_row(text_func(walk, VF_STR("(other frames)")), VF_CATEGORY_OTHER, 0);
     }
 }
 
@@ -237,6 +239,10 @@ static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame 
         struct vf_walk_frame *x = &walk->frames.items[row];
         if (x->value == raw.value && x->line == raw.line && x->key_kind == raw.key_kind)
             return x;
+    }
+    if (walk->frames.len >= walk->frames_max) {
+        walk->frames_folded++;
+        return &walk->folded;
     }
     find_role(walk, &raw);
     if (raw.role == VF_WALK_FRAME)
@@ -356,6 +362,8 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
 {
     *walk = (struct vf_walk){.profile = profile, .scan = scan, .capture = capture};
     vf_maps_parse(&walk->maps, capture->maps.len ? capture->maps : scan->maps_text);
+    walk->frames_max = 65536 + scan->header.in.len / 128;
+    walk->folded = (struct vf_walk_frame){.kind = UNKNOWN_KIND, .frame = {VF_NONE}};
     walk->outside_frame = vf_stacks_frame(
         &profile->stacks, frame_row(text_func(walk, VF_STR("(interpreter start and exit)")),
                                     VF_CATEGORY_INTERPRETER, 0));

@@ -66,6 +66,12 @@ struct vf_walk {
     struct vf_sample before;
     bool has_before;
     vf_frame_id outside_frame; /* "(interpreter start and exit)" */
+    /* A damaged or hostile file can hold a different frame in every eight bytes.  So that it costs
+     * no more memory than a few times its size, only so many are told apart; real recordings stay
+     * far below. */
+    size_t frames_max;
+    struct vf_walk_frame folded; /* stands for all others */
+    uint64_t frames_folded;
     uint64_t unnamed_native, unnamed_code;
 };
 
