@@ -42,6 +42,14 @@ void vf_say_warnings(const char *name, const struct vf_warnings *warnings)
         vf_say("warning: and %zu more", warnings->count - kept);
 }
 
+void vf_say_wrote(const char *name, size_t bytes)
+{
+    if (bytes < 1000000)
+        vf_say("wrote %s (%.1f kB)", name, (double)bytes / 1e3);
+    else
+        vf_say("wrote %s (%.1f MB)", name, (double)bytes / 1e6);
+}
+
 /* ---- input ------------------------------------------------------------------------------------
  */
 

@@ -14,6 +14,9 @@ int vf_say_error(const char *name, const struct vf_error *error, int code);
 /* A line for each warning, and one for those that were only counted. */
 void vf_say_warnings(const char *name, const struct vf_warnings *warnings);
 
+/* "wrote NAME (12.3 kB)". */
+void vf_say_wrote(const char *name, size_t bytes);
+
 /* Rows for the option tables of commands that read a capture. */
 #define VF_INPUT_OPTIONS                                                                           \
     {"jitlog", 0, "FILE", "PyPy's JIT log that belongs to a plain .prof"},                         \

@@ -28,7 +28,7 @@ static int write_out(const struct vf_input *input, const char *out, bool gzip, b
     if (status == VF_FATAL)
         return vf_say_error(to_stdout ? "standard output" : out, &error, VF_EXIT_INPUT);
     if (!quiet && !to_stdout)
-        vf_say("wrote %s (%.1f MB)", out, (double)size / 1e6);
+        vf_say_wrote(out, size);
     return VF_EXIT_OK;
 }
 

@@ -59,7 +59,7 @@ static void keep(const struct run *r, const struct vf_input *input, const struct
     if (vf_write_file(r->output, bytes, &error) == VF_FATAL)
         vf_say_error(r->output, &error, 0);
     else if (!r->recording.quiet)
-        vf_say("wrote %s (%.1f MB)", r->output, (double)bytes.len / 1e6);
+        vf_say_wrote(r->output, bytes.len);
     vf_buf_release(&plain);
 }
 

@@ -28,8 +28,16 @@ static const char *find_variable(char *const *environment, const char *name)
     return NULL;
 }
 
+/* A NUL-terminated copy that lives as long as the session. */
+static char *keep(struct vf_session *s, struct vf_str text)
+{
+    char *copy = vf_arena_alloc(&s->arena, text.len + 1);
+    memcpy(copy, text.ptr, text.len);
+    return copy;
+}
+
 /* The settings for the bootstrap, `name=value` parts separated by 0x1f. */
-static char *make_settings(const struct vf_session *s)
+static char *make_settings(struct vf_session *s)
 {
     const struct vf_record_options *o = s->options;
     struct vf_buf text = {0};
@@ -50,8 +58,9 @@ static char *make_settings(const struct vf_session *s)
         vf_buf_printf(&text, "\x1fset_PYTHONPATH=1");
     if (s->pypylog)
         vf_buf_printf(&text, "\x1fset_PYPYLOG=1");
-    vf_buf_add(&text, "", 1);
-    return text.ptr;
+    char *settings = keep(s, vf_buf_view(&text));
+    vf_buf_release(&text);
+    return settings;
 }
 
 /* Our environment with the bootstrap's variables in it. */
@@ -63,11 +72,11 @@ static char **make_environment(struct vf_session *s)
         if (!is_variable(*e, "PYTHONPATH") && !is_variable(*e, "VMFOX_BOOTSTRAP"))
             VF_APPEND(&list, *e);
     VF_APPEND(&list, make_settings(s));
-    VF_APPEND(&list, vf_strdup(vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
-                                               path && *path ? ":" : "", path ? path : "")));
+    VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
+                                             path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, vf_strdup(vf_arena_printf(&s->arena, "PYPYLOG=%s:%s/pypylog", LOG_SECTIONS,
-                                                   s->folder)));
+        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s:%s/pypylog", LOG_SECTIONS,
+                                                 s->folder)));
     VF_APPEND(&list, NULL);
     return list.items;
 }
@@ -101,22 +110,19 @@ static char **make_direct_argv(struct vf_session *s)
         const char *cluster = t->argv[t->options_end];
         size_t letters = strcspn(cluster, t->kind == VF_TARGET_MODULE ? "m" : "c");
         if (letters > 1)
-            VF_APPEND(&list, vf_strdup((struct vf_str){cluster, letters}));
+            VF_APPEND(&list, keep(s, (struct vf_str){cluster, letters}));
     }
     vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};exec(compile(open(");
-    char *path = vf_alloc(strlen(s->folder) + 32, 1);
-    sprintf(path, "%s/vmfox_bootstrap.py", s->folder);
-    add_literal(&code, path);
-    free(path);
+    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_bootstrap.py", s->folder).ptr);
     vf_buf_printf(&code, ",'rb').read(),'<vmfox>','exec'),s);s['vmfox_main']('%s',",
                   t->kind == VF_TARGET_MODULE ? "m"
                   : t->kind == VF_TARGET_CODE ? "c"
                                               : "f");
     add_literal(&code, word);
     vf_buf_printf(&code, ",__import__('sys').argv[1:])");
-    vf_buf_add(&code, "", 1);
-    VF_APPEND(&list, vf_strdup(VF_STR("-c")));
-    VF_APPEND(&list, code.ptr);
+    VF_APPEND(&list, keep(s, VF_STR("-c")));
+    VF_APPEND(&list, keep(s, vf_buf_view(&code)));
+    vf_buf_release(&code);
     for (int i = t->arguments_at; i < t->argc; i++)
         VF_APPEND(&list, t->argv[i]);
     VF_APPEND(&list, NULL);

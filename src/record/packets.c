@@ -287,7 +287,7 @@ void vf_session_finish_stream(struct vf_session *s)
 {
     int64_t end_us = s->trailer_us;
     if (!s->has_trailer)
-        end_us = (s->start_realtime_ns + s->end_monotonic_ns - s->start_monotonic_ns) / 1000;
+        end_us = s->end_realtime_ns / 1000;
     if (s->has_stream) {
         put_peeked_names(s);
         put_uint(&s->prof, 0x03, 1);

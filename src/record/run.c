@@ -31,11 +31,13 @@ static bool has_libunwind(void)
 
 static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
 {
-    struct vf_str name = vf_arena_printf(&s->arena, "%s/vmfox-XXXXXX", vf_temp_folder());
+    /* Its name goes into PYTHONPATH and PYPYLOG, where these have a meaning. */
+    const char *place = strpbrk(vf_temp_folder(), ":%") ? "/tmp" : vf_temp_folder();
+    struct vf_str name = vf_arena_printf(&s->arena, "%s/vmfox-XXXXXX", place);
     char *folder = vf_strdup(name);
     if (!mkdtemp(folder)) {
         free(folder);
-        return vf_fail_errno(error, errno, "can't make a folder in %s", vf_temp_folder());
+        return vf_fail_errno(error, errno, "can't make a folder in %s", place);
     }
     s->folder = folder;
     s->prof_fd = vf_temp_file();
@@ -141,6 +143,7 @@ static void reap(struct vf_session *s)
     siginfo_t info = {0};
     while (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         continue;
+    s->end_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_see_children(s);
     if (info.si_code == CLD_EXITED)
@@ -189,9 +192,14 @@ static enum vf_status explain_failure(const struct vf_session *s, struct vf_erro
                        "%s finds no vmprof with -S, -E or -I; try without, or install it: "
                        "%s -m pip install vmprof",
                        python, python);
+    if (vf_str_eq(s->failure, VF_STR("no-vmprof")) && vf_str_eq(s->implementation, VF_STR("pypy")))
+        return vf_fail(error, "%s was built without VMProf (%.*s); try another PyPy", python,
+                       VF_STR_ARG(s->failure_text));
     if (vf_str_eq(s->failure, VF_STR("no-vmprof")))
-        return vf_fail(error, "%s has no vmprof; install it: %s -m pip install vmprof", python,
-                       python);
+        return vf_fail(error,
+                       "%s has no vmprof; install it: %s -m pip install vmprof (or use "
+                       "PyPy, which needs nothing)",
+                       python, python);
     if (vf_str_eq(s->failure, VF_STR("old-python")))
         return vf_fail(error, "%s is Python %.*s; Python 3.6 or later is needed", python,
                        VF_STR_ARG(s->failure_text));

@@ -125,6 +125,7 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "children", s->children);
     number(json, "start_realtime_ns", s->start_realtime_ns);
     number(json, "start_monotonic_ns", s->start_monotonic_ns);
+    number(json, "end_realtime_ns", s->end_realtime_ns);
     number(json, "end_monotonic_ns", s->end_monotonic_ns);
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
