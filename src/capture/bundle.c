@@ -144,6 +144,7 @@ static void read_lists(struct bundle *b, json_t *root)
     json_array_foreach(json_object_get(root, "threads"), i, item)
     {
         struct vf_thread_name *thread = VF_PUSH(&info->threads);
+        thread->number = get_count(item, "number");
         thread->tid = get_count(item, "tid");
         thread->name = get_text(b, item, "name");
     }

@@ -25,6 +25,7 @@ struct vf_source_text {
 };
 
 struct vf_thread_name {
+    uint64_t number; /* in the name of its root frame's code (profile/walk.h); 0: it has none */
     uint64_t tid;
     struct vf_str name;
 };

@@ -29,7 +29,7 @@ struct build {
 /* ---- threads ----------------------------------------------------------------------------------
  */
 
-/* The recorder's threads carry their id in their root frame (`root`); without one the file's own
+/* The recorder's threads carry a number in their root frame (`root`); without one the file's own
  * number tells threads apart: 0 for all on PyPy, the address of the thread's state on CPython.
  * There, the thread seen first is the main one. */
 static struct vf_thread *new_thread(struct build *b, uint64_t root, uint64_t id)
@@ -44,9 +44,13 @@ static struct vf_thread *new_thread(struct build *b, uint64_t root, uint64_t id)
     struct vf_str name = VF_STR("");
     thread->is_main = root == 0 && !has_main;
     thread->tid = root ? root : thread->is_main && info->pid ? info->pid : id;
-    for (size_t i = 0; i < info->threads.len; i++)
-        if (info->threads.items[i].tid == thread->tid)
-            name = info->threads.items[i].name;
+    for (size_t i = 0; i < info->threads.len; i++) {
+        const struct vf_thread_name *told = &info->threads.items[i];
+        if (root ? told->number == root : told->tid == thread->tid) {
+            thread->tid = told->tid;
+            name = told->name;
+        }
+    }
     if (name.len == 0) {
         snprintf(made, sizeof made, thread->is_main ? "MainThread" : "Thread %llu",
                  (unsigned long long)thread->tid);
@@ -60,7 +64,8 @@ static struct vf_thread *find_thread(struct build *b, uint64_t root, uint64_t id
 {
     struct vf_profile *profile = b->profile;
     if (root)
-        id = 0; /* the root's id is enough, and CPython's number is used again by later threads */
+        id = 0; /* the root's number is enough, and CPython's number is used again by later threads
+                 */
     if (b->thread_keys.len) {
         const struct thread_key *last = &b->thread_keys.items[b->last_key];
         if (last->root == root && last->id == id)

@@ -8,8 +8,8 @@
  *   when the function itself has run into compiled code.  Every other jitted frame is a function
  *   inlined into the trace and is kept, in order.
  * - An assembler frame says that the frame above it runs compiled code; it is no frame of its own.
- * - A thread started under the recorder has a root frame whose name carries its id; that frame goes
- *   and the id becomes the sample's thread. */
+ * - A thread started under the recorder has a root frame whose name carries its number; that frame
+ *   goes and the number becomes the sample's thread. */
 #ifndef VF_PROFILE_WALK_H
 #define VF_PROFILE_WALK_H
 

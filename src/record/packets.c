@@ -162,17 +162,21 @@ static struct vf_str keep(struct vf_session *s, struct vf_str text)
     return vf_arena_str(&s->arena, text);
 }
 
-static void tell_thread(struct vf_session *s, struct vf_str tid_text, struct vf_str name)
+/* `number`, `tid`, `name`: a new thread, or a new name for one (number 0: found by its tid). */
+static void tell_thread(struct vf_session *s, struct vf_str words)
 {
-    uint64_t tid;
-    if (!vf_str_to_u64(tid_text, 10, &tid))
+    uint64_t number, tid;
+    struct vf_str number_text = vf_str_cut(&words, 0), tid_text = vf_str_cut(&words, 0);
+    if (!vf_str_to_u64(number_text, 10, &number) || !vf_str_to_u64(tid_text, 10, &tid))
         return;
-    for (size_t i = 0; i < s->threads.len; i++)
-        if (s->threads.items[i].tid == tid) {
-            s->threads.items[i].name = keep(s, name);
+    for (size_t i = s->threads.len; i > 0; i--) {
+        struct vf_told_thread *thread = &s->threads.items[i - 1];
+        if (number ? thread->number == number : thread->tid == tid) {
+            thread->name = keep(s, words);
             return;
         }
-    VF_APPEND(&s->threads, ((struct vf_told_thread){tid, keep(s, name)}));
+    }
+    VF_APPEND(&s->threads, ((struct vf_told_thread){number, tid, keep(s, words)}));
 }
 
 /* The answer to "ending": all addresses, and an almost empty packet behind them. */
@@ -222,8 +226,7 @@ static void take_message(struct vf_session *s, struct vf_str words)
     } else if (vf_str_eq(what, VF_STR("layout"))) {
         tell_layout(s, words);
     } else if (vf_str_eq(what, VF_STR("thread"))) {
-        struct vf_str tid = vf_str_cut(&words, 0);
-        tell_thread(s, tid, words);
+        tell_thread(s, words);
     } else if (vf_str_eq(what, VF_STR("file"))) {
         VF_APPEND(&s->long_files, keep(s, words));
     } else if (vf_str_eq(what, VF_STR("forked"))) {

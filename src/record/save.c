@@ -58,6 +58,7 @@ static void write_threads(struct vf_json *json, struct vf_session *s)
     vf_json_begin(json, '[');
     for (size_t i = 0; i < s->threads.len; i++) {
         vf_json_begin(json, '{');
+        number(json, "number", (int64_t)s->threads.items[i].number);
         number(json, "tid", (int64_t)s->threads.items[i].tid);
         text(json, "name", s->threads.items[i].name);
         vf_json_end(json, '}');

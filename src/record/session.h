@@ -20,6 +20,7 @@ struct vf_named_code {
 };
 
 struct vf_told_thread {
+    uint64_t number; /* in the name of its root frame's code; 0: it has none */
     uint64_t tid;
     struct vf_str name;
 };

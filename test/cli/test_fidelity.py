@@ -46,7 +46,8 @@ import os, sys
 print(sys.argv, sys.path, sys.flags, sys.executable, sys.prefix)
 print(sys.warnoptions, sys._xoptions if hasattr(sys, '_xoptions') else '')
 main = sys.modules['__main__']
-print(__name__, globals().get('__file__'), globals().get('__cached__'), __spec__, __package__)
+print(__name__, globals().get('__file__'), globals().get('__cached__'), __package__)
+print(__spec__ and (__spec__.name, __spec__.origin, __spec__.cached, __spec__.parent))
 print(sorted(main.__dict__), type(__loader__).__name__, type(__builtins__).__name__)
 print(os.getcwd(), sorted(os.environ.items()))
 print(sys.getrecursionlimit(), sys.gettrace(), sys.getprofile(), sys.excepthook is sys.__excepthook__)
@@ -224,7 +225,7 @@ ENDS = {
     "frames": "import sys\nf = sys._getframe()\n"
               "while f: print(f.f_code.co_name, f.f_code.co_filename, f.f_lineno); f = f.f_back",
     "atexit": "import atexit\nfor i in range(3): atexit.register(print, i)\nprint('end')",
-    "atexit raises": "import atexit\natexit.register(lambda: 1 / 0)\natexit.register(print, 'x')",
+    "atexit raises": "import atexit\natexit.register(int, 'no')\natexit.register(print, 'x')",
     "atexit cleared": "import atexit\natexit.register(print, 1)\natexit._clear()\nprint(2)",
     "thread raises": "import threading\ndef f(): 1 / 0\nt = threading.Thread(target=f, name='t')\n"
                      "t.start(); t.join()\nprint(threading.active_count())",
@@ -235,7 +236,8 @@ ENDS = {
                          "t = threading.Thread(target=time.sleep, args=(60,), daemon=True)\n"
                          "t.start(); print(t.name, t.daemon)",
     "warnings": "import warnings\nwarnings.warn('careful')\nwarnings.warn('old', DeprecationWarning)",
-    "unraisable": "class A:\n    def __del__(self): 1 / 0\na = A()\ndel a\nimport gc; gc.collect()",
+    "unraisable": "class A:\n    def __del__(self): print('deleted'); raise SystemExit\n"
+                  "a = A()\ndel a\nimport gc; gc.collect()",
     "unicode": "print('\u00e9\u20ac')\nraise ValueError('\u00e9')",
     "exec": "import os, sys\nsys.stdout.flush()\n"
             "os.execv(sys.executable, [sys.executable, '-c', 'print(1); raise SystemExit(4)'])",

@@ -17,6 +17,14 @@ import sys
 
 CONTROL = b"\xffvmfox"
 THREAD_ROOT = "vmfox_thread_"
+ROOT_SOURCE = """
+def %s(*args, **options):
+    enter(%d, function)
+    try:
+        return function(*args, **options)
+    finally:
+        leave(%d, function)
+"""
 
 
 class Recorder(object):
@@ -35,7 +43,9 @@ class Recorder(object):
         self.is_pypy = "__pypy__" in sys.builtin_module_names
         self.vmprof = None
         self.jitlog = None
-        self.roots = []  # keeps the threads' root code alive, so that CPython can name it
+        self.last_thread = 0
+        # CPython's code is told by its address: that of a thread's root must not be used again.
+        self.roots = []
         self.names = {}  # thread id -> name, as last told
 
     # ---- the channel ----
@@ -114,8 +124,8 @@ class Recorder(object):
     # ---- threads ----
 
     def watch_threads(self):
-        """Gives each thread a root frame whose code carries the thread's id: PyPy's samples name no
-        thread, and CPython's only the address of its state."""
+        """Gives each thread a root frame whose code carries a number: PyPy's samples name no thread,
+        and CPython's only the address of its state."""
         import _thread
 
         known = sys.modules.get("threading")
@@ -141,35 +151,36 @@ class Recorder(object):
         return start
 
     def threaded(self, function):
-        import _thread
-
-        def vmfox_main_thread(*args, **options):
-            get_id = getattr(_thread, "get_native_id", _thread.get_ident)
-            ident = get_id()
-            self.name_thread(function, ident)
-            if self.real_time and hasattr(self.vmprof, "insert_real_time_thread"):
-                self.vmprof.insert_real_time_thread()
-            try:
-                return self.thread_root(ident)(function, args, options)
-            finally:
-                self.name_thread(function, ident)
-
-        return vmfox_main_thread
-
-    def thread_root(self, ident):
-        """A function whose code is this thread's alone."""
-        name, scope = THREAD_ROOT + str(ident), {}
-        source = "def %s(function, args, options): return function(*args, **options)" % name
-        exec(compile(source, "<vmfox>", "exec"), scope)
-        self.roots.append(scope[name].__code__)
+        """A function in place of `function`, whose code is this thread's alone.  It is made in the
+        starting thread, so that it is the very first frame of the new one."""
+        self.last_thread += 1
+        number = self.last_thread
+        name = THREAD_ROOT + str(number)
+        scope = {"function": function, "enter": self.enter_thread, "leave": self.name_thread}
+        exec(compile(ROOT_SOURCE % (name, number, number), "<vmfox>", "exec"), scope)
+        if not self.is_pypy:
+            self.roots.append(scope[name].__code__)
         return scope[name]
 
-    def name_thread(self, function, ident):
+    def enter_thread(self, number, function):
+        self.name_thread(number, function)
+        if self.real_time and hasattr(self.vmprof, "insert_real_time_thread"):
+            self.vmprof.insert_real_time_thread()
+
+    def name_thread(self, number, function):
+        """Tells which thread this is, and its name; again when the name has changed."""
+        import _thread
+
+        if os.getpid() != self.pid:
+            return
+        ident = getattr(_thread, "get_native_id", _thread.get_ident)()
         owner = getattr(function, "__self__", None)
         name = getattr(owner, "_name", None) or getattr(function, "__name__", None)
-        if isinstance(name, str) and self.names.get(ident) != name and os.getpid() == self.pid:
-            self.names[ident] = name
-            self.tell("thread", ident, name)
+        if not isinstance(name, str):
+            name = ""
+        if self.names.get(ident) != (number, name):
+            self.names[ident] = (number, name)
+            self.tell("thread", number, ident, name)
 
     # ---- forks ----
 
@@ -217,8 +228,9 @@ class Recorder(object):
         if threading is not None:
             for thread in list(threading.enumerate()):
                 native = getattr(thread, "native_id", None) or thread.ident
-                if native is not None and self.names.get(native) != thread.name:
-                    self.tell("thread", native, thread.name)
+                number, name = self.names.get(native, (0, None))
+                if native is not None and name != thread.name:
+                    self.tell("thread", number, native, thread.name)
         self.tell_long_files()
         self.tell("ending")
         addresses = self.read_addresses()
