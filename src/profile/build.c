@@ -101,9 +101,14 @@ static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
     }
     struct vf_counter *counter = &profile->counters.items[0];
     double bytes = (double)memory_kb * 1024;
-    if (counter->rows.len && counter->rows.items[counter->rows.len - 1].value == bytes)
-        return;
-    VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, bytes}));
+    struct vf_counter_row *rows = counter->rows.items;
+    size_t n = counter->rows.len;
+    /* A level that lasts is two rows, its first and its last: between rows the front-end draws a
+     * straight line. */
+    if (n >= 2 && rows[n - 1].value == bytes && rows[n - 2].value == bytes)
+        rows[n - 1].time_ms = time_ms;
+    else
+        VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, bytes}));
 }
 
 static void add_sample(struct build *b, const struct vf_record *record, uint64_t index)
