@@ -252,7 +252,7 @@ def test_end(compare, tmp_path, end):
                                      ("-c", "{code}"), ("-m", "end"), ("-E", "-m", "end")],
                          ids=" ".join)
 @pytest.mark.parametrize("end", ["SystemExit text", "SystemExit 3", "exception", "syntax error",
-                                 "own interrupt", "_exit", "atexit", "recursion"])
+                                 "own interrupt", "_exit", "atexit"])
 def test_end_of_other_forms(compare, tmp_path, options, end):
     write(tmp_path, "end.py", ENDS[end])
     compare(*[word.format(code=ENDS[end]) for word in options], stdin=ENDS[end].encode())

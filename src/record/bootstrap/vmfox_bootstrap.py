@@ -31,6 +31,7 @@ class Recorder(object):
     """The recording of this process: what is started, and how it is ended."""
 
     def __init__(self, settings):
+        self.settings = settings
         self.pid = os.getpid()
         self.fd = int(settings["fd"])
         self.jitlog_fd = int(settings["jitlog"])
@@ -215,12 +216,31 @@ class Recorder(object):
     # ---- end ----
 
     def finish(self):
+        """Runs last of all exit functions, and must not be noticed whatever happens: the program
+        may have closed the channel, or stopped VMProf itself."""
         if os.getpid() != self.pid:
             return
         try:
-            self.end_recording()
+            if is_channel(self.settings):
+                self.end_recording()
+            else:
+                self.abandon()
         except Exception as error:
-            self.tell("trouble", error)
+            try:
+                self.tell("trouble", error)
+            except Exception:
+                pass
+
+    def abandon(self):
+        """The program has closed the channel.  VMProf would wait for room in it as CPython frees its
+        code objects; so it gets a file that takes everything, unless the number is in use again."""
+        try:
+            os.fstat(self.fd)
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fd, inheritable=False)
+            os.close(null)
+            self.vmprof.disable()
 
     def end_recording(self):
         self.vmprof.stop_sampling()

@@ -1,0 +1,206 @@
+"""What vmfox writes, loaded by the Firefox Profiler's own code (profiler-cli) and asked; and the
+file's own rules."""
+import json
+import os
+import subprocess
+
+import pytest
+
+import builder
+import support
+
+CLI = support.ROOT / "test/browser/node_modules/.bin/profiler-cli"
+
+
+class Front:
+    """A profiler-cli that has one profile loaded at a time."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.env = dict(os.environ)
+        self.env.setdefault("PROFILER_CLI_SESSION_DIR", str(folder))
+        self.loaded = None
+
+    def run(self, *words):
+        done = subprocess.run([CLI] + [str(word) for word in words], cwd=self.folder, env=self.env,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=support.PATIENCE)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def load(self, path):
+        if self.loaded != path:
+            if self.loaded:
+                self.run("stop")
+            assert "Session started" in self.run("load", path)
+            self.loaded = path
+        return self
+
+    def ask(self, *words):
+        return json.loads(self.run(*words, "--json"))
+
+    def threads(self):
+        return {thread["name"]: thread for thread in self.ask("thread", "list")["threads"]}
+
+    def functions(self, thread):
+        handle = self.threads()[thread]["threadHandle"]
+        answer = self.ask("thread", "functions", "--thread", handle, "--limit", 0)
+        return {function["name"]: function for function in answer["functions"]}
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory):
+    if not CLI.exists():
+        pytest.skip("profiler-cli is not installed: npm ci in test/browser")
+    cli = Front(tmp_path_factory.mktemp("front"))
+    os.makedirs(cli.env["PROFILER_CLI_SESSION_DIR"], exist_ok=True)
+    yield cli
+    cli.run("stop", "--all")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, recorder):
+    """written(python, program): the recording of a program, as `vmfox convert` writes it."""
+    made = {}
+
+    def write(python, program):
+        if (python, program) not in made:
+            recorded = recorder(python, program)
+            path = tmp_path_factory.mktemp("written") / "profile.json.gz"
+            done = support.vmfox("convert", "-q", recorded.capture, "-o", path,
+                                 cwd=recorded.folder)
+            assert (done.code, done.err) == (0, "")
+            made[python, program] = path, recorded
+        return made[python, program]
+
+    return write
+
+
+# ---- asked through the front-end ----------------------------------------------------------------
+
+
+def test_threads_in_the_front_end(front, written, python):
+    path, recorded = written(python, "threads.py")
+    threads = front.load(path).threads()
+    told = recorded.told["threads"]
+    assert {name: thread["tid"] for name, thread in threads.items()} == {
+        name: tid for name, (tid, _) in told.items()}
+    assert {thread["pid"] for thread in threads.values()} == {str(recorded.told["pid"])}
+
+
+def test_functions_in_the_front_end(front, written, python):
+    path, recorded = written(python, "threads.py")
+    front.load(path)
+    for thread, function in (("tailor", "tailor"), ("soldier \u00e9\"", "soldier")):
+        functions = front.functions(thread)
+        assert functions[function]["totalPercentage"] > 90
+        assert functions["spin"]["totalPercentage"] > 90
+        assert not [name for name in functions if "vmfox" in name]
+
+
+def test_shares_in_the_front_end(front, written, python):
+    path, recorded = written(python, "shares.py")
+    functions = front.load(path).functions("MainThread")
+    whole = functions["main"]["totalSamples"]
+    for name, seconds in recorded.told["spent"].items():
+        share = 100 * functions[name]["totalSamples"] / whole
+        assert abs(share - 100 * seconds / recorded.told["whole"]) <= 5, name
+
+
+def test_categories_in_the_front_end(front, written, python, pypy):
+    path, _ = written(python, "shares.py")
+    front.load(path)
+    handle = front.threads()["MainThread"]["threadHandle"]
+    breakdown = front.ask("thread", "samples", "--thread", handle)["categoryBreakdown"]
+    found = {row["name"]: row["percentage"] for row in breakdown["categories"]}
+    if python == pypy:
+        assert found["JIT"] > 20
+    else:
+        assert found["Native"] > 20 and "JIT" not in found
+        assert found["Python"] > 5
+
+
+def test_counters_in_the_front_end(front, written, cpython):
+    path, recorded = written(cpython, "memory.py")
+    (counter,) = front.load(path).ask("counter", "list")["counters"]
+    assert (counter["name"], counter["unit"]) == ("Memory", "bytes")
+    levels = [level for _, level in recorded.profile.levels(recorded.profile.counters[0])]
+    assert counter["stats"][0]["value"] >= max(levels) - min(levels)
+    assert max(counter["graph"]) == max(levels)
+
+
+def test_no_counters_of_pypy_in_the_front_end(front, written, pypy):
+    path, _ = written(pypy, "shares.py")
+    assert front.load(path).ask("counter", "list")["counters"] == []
+
+
+def test_profile_info_in_the_front_end(front, written, python):
+    path, recorded = written(python, "threads.py")
+    info = front.load(path).ask("profile", "info")
+    assert info["name"].startswith("threads on " + recorded.profile.facts()["Interpreter"])
+    assert info["threadCount"] == 5 and info["processCount"] == 1
+    assert info["processes"][0]["pid"] == str(recorded.told["pid"])
+
+
+def test_small_and_odd_files_load(front, tmp_path):
+    for number, prof in enumerate((builder.small_prof(), builder.small_prof(stacks=[]),
+                                   builder.small_prof(version=2)[:300])):
+        (tmp_path / "x.prof").write_bytes(prof)
+        path = tmp_path / ("%d.json" % number)
+        assert support.vmfox("convert", "-q", "x.prof", "-o", path, cwd=tmp_path).code == 0
+        info = front.load(path).ask("profile", "info")
+        assert info["threadCount"] == len(support.load_profile(path).threads)
+        if number == 0:
+            functions = front.functions("MainThread")
+            assert (functions["g"]["selfSamples"], functions["g"]["totalSamples"]) == (2, 2)
+            assert (functions["f\u00e9"]["selfSamples"],
+                    functions["f\u00e9"]["totalSamples"]) == (2, 4)
+
+
+# ---- the file's own rules -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["shares.py", "threads.py", "memory.py"])
+def test_structure(written, python, program):
+    _, recorded = written(python, program)
+    support.check_structure(recorded.profile.data)
+
+
+def test_names_and_files_are_not_repeated(written, python):
+    """A function is a name, a file and a line; a stack a parent and a frame."""
+    _, recorded = written(python, "threads.py")
+    shared = recorded.profile.shared
+    stacks, funcs = shared["stackTable"], shared["funcTable"]
+    parents = [i - offset if offset else None for i, offset in enumerate(stacks["prefixOffset"])]
+    pairs = list(zip(parents, stacks["frame"]))
+    assert len(set(pairs)) == len(pairs)
+    rows = list(zip(funcs["name"], funcs["source"], funcs["lineNumber"], funcs["resource"]))
+    assert len(set(rows)) == len(rows)
+
+
+def test_kinds_of_functions(written, python):
+    _, recorded = written(python, "shares.py")
+    profile = recorded.profile
+    shared = profile.shared
+    for frame, func in zip(profile.frames, shared["frameTable"]["func"]):
+        is_js = shared["funcTable"]["isJS"][func]
+        assert is_js == (frame.category != "Native"), frame
+    for thread in profile.threads:
+        assert thread["processType"] == "default" and thread["samples"]["weightType"] == "samples"
+        assert thread["registerTime"] <= profile.samples_of(thread)[0].time + 0.001
+
+
+def test_native_frames_have_an_address_in_their_library(written, python):
+    _, recorded = written(python, "shares.py")
+    shared = recorded.profile.shared
+    frames, natives = shared["frameTable"], shared["nativeSymbols"]
+    found = 0
+    for address, symbol, func in zip(frames["address"], frames["nativeSymbol"], frames["func"]):
+        assert (address == -1) == (symbol is None)
+        if symbol is not None:
+            found += 1
+            assert natives["address"][symbol] <= address
+            assert natives["name"][symbol] == shared["funcTable"]["name"][func]
+            lib = shared["resourceTable"]["lib"][shared["funcTable"]["resource"][func]]
+            assert natives["libIndex"][symbol] == lib
+    assert found > 0

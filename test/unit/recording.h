@@ -1,0 +1,93 @@
+/* A recording made in memory record by record, and the profile built from it, told as a user sees
+ * it.
+ *
+ *     struct recording r;
+ *     recording_begin(&r, 6, 12, "pypy");
+ *     recording_name(&r, 0x10, "py:main:1:/a.py");
+ *     TAKE(&r, CODE(0x10), JIT(0x10));
+ *     recording_build(&r);
+ *     assert_string_equal(recording_stack(&r, 0, 0), "main[JIT]");
+ *     recording_release(&r); */
+#ifndef VF_TEST_RECORDING_H
+#define VF_TEST_RECORDING_H
+
+#include "prof_builder.h"
+#include "profile/build.h"
+
+enum { RECORDING_OLDEST = -1 };
+/* Where records 06 and 03 say that the run began and ended. */
+#define RECORDING_START_S ((int64_t)1700000000)
+#define RECORDING_RUN_S ((int64_t)4)
+
+struct recording {
+    struct prof_builder file;
+    struct vf_buf stamps, cpu;
+    struct vf_capture capture;
+    const char *maps_behind; /* behind the trailer, as the oldest files have them */
+    bool cut;                /* no trailer */
+    struct prof_sample next; /* thread, memory and time of the next TAKE() */
+    struct vf_profile profile;
+    struct vf_warnings warnings;
+    struct vf_error error;
+    enum vf_status status;
+    struct vf_buf text;
+};
+
+/* A file of word 8 with a period of 1000 us.  RECORDING_OLDEST: one without a header record. */
+void recording_begin(struct recording *r, int version, unsigned mode, const char *interpreter);
+void recording_begin_fork(struct recording *r, unsigned mode, const char *interpreter);
+void recording_begin_period(struct recording *r, int version, unsigned mode, uint64_t period_us);
+void recording_name(struct recording *r, uint64_t id, const char *text);
+void recording_native_name(struct recording *r, uint64_t id, const char *text);
+void recording_take(struct recording *r, const struct prof_frame *frames, size_t depth);
+/* A sample with one code frame, of a thread and at a time. */
+void recording_take_at(struct recording *r, uint64_t thread, int64_t time_ns);
+void recording_stamp(struct recording *r, int64_t monotonic_ns);
+/* A reading of a thread's CPU time. */
+void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int64_t cpu_ns);
+/* What the recorder was told of a thread; number 0: it has no root frame. */
+void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const char *name);
+void recording_source(struct recording *r, const char *path, const char *real_path,
+                      struct vf_str text);
+void recording_module(struct recording *r, const char *path, const char *build_id);
+/* Ends the file and builds the profile, which must come about. */
+void recording_build(struct recording *r);
+void recording_release(struct recording *r);
+
+/* Frames root first: "main > hot[JIT] > inner[JIT/Inlined] > memcpy[Native]", with ":12" behind the
+ * name where a line is known; "" for no stack.  Good until the next call. */
+const char *recording_stack(struct recording *r, size_t thread, size_t sample);
+const char *recording_render(struct recording *r, vf_stack_id stack);
+/* The value of a line of Profile Info; NULL: there is none. */
+const char *recording_fact(const struct recording *r, const char *label);
+const char *recording_string(const struct recording *r, vf_string_id id);
+
+#define CODE(id)                                                                                   \
+    {                                                                                              \
+        1, (id), 0                                                                                 \
+    }
+#define JIT(id)                                                                                    \
+    {                                                                                              \
+        3, (id), 0                                                                                 \
+    }
+#define ASM                                                                                        \
+    {                                                                                              \
+        6, 0x7f0011223340, 0                                                                       \
+    }
+#define NATIVE(address)                                                                            \
+    {                                                                                              \
+        7, (address) | 1, 0                                                                        \
+    }
+#define KIND(kind)                                                                                 \
+    {                                                                                              \
+        (kind), 0x1234, 0                                                                          \
+    }
+#define AT_LINE(id, line)                                                                          \
+    {                                                                                              \
+        1, (id), (line)                                                                            \
+    }
+#define TAKE(r, ...)                                                                               \
+    recording_take((r), (const struct prof_frame[]){__VA_ARGS__},                                  \
+                   sizeof((const struct prof_frame[]){__VA_ARGS__}) / sizeof(struct prof_frame))
+
+#endif

@@ -1,0 +1,367 @@
+/* Captures in one file: what vmfox's own .vmfox and the zips of vmprof-firefox-converter give, and
+ * what is said of those that are damaged, odd or hostile. */
+#include "test.h"
+
+#include "capture/capture.h"
+#include "folder.h"
+#include "prof_builder.h"
+#include "profile/build.h"
+#include "zip_builder.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct opened {
+    struct vf_capture capture;
+    struct vf_warnings warnings;
+    struct vf_error error;
+    enum vf_status status;
+};
+
+static void open_file(struct opened *o, const char *path)
+{
+    o->warnings.count = 0;
+    o->error = (struct vf_error){0};
+    o->status = vf_capture_open(&o->capture, path, &o->warnings, &o->error);
+    if (o->status == VF_FATAL)
+        assert_true(o->error.text[0]);
+    assert_int_equal(o->status == VF_WARN, o->status != VF_FATAL && o->warnings.count > 0);
+}
+
+static void open_zip(struct opened *o, const struct zip_part *parts, size_t count)
+{
+    assert_true(zip_write_file("a.zip", parts, count));
+    open_file(o, "a.zip");
+}
+#define OPEN_ZIP(o, ...)                                                                           \
+    open_zip((o), (const struct zip_part[]){__VA_ARGS__},                                          \
+             sizeof((const struct zip_part[]){__VA_ARGS__}) / sizeof(struct zip_part))
+#define PART(name, text)                                                                           \
+    {                                                                                              \
+        (name), VF_STR(text), false                                                                \
+    }
+#define PROF                                                                                       \
+    {                                                                                              \
+        "profile.prof", prof(), false                                                              \
+    }
+
+static struct opened file;
+
+static void refused(const char *part)
+{
+    assert_int_equal(file.status, VF_FATAL);
+    if (!strstr(file.error.text, part))
+        fail_msg("%s: nothing of %s in it", file.error.text, part);
+    vf_capture_release(&file.capture);
+}
+
+static void taken(const char *warning)
+{
+    if (file.status == VF_FATAL)
+        fail_msg("refused: %s", file.error.text);
+    assert_int_equal(file.warnings.count, warning ? 1 : 0);
+    if (warning && !strstr(file.warnings.items[0].text, warning))
+        fail_msg("%s: nothing of %s in it", file.warnings.items[0].text, warning);
+}
+
+static void assert_str(struct vf_str value, const char *expected)
+{
+    if (!vf_str_eq(value, vf_str_from(expected)))
+        fail_msg("%.*s is not %s", VF_STR_ARG(value), expected);
+}
+
+/* A small profile; the bytes stay until the program ends. */
+static struct vf_str prof(void)
+{
+    static struct prof_builder b = {.word_bytes = 8, .addr_bytes = 8, .version = 6};
+    static const struct prof_frame frames[] = {{1, 0x10, 0}, {1, 0x20, 0}};
+    if (b.out.len == 0) {
+        prof_static_header(&b, 1000);
+        prof_header(&b, "cpython");
+        prof_start_time(&b, 1700000000, 0);
+        for (size_t i = 0; i < 20; i++)
+            prof_stack(&b, 1, &(struct prof_sample){frames, 2, i & 1, 0, 0});
+        prof_name(&b, 2, 0x10, "py:main:1:/a.py");
+        prof_name(&b, 2, 0x20, "py:f:2:/a.py");
+        prof_trailer(&b, 1700000001, 0);
+    }
+    return vf_buf_view(&b.out);
+}
+
+/* ---- .vmfox ---------------------------------------------------------------------------------- */
+
+static const char all_fields[] =
+    "{\"version\": 1, \"command\": \"pypy3 'a b.py'\", \"program\": \"a b\","
+    " \"interpreter\": \"PyPy 7.3.11\", \"interpreter_path\": \"/usr/bin/pypy3\","
+    " \"working_dir\": \"/w\", \"host\": \"h\", \"cpu\": \"Z80\", \"os\": \"Linux 6\","
+    " \"arch\": \"x86_64\", \"recorder\": \"vmfox 0.1.0\", \"pid\": 4711, \"cpu_count\": 8,"
+    " \"memory_bytes\": 17179869184, \"children\": 1, \"sources_left_out\": 2,"
+    " \"start_realtime_ns\": 1600000000000000000, \"start_monotonic_ns\": 5,"
+    " \"end_monotonic_ns\": 6000000000, \"exit_code\": 3, \"exit_signal\": 9,"
+    " \"threads\": [{\"number\": 1, \"tid\": 4712, \"name\": \"w\\u00f6rker\"}],"
+    " \"modules\": [{\"path\": \"/lib/a.so\", \"build_id\": \"ab12\"}],"
+    " \"sources\": [{\"path\": \"/a...\", \"real_path\": \"/a/b.py\", \"member\": \"s/0\"},"
+    " {\"path\": \"/c.py\", \"member\": \"s/1\"}]}";
+
+static void all_of_a_vmfox_is_read(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PROF, PART("capture.json", all_fields), PART("stamps.i64", "12345678"),
+             PART("cpu.i64", "abc"), PART("maps.txt", "the maps"), PART("profile.jitlog", "jit"),
+             PART("profile.pypylog", "log"), PART("s/0", "x = 1\n"), PART("s/1", ""));
+    taken(NULL);
+    const struct vf_capture *c = &file.capture;
+    const struct vf_capture_info *info = &c->info;
+    assert_int_equal(c->kind, VF_CAPTURE_VMFOX);
+    assert_true(vf_str_eq(c->prof, prof()));
+    assert_str(c->stamps, "12345678");
+    assert_str(c->cpu, "abc");
+    assert_str(c->maps, "the maps");
+    assert_str(c->jitlog, "jit");
+    assert_str(c->pypylog, "log");
+    assert_str(info->command, "pypy3 'a b.py'");
+    assert_str(info->program, "a b");
+    assert_str(info->interpreter, "PyPy 7.3.11");
+    assert_str(info->interpreter_path, "/usr/bin/pypy3");
+    assert_str(info->working_dir, "/w");
+    assert_str(info->host, "h");
+    assert_str(info->cpu, "Z80");
+    assert_str(info->os, "Linux 6");
+    assert_str(info->arch, "x86_64");
+    assert_str(info->recorder, "vmfox 0.1.0");
+    assert_true(info->pid == 4711 && info->cpu_count == 8 && info->memory_bytes == 17179869184);
+    assert_true(info->children == 1 && info->sources_left_out == 2);
+    assert_true(info->start_realtime_ns == 1600000000000000000 && info->start_monotonic_ns == 5);
+    assert_true(info->end_monotonic_ns == 6000000000 && info->has_exit);
+    assert_true(info->exit_code == 3 && info->exit_signal == 9);
+    assert_true(info->threads.len == 1 && info->threads.items[0].tid == 4712);
+    assert_int_equal(info->threads.items[0].number, 1);
+    assert_str(info->threads.items[0].name, "w\xc3\xb6rker");
+    assert_int_equal(info->modules.len, 1);
+    assert_str(info->modules.items[0].path, "/lib/a.so");
+    assert_str(info->modules.items[0].build_id, "ab12");
+    assert_int_equal(c->sources.len, 2);
+    assert_str(c->sources.items[0].path, "/a...");
+    assert_str(c->sources.items[0].real_path, "/a/b.py");
+    assert_str(c->sources.items[0].text, "x = 1\n");
+    assert_str(c->sources.items[1].path, "/c.py");
+    assert_str(c->sources.items[1].text, "");
+    vf_capture_release(&file.capture);
+}
+
+static void little_is_needed(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PART("capture.json", "{\"version\":1}"), PROF);
+    taken(NULL);
+    assert_false(file.capture.info.has_exit);
+    assert_int_equal(file.capture.stamps.len, 0);
+    vf_capture_release(&file.capture);
+}
+
+static void what_is_missing_is_said(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PART("capture.json", "{\"version\":1}"));
+    refused("expected a member profile.prof in the zip, found none");
+    OPEN_ZIP(&file, PROF);
+    refused("expected capture.json (a .vmfox) or dict.json");
+    OPEN_ZIP(&file, PROF,
+             PART("capture.json",
+                  "{\"version\":1,\"sources\":[{\"path\":\"/a.py\",\"member\":\"gone\"},"
+                  "{\"path\":\"/b.py\",\"member\":\"s/1\"}]}"),
+             PART("s/1", "pass"));
+    if (file.status == VF_FATAL)
+        fail_msg("refused: %s", file.error.text);
+    assert_int_equal(file.capture.sources.len, 1);
+    assert_str(file.capture.sources.items[0].path, "/b.py");
+    vf_capture_release(&file.capture);
+}
+
+static void another_version_is_refused(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PROF, PART("capture.json", "{\"version\":2}"));
+    refused("capture.json says version 2; this vmfox reads version 1");
+    OPEN_ZIP(&file, PROF, PART("capture.json", "{\"version\":\"1\"}"));
+    refused("capture.json says version 0");
+}
+
+static void what_is_no_json_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"{\n\n\"version\": 1,}", "capture.json in the zip is not JSON: line 3: "},
+        {"", "capture.json in the zip is not JSON"},
+        {"[1]", "capture.json in the zip: expected an object"},
+        {"{\"version\":1} more", "capture.json in the zip is not JSON: line 1: "},
+        {"{\"version\":1,\"host\":\"\xff\"}", "capture.json in the zip is not JSON"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        OPEN_ZIP(&file, PROF, {"capture.json", vf_str_from(bad[i][0]), false});
+        refused(bad[i][1]);
+    }
+    struct vf_buf deep = {0};
+    for (size_t i = 0; i < 100000; i++)
+        vf_buf_add(&deep, "[", 1);
+    OPEN_ZIP(&file, PROF, {"capture.json", vf_buf_view(&deep), false});
+    refused("capture.json in the zip is not JSON");
+    vf_buf_release(&deep);
+}
+
+/* The recorder writes \u0000 for a NUL, which a thread's name may hold. */
+static void a_nul_in_a_name_loses_nothing(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PROF,
+             PART("capture.json", "{\"version\":1,\"host\":\"h\",\"threads\":"
+                                  "[{\"number\":1,\"tid\":2,\"name\":\"a\\u0000b\"}]}"));
+    taken(NULL);
+    assert_str(file.capture.info.host, "h");
+    assert_int_equal(file.capture.info.threads.len, 1);
+    assert_true(vf_str_eq(file.capture.info.threads.items[0].name, VF_STR("a\0b")));
+    vf_capture_release(&file.capture);
+}
+
+static void build_it(const char *what)
+{
+    struct vf_profile profile;
+    if (vf_profile_build(&profile, &file.capture, NULL, &file.error) == VF_FATAL)
+        fail_msg("%s: %s", what, file.error.text);
+    assert_true(profile.threads.items[0].samples.len > 0);
+    vf_profile_release(&profile);
+}
+
+static void json_of_wrong_types_does_no_harm(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "command", "pid", "memory_bytes", "start_realtime_ns", "start_monotonic_ns",
+        "end_monotonic_ns", "exit_code", "exit_signal", "threads", "modules", "sources"};
+    static const char *const values[] = {
+        "null", "true", "-1", "1.5", "\"x\"", "[]", "{}", "[[]]", "[null, 1, \"x\"]",
+        "[{\"tid\": \"x\", \"number\": [], \"name\": 1, \"path\": [], \"member\": {}}]",
+        "[{\"path\": \"/a.py\"}, {\"member\": \"capture.json\"}]", "9223372036854775807",
+        "-9223372036854775808"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
+            struct vf_buf json = {0};
+            vf_buf_printf(&json, "{\"version\": 1, \"%s\": %s}", keys[k], values[v]);
+            OPEN_ZIP(&file, PROF, {"capture.json", vf_buf_view(&json), true},
+                     PART("stamps.i64", "12345678"));
+            taken(NULL);
+            assert_int_equal(file.capture.sources.len, 0);
+            build_it(values[v]);
+            vf_capture_release(&file.capture);
+            vf_buf_release(&json);
+        }
+}
+
+static void an_exit_code_that_is_no_number_is_not_known(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PROF, PART("capture.json", "{\"version\":1,\"exit_code\":null}"));
+    taken(NULL);
+    assert_false(file.capture.info.has_exit);
+    vf_capture_release(&file.capture);
+}
+
+static void negative_counts_are_not_known(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, PROF, PART("capture.json", "{\"version\":1,\"pid\":-4,\"cpu_count\":-1}"));
+    taken(NULL);
+    assert_true(file.capture.info.pid == 0 && file.capture.info.cpu_count == 0);
+    vf_capture_release(&file.capture);
+}
+
+/* ---- zips of the converter ------------------------------------------------------------------- */
+
+static void all_of_a_converters_zip_is_read(void **state)
+{
+    (void)state;
+    OPEN_ZIP(&file, {"data/x.prof", prof(), false}, PART("j", "jit"), PART("l", "log"),
+             PART("s", "x = 1\n"),
+             PART("dict.json", "{\"prof\": \"data/x.prof\", \"jitlog\": \"j\", \"pypylog\": \"l\","
+                               " \"times\": [1650000000.5, 1650000003], \"/home/a.py\": \"s\"}"));
+    taken(NULL);
+    assert_int_equal(file.capture.kind, VF_CAPTURE_CONVERTER_ZIP);
+    assert_true(vf_str_eq(file.capture.prof, prof()));
+    assert_str(file.capture.jitlog, "jit");
+    assert_str(file.capture.pypylog, "log");
+    assert_true(file.capture.time_start_s == 1650000000.5);
+    assert_true(file.capture.time_end_s == 1650000003);
+    assert_int_equal(file.capture.sources.len, 1);
+    assert_str(file.capture.sources.items[0].path, "/home/a.py");
+    assert_str(file.capture.sources.items[0].text, "x = 1\n");
+    vf_capture_release(&file.capture);
+}
+
+static void odd_entries_of_dict_json_are_said(void **state)
+{
+    (void)state;
+    static const char *const odd[][2] = {
+        {"\"/a.py\": 1", "dict.json: /a.py names no member"},
+        {"\"/a.py\": null", "dict.json: /a.py names no member"},
+        {"\"/a.py\": \"gone\"", "dict.json: member gone of /a.py is not in the zip"},
+        {"\"/a.py\": \"/etc/passwd\"", "dict.json: member /etc/passwd of /a.py is not in the zip"},
+        {"\"times\": [1]", "dict.json: times names no member"},
+        {"\"times\": \"gone\"", "dict.json: member gone of times is not in the zip"},
+        {"\"jitlog\": []", "dict.json: jitlog names no member"},
+        {"\"times\": [\"x\", null]", NULL},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        struct vf_buf json = {0};
+        vf_buf_printf(&json, "{%s, \"prof\": \"p\"}", odd[i][0]);
+        OPEN_ZIP(&file, {"p", prof(), false}, {"dict.json", vf_buf_view(&json), false});
+        taken(odd[i][1]);
+        build_it(odd[i][0]);
+        assert_int_equal(file.capture.sources.len, 0);
+        vf_capture_release(&file.capture);
+        vf_buf_release(&json);
+    }
+    OPEN_ZIP(&file, {"p", prof(), false}, PART("dict.json", "{\"prof\": 3}"));
+    refused("expected dict.json to name a VMProf file as \"prof\", found none");
+    OPEN_ZIP(&file, {"p", prof(), false}, PART("dict.json", "[]"));
+    refused("dict.json in the zip: expected an object");
+}
+
+/* Names inside are names of members and nothing else. */
+static void member_names_are_not_paths(void **state)
+{
+    (void)state;
+    folder_put("in/secret.py", VF_STR("secret"), 0644);
+    assert_int_equal(chdir("in"), 0);
+    OPEN_ZIP(&file, {"../p", prof(), false}, PART("../../evil.py", "up"),
+             PART("/tmp/vmfox-evil.py", "root"),
+             PART("dict.json", "{\"prof\": \"../p\", \"a\": \"../../evil.py\","
+                               " \"b\": \"/tmp/vmfox-evil.py\", \"c\": \"secret.py\"}"));
+    taken("dict.json: member secret.py of c is not in the zip");
+    assert_int_equal(file.capture.sources.len, 2);
+    assert_int_not_equal(access("../../evil.py", F_OK), 0);
+    assert_int_not_equal(access("/tmp/vmfox-evil.py", F_OK), 0);
+    assert_int_equal(folder_count("."), 2); /* secret.py and the zip */
+    assert_int_equal(folder_count(".."), 1);
+    vf_capture_release(&file.capture);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(all_of_a_vmfox_is_read),
+        TEST(little_is_needed),
+        TEST(what_is_missing_is_said),
+        TEST(another_version_is_refused),
+        TEST(what_is_no_json_is_refused_with_its_line),
+        TEST(a_nul_in_a_name_loses_nothing),
+        TEST(json_of_wrong_types_does_no_harm),
+        TEST(an_exit_code_that_is_no_number_is_not_known),
+        TEST(negative_counts_are_not_known),
+        TEST(all_of_a_converters_zip_is_read),
+        TEST(odd_entries_of_dict_json_are_said),
+        TEST(member_names_are_not_paths),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
