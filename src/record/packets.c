@@ -2,6 +2,14 @@
 
 enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16 };
 
+static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        char byte = (char)(value >> 8 * i & 0xff);
+        vf_buf_add(out, &byte, 1);
+    }
+}
+
 /* ---- what comes from VMProf -------------------------------------------------------------------
  */
 
@@ -41,6 +49,8 @@ static void take_sample(struct vf_session *s, const struct vf_sample *sample, in
     }
     if (native && s->addresses.len > before)
         refresh_maps(s, at_ns);
+    if (sample->has_memory)
+        s->memory_kb = sample->memory_kb;
     vf_buf_add(&s->stamps, &at_ns, sizeof at_ns);
     s->samples++;
 }
@@ -116,12 +126,45 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes, int64_t at_n
     return good;
 }
 
+/* With memory on, VMProf's handlers in two threads at once disturb each other reading the process's
+ * memory, and the word is left out of the sample (vmprof 0.6.0, real-time mode).  Such a sample
+ * gets the size of the one before: memory is a level, and this says no more than that it went on.
+ */
+static bool take_without_memory(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
+{
+    size_t behind = s->stream.dialect == VF_DIALECT_UPSTREAM ? 8 : 0;
+    if (!(s->stream.mode & VF_MODE_MEMORY) || bytes.len <= behind)
+        return false;
+    struct vf_buf whole = {0};
+    vf_buf_add(&whole, bytes.ptr, bytes.len - behind);
+    put_uint(&whole, s->memory_kb, s->stream.addr_bytes);
+    vf_buf_add(&whole, bytes.ptr + bytes.len - behind, behind);
+    bool good = take_whole(s, vf_buf_view(&whole), at_ns) == whole.len;
+    vf_buf_release(&whole);
+    return good;
+}
+
+/* A sample is one packet, whole or damaged; the others do not suffer from it. */
+static void take_sample_packet(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
+{
+    size_t good = take_whole(s, bytes, at_ns);
+    if (good == bytes.len || (good == 0 && take_without_memory(s, bytes, at_ns)))
+        return;
+    s->damaged_bytes += bytes.len - good;
+}
+
 /* Checks a packet record by record; what is whole goes into the profile, so that the file stays
  * readable whatever the program writes into the channel.  Samples and names are a packet each, but
  * VMProf writes metas piece by piece: what is not whole yet waits for the next packet. */
 static void take_records(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
 {
     size_t waiting = s->partial.len;
+    if (!waiting && s->has_stream && (bytes.ptr[0] == 0x01 || bytes.ptr[0] == 0x09)) {
+        take_sample_packet(s, bytes, at_ns);
+        if (s->prof.len > FLUSH_BYTES)
+            vf_session_flush(s);
+        return;
+    }
     if (waiting) {
         vf_buf_str(&s->partial, bytes);
         bytes = vf_buf_view(&s->partial);
@@ -257,14 +300,6 @@ void vf_session_packet(struct vf_session *session, const struct vf_packet *packe
 
 /* ---- after the program ------------------------------------------------------------------------
  */
-
-static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++) {
-        char byte = (char)(value >> 8 * i & 0xff);
-        vf_buf_add(out, &byte, 1);
-    }
-}
 
 /* Where VMProf was stopped in good order the names it wrote at the end are better: they are added
  * only for what is missing.  Else its records are of code that died, and may lie under the id of

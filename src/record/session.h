@@ -48,6 +48,7 @@ struct vf_session {
     bool has_stream, has_trailer;
     int64_t trailer_us;
     uint64_t samples, damaged_bytes;
+    uint64_t memory_kb;         /* of the last sample that had it */
     struct vf_buf partial;      /* the beginning of a record */
     struct vf_buf prof, stamps; /* not yet in their files */
     struct vf_cpu cpu;

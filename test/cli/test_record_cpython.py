@@ -71,3 +71,29 @@ def test_a_program_that_dies_has_names(cpython, tmp_path, options, death, code):
     profile = support.convert(tmp_path / "x.vmfox", tmp_path)
     assert share(profile.samples(), "last_words", within="<module>") > 80
     assert profile.sources()[str(script)] == script.read_text()
+
+
+def test_real_time_with_several_threads_loses_nothing(cpython, tmp_path):
+    """All threads are interrupted at once, and vmprof then leaves the memory out of some records."""
+    script = tmp_path / "crowd.py"
+    script.write_text("import threading, time\n"
+                      "def wait():\n"
+                      "    end = time.monotonic() + 1\n"
+                      "    while time.monotonic() < end:\n"
+                      "        time.sleep(0.003)\n"
+                      "threads = [threading.Thread(target=wait, name='w%d' % i) for i in range(4)]\n"
+                      "for thread in threads: thread.start()\n"
+                      "for thread in threads: thread.join()\n")
+    for _ in range(3):
+        done = support.vmfox("record", "--real-time", "-o", "x.vmfox", cpython, script,
+                             cwd=tmp_path)
+        if done.code != 139:
+            break
+    assert done.code == 0 and "left out" not in done.err
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    for name in ("w0", "w1", "w2", "w3"):
+        times = [sample.time for sample in profile.samples(name)]
+        assert times[-1] - times[0] > 900, name
+        assert max(b - a for a, b in zip(times, times[1:])) < 100, name
+    (counter,) = profile.counters
+    assert max(level for _, level in profile.levels(counter)) < 1 << 30

@@ -74,9 +74,8 @@ void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int6
 
 void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const char *name)
 {
-    VF_APPEND(&r->capture.info.threads, ((struct vf_thread_name){.number = number,
-                                                                 .tid = tid,
-                                                                 .name = vf_str_from(name)}));
+    VF_APPEND(&r->capture.info.threads,
+              ((struct vf_thread_name){.number = number, .tid = tid, .name = vf_str_from(name)}));
 }
 
 void recording_source(struct recording *r, const char *path, const char *real_path,

@@ -145,9 +145,8 @@ static json_t *find_lib(json_t *root, const char *name)
 {
     json_t *lib;
     size_t i;
-    json_array_foreach(at(root, "libs"), i, lib)
-        if (strcmp(text(lib, "name"), name) == 0)
-            return lib;
+    json_array_foreach(at(root, "libs"), i,
+                       lib) if (strcmp(text(lib, "name"), name) == 0) return lib;
     fail_msg("no library %s", name);
     return NULL;
 }
@@ -175,9 +174,12 @@ static void a_short_build_id_is_filled_with_zeros(void **state)
 {
     (void)state;
     static const char *const ids[][2] = {
-        {"aabbccdd11223344", "DDCCBBAA221144330000000000000000" "0"},
-        {"ab", "000000AB000000000000000000000000" "0"},
-        {"AABBCCDDEEFF00112233445566778899", "DDCCBBAAFFEE11002233445566778899" "0"},
+        {"aabbccdd11223344", "DDCCBBAA221144330000000000000000"
+                             "0"},
+        {"ab", "000000AB000000000000000000000000"
+               "0"},
+        {"AABBCCDDEEFF00112233445566778899", "DDCCBBAAFFEE11002233445566778899"
+                                             "0"},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         struct recording r;

@@ -11,8 +11,9 @@
 static void weird_text_stays_valid_json(void **state)
 {
     (void)state;
-    static const char weird[] = "a\0b\x01\x1f\x7f\"\\/\n\r\t\xff\xc3\x28\xed\xa0\x80\xf0\x9f\x98\x80"
-                                "\xe2\x80\xa8</script>\xf4\x90\x80\x80\xc3";
+    static const char weird[] =
+        "a\0b\x01\x1f\x7f\"\\/\n\r\t\xff\xc3\x28\xed\xa0\x80\xf0\x9f\x98\x80"
+        "\xe2\x80\xa8</script>\xf4\x90\x80\x80\xc3";
     struct vf_str all = {weird, sizeof weird - 1};
     struct recording r;
     recording_begin(&r, 6, 0, "cpython");

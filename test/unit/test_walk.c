@@ -386,8 +386,7 @@ static void a_long_file_name_is_found_again_among_the_sources(void **state)
     recording_build(&r);
     assert_int_equal(r.profile.funcs.sources.len, 1);
     assert_string_equal(recording_string(&r, r.profile.funcs.sources.items[0].path), whole);
-    assert_true(
-        vf_str_eq(r.profile.funcs.sources.items[0].text, VF_STR("def f(): pass\n")));
+    assert_true(vf_str_eq(r.profile.funcs.sources.items[0].text, VF_STR("def f(): pass\n")));
     recording_release(&r);
 }
 

@@ -1,5 +1,5 @@
-/* Stacks of the oldest files, which have no kinds; and stacks that share prefixes with others, which
- * must come out as if each sample stood alone in its file. */
+/* Stacks of the oldest files, which have no kinds; and stacks that share prefixes with others,
+ * which must come out as if each sample stood alone in its file. */
 #include "test.h"
 
 #include "recording.h"

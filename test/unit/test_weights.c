@@ -142,7 +142,8 @@ struct reference {
     double lost_s;
 };
 
-static double reference_weight(struct reference *ref, size_t key, int64_t time_ns, int64_t period_us)
+static double reference_weight(struct reference *ref, size_t key, int64_t time_ns,
+                               int64_t period_us)
 {
     bool known = ref->known[key];
     int64_t before = ref->before[key];
@@ -172,7 +173,7 @@ static double compare_with_reference(uint32_t seed, unsigned mode)
         seed = seed * 1664525u + 1013904223u;
         size_t who = seed >> 8 & 1;
         /* Mostly a period, at times a long gap, at times a step back. */
-        now += (seed >> 10) % 50 == 0   ? (seed >> 16) * (int64_t)100000
+        now += (seed >> 10) % 50 == 0  ? (seed >> 16) * (int64_t)100000
                : (seed >> 10) % 7 == 0 ? -(int64_t)(seed >> 16 & 0xfff) * 100
                                        : (int64_t)(seed >> 16) * 40;
         recording_take_at(&r, who + 1, now);

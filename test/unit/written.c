@@ -72,8 +72,7 @@ static void assert_columns(json_t *value)
     json_t *item;
     size_t i;
     json_t *length = json_object_get(value, "length");
-    json_array_foreach(value, i, item)
-        assert_columns(item);
+    json_array_foreach(value, i, item) assert_columns(item);
     json_object_foreach(value, key, item)
     {
         assert_columns(item);
@@ -98,8 +97,8 @@ static void assert_references(json_t *root)
         assert_row(frames, "func", i, funcs, "name");
         assert_row(frames, "nativeSymbol", i, natives, "name");
         assert_row(frames, "category", i, category, NULL);
-        category = json_array_get(category,
-                                  (size_t)json_integer_value(cell(frames, "category", i)));
+        category =
+            json_array_get(category, (size_t)json_integer_value(cell(frames, "category", i)));
         assert_row(frames, "subcategory", i, category, "subcategories");
     }
     for (size_t i = 0; i < json_array_size(at(funcs, "name")); i++) {
