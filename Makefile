@@ -24,4 +24,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all install demo check format clean
+bench: all
+	bench/run
+
+.PHONY: all bench install demo check format clean

@@ -100,7 +100,7 @@ static json_t *load_json(struct bundle *b, const char *name, struct vf_error *er
         vf_fail(error, "%s in the zip can't be read", name);
         return NULL;
     }
-    json_t *root = json_loadb(text.ptr, text.len, 0, &why);
+    json_t *root = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &why);
     if (!root)
         vf_fail(error, "%s in the zip is not JSON: line %d: %s", name, why.line, why.text);
     else if (!json_is_object(root))
@@ -158,7 +158,10 @@ static void read_lists(struct bundle *b, json_t *root)
     {
         const char *path = json_string_value(json_object_get(item, "path"));
         const char *member = json_string_value(json_object_get(item, "member"));
-        if (path && member)
+        if (path && member && zip_name_locate(b->zip, member, 0) < 0)
+            vf_warn(b->warnings, "capture.json: member %.200s of %.200s is not in the zip", member,
+                    path);
+        else if (path && member)
             add_source(b, path, get_text(b, item, "real_path"), member);
     }
 }
@@ -184,7 +187,7 @@ static void read_info(struct bundle *b, json_t *root)
     info->start_realtime_ns = get_int(root, "start_realtime_ns");
     info->start_monotonic_ns = get_int(root, "start_monotonic_ns");
     info->end_monotonic_ns = get_int(root, "end_monotonic_ns");
-    info->has_exit = json_object_get(root, "exit_code") != NULL;
+    info->has_exit = json_is_integer(json_object_get(root, "exit_code"));
     info->exit_code = get_int(root, "exit_code");
     info->exit_signal = get_int(root, "exit_signal");
     read_lists(b, root);
@@ -203,7 +206,9 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         status = vf_fail(error, "capture.json says version %lld; this vmfox reads version 1",
                          (long long)version);
     else if (!unpack(b, "profile.prof", VF_INFLATED_MAX, &capture->prof))
-        status = vf_fail(error, "expected a member profile.prof in the zip, found none");
+        status = zip_name_locate(b->zip, "profile.prof", 0) < 0
+                     ? vf_fail(error, "expected a member profile.prof in the zip, found none")
+                     : vf_fail(error, "profile.prof in the zip can't be read");
     if (status == VF_OK) {
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
         unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
@@ -219,6 +224,18 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
 /* ---- dict.json of vmprof-firefox-converter ----------------------------------------------------
  */
 
+/* Seconds since the epoch. */
+static void read_times(struct bundle *b, double start_s, double end_s)
+{
+    const double latest_s = 1e11; /* some thousand years on */
+    if (start_s >= 0 && start_s < end_s && end_s < latest_s) {
+        b->capture->time_start_s = start_s;
+        b->capture->time_end_s = end_s;
+    } else {
+        vf_warn(b->warnings, "dict.json: expected two times, found %g and %g", start_s, end_s);
+    }
+}
+
 static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
 {
     struct vf_capture *capture = b->capture;
@@ -232,8 +249,8 @@ static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
     {
         const char *member = json_string_value(value);
         if (strcmp(key, "times") == 0 && json_array_size(value) == 2) {
-            capture->time_start_s = json_number_value(json_array_get(value, 0));
-            capture->time_end_s = json_number_value(json_array_get(value, 1));
+            read_times(b, json_number_value(json_array_get(value, 0)),
+                       json_number_value(json_array_get(value, 1)));
         } else if (!member) {
             vf_warn(b->warnings, "dict.json: %.200s names no member", key);
         } else if (zip_name_locate(b->zip, member, 0) < 0) {

@@ -65,6 +65,11 @@ enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
         vf_bytes_release(&packed);
         return status;
     }
+    if (status == VF_WARN && packed.len == 0) {
+        vf_bytes_release(&packed);
+        return vf_fail(error, "expected gzip data, found damaged or cut ones: nothing in them can "
+                              "be inflated");
+    }
     enum vf_status opened = open_plain(capture, &packed, error);
     if (opened == VF_OK && capture->kind != VF_CAPTURE_PROF) {
         vf_bytes_release(&packed); /* a finished file is served as it came */

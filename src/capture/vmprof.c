@@ -233,6 +233,29 @@ static bool read_frames(struct vf_vmprof *v, struct vf_sample *sample)
     return true;
 }
 
+static bool is_marker(const struct vf_vmprof *v, size_t at)
+{
+    return at < v->in.len && v->in.base[at] >= MARKER_SAMPLE &&
+           v->in.base[at] <= MARKER_OBJECT_INFO;
+}
+
+/* VMProf leaves the memory word out where two threads read the memory at once (vmprof 0.6.0,
+ * real-time mode).  Then no record begins behind the sample as read, but one word earlier. */
+static bool lacks_memory(const struct vf_vmprof *v)
+{
+    return v->in.pos < v->in.len && !is_marker(v, v->in.pos) &&
+           is_marker(v, v->in.pos - v->addr_bytes);
+}
+
+static void drop_memory(struct vf_vmprof *v, struct vf_sample *sample, size_t behind_thread)
+{
+    sample->has_memory = false;
+    sample->memory_kb = 0;
+    v->in.pos -= v->addr_bytes;
+    if (v->dialect == VF_DIALECT_UPSTREAM)
+        sample->time_ns = (int64_t)vf_load_u64(v->in.base + behind_thread);
+}
+
 static bool read_sample(struct vf_vmprof *v, struct vf_record *record, enum vf_record_type type)
 {
     struct vf_sample *sample = &record->sample;
@@ -242,6 +265,7 @@ static bool read_sample(struct vf_vmprof *v, struct vf_record *record, enum vf_r
         return false;
     if (v->version >= VERSION_THREAD_ID && !vf_read_uint(&v->in, v->addr_bytes, &sample->thread))
         return STOP(v, v->in.pos, "expected a thread id, found %zu bytes", vf_reader_left(&v->in));
+    size_t behind_thread = v->in.pos;
     if (v->mode & VF_MODE_MEMORY) {
         if (!vf_read_uint(&v->in, v->addr_bytes, &sample->memory_kb))
             return STOP(v, v->in.pos, "expected a memory size, found %zu bytes",
@@ -254,6 +278,8 @@ static bool read_sample(struct vf_vmprof *v, struct vf_record *record, enum vf_r
                         vf_reader_left(&v->in));
         sample->has_time = true;
     }
+    if (sample->has_memory && lacks_memory(v))
+        drop_memory(v, sample, behind_thread);
     return true;
 }
 

@@ -10,12 +10,16 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
+static bool is_python(struct vf_str path)
+{
+    return vf_str_ends(path, VF_STR(".py")) || vf_str_ends(path, VF_STR(".pyw"));
+}
+
 bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out)
 {
     char *root = realpath(folder, NULL), *real = NULL;
     bool good = false;
-    if (root && path.len && !memchr(path.ptr, 0, path.len) &&
-        (vf_str_ends(path, VF_STR(".py")) || vf_str_ends(path, VF_STR(".pyw")))) {
+    if (root && path.len && !memchr(path.ptr, 0, path.len) && is_python(path)) {
         size_t size = strlen(root) + path.len + 2;
         char *place = vf_alloc(size, 1);
         if (path.ptr[0] == '/')
@@ -25,7 +29,7 @@ bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out
         real = realpath(place, NULL);
         free(place);
     }
-    if (real && is_below(real, root))
+    if (real && is_below(real, root) && is_python(vf_str_from(real)))
         good = vf_bytes_map(real, out, NULL) != VF_FATAL;
     free(real);
     free(root);

@@ -228,6 +228,18 @@ static void write_pid(struct vf_json *json, const struct vf_profile *p)
     vf_json_str(json, vf_str_from(pid));
 }
 
+/* As text where a double can't hold it. */
+static void write_tid(struct vf_json *json, uint64_t tid)
+{
+    char text[24];
+    if (tid < 1ull << 53) {
+        vf_json_uint(json, tid);
+        return;
+    }
+    snprintf(text, sizeof text, "%llu", (unsigned long long)tid);
+    vf_json_str(json, vf_str_from(text));
+}
+
 static void write_thread(struct vf_json *json, const struct vf_profile *p,
                          const struct vf_thread *t)
 {
@@ -237,7 +249,7 @@ static void write_thread(struct vf_json *json, const struct vf_profile *p,
     vf_json_str(json, vf_strings_get(&p->strings, t->name));
     write_pid(json, p);
     vf_json_key(json, "tid");
-    vf_json_uint(json, t->tid);
+    write_tid(json, t->tid);
     vf_json_key(json, "isMainThread");
     vf_json_bool(json, t->is_main);
     vf_json_key(json, "processType");

@@ -3,15 +3,24 @@
 /* ---- times ------------------------------------------------------------------------------------
  */
 
+int64_t vf_clock_between(int64_t from, int64_t to)
+{
+    int64_t between;
+    if (__builtin_sub_overflow(to, from, &between))
+        return to > from ? INT64_MAX : INT64_MIN;
+    return between;
+}
+
 static void choose_run(struct vf_clock *clock, const struct vf_capture *capture,
                        const struct vf_scan *scan)
 {
     uint64_t n = scan->samples + scan->allocations;
     if (capture->info.start_monotonic_ns && capture->info.end_monotonic_ns)
-        clock->run_ms =
-            (double)(capture->info.end_monotonic_ns - capture->info.start_monotonic_ns) / 1e6;
+        clock->run_ms = (double)vf_clock_between(capture->info.start_monotonic_ns,
+                                                 capture->info.end_monotonic_ns) /
+                        1e6;
     else if (scan->has_end && scan->start_us && scan->end_us > scan->start_us)
-        clock->run_ms = (double)(scan->end_us - scan->start_us) / 1e3;
+        clock->run_ms = (double)vf_clock_between(scan->start_us, scan->end_us) / 1e3;
     else if (capture->time_end_s > capture->time_start_s)
         clock->run_ms = (capture->time_end_s - capture->time_start_s) * 1e3;
     else
@@ -66,13 +75,15 @@ double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct v
         ms = ((double)index + 0.5) * clock->step_ms;
     } else if (clock->source == VF_CLOCK_ARRIVAL) {
         uint64_t at = index < clock->stamp_count ? index : clock->stamp_count - 1;
-        ms = (double)((int64_t)vf_load_u64(clock->stamps + 8 * at) - clock->zero_ns) / 1e6;
+        ms =
+            (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(clock->stamps + 8 * at)) /
+            1e6;
     } else {
         if (clock->zero_from_first) {
             clock->zero_ns = sample->time_ns;
             clock->zero_from_first = false;
         }
-        ms = (double)(sample->time_ns - clock->zero_ns) / 1e6;
+        ms = (double)vf_clock_between(clock->zero_ns, sample->time_ns) / 1e6;
     }
     if (ms < 0)
         ms = 0;
@@ -134,10 +145,10 @@ static const int64_t GAP_LIMIT_NS = 1000000000;
 
 void vf_weights_init(struct vf_weights *weights, const struct vf_vmprof *header)
 {
-    *weights = (struct vf_weights){
-        .per_thread = (header->mode & VF_MODE_REAL_TIME) != 0,
-        .period_ns = header->dialect == VF_DIALECT_UPSTREAM ? header->period_us * 1000 : 0,
-    };
+    *weights = (struct vf_weights){.per_thread = (header->mode & VF_MODE_REAL_TIME) != 0};
+    if (header->dialect == VF_DIALECT_UPSTREAM &&
+        __builtin_mul_overflow(header->period_us, 1000, &weights->period_ns))
+        weights->period_ns = INT64_MAX;
 }
 
 /* The thread's entry; `*is_new` where this is its first sample. */
@@ -166,12 +177,13 @@ double vf_weights_next(struct vf_weights *weights, const struct vf_sample *sampl
     struct vf_weight_thread *thread =
         find_thread(weights, weights->per_thread ? sample->thread : 0, &is_new);
     int64_t gap = 0;
-    if (!is_new && __builtin_sub_overflow(sample->time_ns, thread->last_ns, &gap))
-        gap = 0;
+    if (!is_new)
+        gap = vf_clock_between(thread->last_ns, sample->time_ns);
     if (is_new || gap > 0)
         thread->last_ns = sample->time_ns;
     if (gap > GAP_LIMIT_NS) {
-        weights->lost_ns += gap - GAP_LIMIT_NS;
+        if (__builtin_add_overflow(weights->lost_ns, gap - GAP_LIMIT_NS, &weights->lost_ns))
+            weights->lost_ns = INT64_MAX;
         gap = GAP_LIMIT_NS;
     }
     double weight = (double)gap / (double)weights->period_ns;

@@ -36,6 +36,9 @@ double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct v
 /* A sentence for Profile Info on where the times come from. */
 const char *vf_clock_describe(const struct vf_clock *clock);
 
+/* From one reading of a clock to another; damaged files have any numbers for them. */
+int64_t vf_clock_between(int64_t from, int64_t to);
+
 /* How far samples lie apart: a histogram of gaps, of fixed size. */
 enum { VF_GAP_BUCKETS = 20000 }; /* of 10 us: up to 200 ms */
 struct vf_gaps {

@@ -18,7 +18,7 @@ static void collect(struct readings *out, struct vf_str rows, uint64_t tid,
         if (vf_load_u64(p + at + 8) != tid)
             continue;
         struct reading reading = {
-            (double)((int64_t)vf_load_u64(p + at) - clock->zero_ns) / 1e6,
+            (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(p + at)) / 1e6,
             (double)(int64_t)vf_load_u64(p + at + 16),
         };
         struct reading *last = out->v.len ? &out->v.items[out->v.len - 1] : NULL;

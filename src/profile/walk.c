@@ -5,20 +5,6 @@
 /* ---- what a raw frame looks like in the profile -----------------------------------------------
  */
 
-/* Python code that only starts the program: it is left out while nothing of the program has come.
- */
-static bool is_launcher(const struct vf_code_name *name)
-{
-    if (vf_str_eq(name->file, VF_STR("<builtin>/app_main.py")) ||
-        vf_str_eq(name->file, VF_STR("<frozen runpy>")))
-        return true;
-    struct vf_str file = vf_str_basename(name->file);
-    if (vf_str_eq(file, VF_STR("runpy.py")))
-        return vf_str_starts(name->name, VF_STR("_run_")) ||
-               vf_str_starts(name->name, VF_STR("run_"));
-    return vf_str_ends(name->file, VF_STR("/vmprof/__main__.py"));
-}
-
 static vf_func_id text_func(struct vf_walk *walk, struct vf_str name)
 {
     struct vf_func func = {.name = vf_strings_add(&walk->profile->strings, name),
@@ -125,7 +111,7 @@ static struct vf_frame_row native_frame(struct vf_walk *walk, const struct vf_wa
     char made[512];
     if (has_real_name(text, &name)) {
         func.name = vf_strings_add(strings, name.name);
-        if (is_source_file(name.file)) {
+        if (name.line && is_source_file(name.file)) {
             func.source = add_source(walk, name.file);
             func.line = name.line;
         }
@@ -181,42 +167,21 @@ static void read_oldest(struct vf_walk *walk, struct vf_walk_frame *raw)
     if (header->has_header)
         return;
     if (raw->value == 0) { /* where the walk over the native stack ended */
-        raw->role = VF_WALK_LAUNCHER;
+        raw->role = VF_ROLE_LAUNCHER;
         return;
     }
     if (pypy && (raw->value == 2 || raw->value == 3)) {
-        raw->role = raw->value == 3 ? VF_WALK_TRACE_BEGINS : VF_WALK_TRACE_ENDS;
+        raw->role = raw->value == 3 ? VF_ROLE_TRACE_BEGINS : VF_ROLE_TRACE_ENDS;
         return;
     }
     if (pypy && raw->name == VF_NONE && (raw->value & 1))
         raw->name = vf_scan_name(walk->scan, raw->value - 1);
     if (raw->name != VF_NONE)
         raw->kind = VF_FRAME_CODE;
-    else if (vf_maps_find(&walk->maps, raw->value))
-        raw->kind = VF_FRAME_NATIVE;
-}
-
-static void find_role(struct vf_walk *walk, struct vf_walk_frame *raw)
-{
-    struct vf_str text = name_text(walk, raw->name);
-    struct vf_code_name name = vf_code_name_parse(text);
-    struct vf_str id = name.name;
-    raw->role = VF_WALK_FRAME;
-    if (raw->kind != VF_FRAME_CODE && raw->kind != VF_FRAME_JITTED)
-        return;
-    if (!vf_str_eq(name.file, VF_STR(VF_BOOTSTRAP_FILE))) {
-        if (is_launcher(&name))
-            raw->role = VF_WALK_LAUNCHER;
-        return;
-    }
-    raw->role = VF_WALK_BOOTSTRAP;
-    if (vf_str_starts(id, VF_STR(VF_THREAD_ROOT))) {
-        id.ptr += sizeof VF_THREAD_ROOT - 1;
-        id.len -= sizeof VF_THREAD_ROOT - 1;
-        if (vf_str_to_u64(id, 10, &raw->thread))
-            raw->role = VF_WALK_THREAD;
-    } else if (vf_str_starts(id, VF_STR(VF_BOOTSTRAP_MAIN))) {
-        raw->role = VF_WALK_LAUNCHER;
+    else {
+        const struct vf_map *map = vf_maps_find(&walk->maps, raw->value);
+        if (map && map->executable)
+            raw->kind = VF_FRAME_NATIVE;
     }
 }
 
@@ -244,9 +209,11 @@ static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame 
         walk->frames_folded++;
         return &walk->folded;
     }
-    find_role(walk, &raw);
-    if (raw.role == VF_WALK_FRAME)
-        read_oldest(walk, &raw);
+    read_oldest(walk, &raw);
+    if (raw.role == VF_ROLE_FRAME && (raw.kind == VF_FRAME_CODE || raw.kind == VF_FRAME_JITTED)) {
+        struct vf_code_name name = vf_code_name_parse(name_text(walk, raw.name));
+        raw.role = vf_role_find(&name, &raw.thread);
+    }
     vf_table_insert(&walk->frame_index, hash, (uint32_t)walk->frames.len);
     VF_APPEND(&walk->frames, raw);
     return &walk->frames.items[walk->frames.len - 1];
@@ -282,27 +249,42 @@ static vf_stack_id in_jit(struct vf_walk *walk, vf_stack_id stack)
     return vf_stacks_push(stacks, row.parent, vf_stacks_frame(stacks, frame));
 }
 
+/* True for a frame that makes none of its own; what it says otherwise is noted in `step`. */
+static bool is_left_out(struct vf_walk *walk, struct vf_walk_step *step,
+                        const struct vf_walk_frame *raw)
+{
+    switch (raw->role) {
+    case VF_ROLE_THREAD:
+        step->thread = raw->thread;
+        return true;
+    case VF_ROLE_TRACE_BEGINS:
+    case VF_ROLE_TRACE_ENDS:
+        step->in_trace = raw->role == VF_ROLE_TRACE_BEGINS;
+        return true;
+    case VF_ROLE_BOOTSTRAP:
+        step->outside = true;
+        step->stack =
+            vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
+        return true;
+    case VF_ROLE_OUTSIDE:
+        step->outside = !step->started;
+        return !step->started;
+    case VF_ROLE_LAUNCHER:
+        step->launched |= !step->started;
+        return !step->started;
+    case VF_ROLE_IMPORT: /* while nothing of the program has asked for it */
+        return !step->started;
+    case VF_ROLE_FRAME: /* what a launcher calls in C */
+        return raw->kind == VF_FRAME_NATIVE && step->launched && !step->started;
+    }
+    return false;
+}
+
 static void take_frame(struct vf_walk *walk, struct vf_walk_step *step, struct vf_walk_frame *raw)
 {
-    struct vf_stacks *stacks = &walk->profile->stacks;
     int before = step->kind;
     uint64_t value_before = step->value;
-    if (step->outside)
-        return;
-    if (raw->role == VF_WALK_THREAD) {
-        step->thread = raw->thread;
-        return;
-    }
-    if (raw->role == VF_WALK_BOOTSTRAP) {
-        step->outside = true;
-        step->stack = vf_stacks_push(stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
-        return;
-    }
-    if (raw->role == VF_WALK_TRACE_BEGINS || raw->role == VF_WALK_TRACE_ENDS) {
-        step->in_trace = raw->role == VF_WALK_TRACE_BEGINS;
-        return;
-    }
-    if (raw->role == VF_WALK_LAUNCHER && !step->started)
+    if (step->outside || is_left_out(walk, step, raw))
         return;
     step->started = true;
     step->kind = raw->kind;
@@ -312,7 +294,7 @@ static void take_frame(struct vf_walk *walk, struct vf_walk_step *step, struct v
     else if (raw->kind == VF_FRAME_ASM && before == VF_FRAME_CODE)
         step->stack = in_jit(walk, step->stack);
     else if (raw->kind != VF_FRAME_ASM || before == 0)
-        step->stack = vf_stacks_push(stacks, step->stack, profile_frame(walk, raw));
+        step->stack = vf_stacks_push(&walk->profile->stacks, step->stack, profile_frame(walk, raw));
     if (step->in_trace && raw->kind == VF_FRAME_CODE)
         step->stack = in_jit(walk, step->stack);
 }

@@ -1,9 +1,9 @@
 /* From a sample's raw frames to a stack of the profile.
  *
  * Rules, root to leaf:
- * - What starts the program (PyPy's app_main, runpy, VMProf's own main, vmfox's bootstrap) is left
- *   out, so that the root is the program's `<module>`.  A sample with nothing else in it gets one
- *   frame that says so.
+ * - What starts the program (PyPy's app_main, site, runpy and what they import, VMProf's own main,
+ *   vmfox's bootstrap) is left out, so that the root is the program's `<module>`.  A sample with
+ * nothing else in it gets one frame that says so.
  * - A code frame followed by its own jitted frame is one frame, in category JIT: PyPy writes both
  *   when the function itself has run into compiled code.  Every other jitted frame is a function
  *   inlined into the trace and is kept, in order.
@@ -16,13 +16,8 @@
 #include "capture/capture.h"
 #include "capture/maps.h"
 #include "profile/profile.h"
+#include "profile/roles.h"
 #include "profile/scan.h"
-
-/* Where the bootstrap's own code says it comes from, and how its functions are called that stand
- * below the program or at the root of a thread: see record/bootstrap. */
-#define VF_BOOTSTRAP_FILE "<vmfox>"
-#define VF_BOOTSTRAP_MAIN "vmfox_main"
-#define VF_THREAD_ROOT "vmfox_thread_"
 
 /* The state of a walk after some frames from the root. */
 struct vf_walk_step {
@@ -31,8 +26,9 @@ struct vf_walk_step {
     uint64_t thread; /* from the thread's root frame; 0: none */
     int kind;        /* of the raw frame taken last, 0: none */
     bool started;    /* a frame of the program has been seen */
+    bool launched;   /* a launcher has been left out */
     bool outside;    /* inside the recorder's own work: frames below do not count */
-    bool in_trace;   /* between VF_WALK_TRACE_BEGINS and _ENDS */
+    bool in_trace;   /* between VF_ROLE_TRACE_BEGINS and _ENDS */
 };
 
 /* A raw frame as it came, and the profile's frame for it. */
@@ -42,16 +38,9 @@ struct vf_walk_frame {
     int key_kind;  /* as it came */
     int kind;      /* as it is meant */
     uint32_t name; /* row of its name, VF_NONE: none */
-    enum {
-        VF_WALK_FRAME,
-        VF_WALK_LAUNCHER,     /* starts the program */
-        VF_WALK_BOOTSTRAP,    /* the recorder's own work */
-        VF_WALK_THREAD,       /* a thread's root */
-        VF_WALK_TRACE_BEGINS, /* what follows is in compiled code */
-        VF_WALK_TRACE_ENDS,
-    } role;
+    enum vf_role role;
     vf_frame_id frame; /* VF_NONE until it is needed */
-    uint64_t thread;   /* VF_WALK_THREAD */
+    uint64_t thread;   /* VF_ROLE_THREAD */
 };
 
 struct vf_walk {

@@ -113,9 +113,11 @@ static char **make_direct_argv(struct vf_session *s)
         if (letters > 1)
             VF_APPEND(&list, keep(s, (struct vf_str){cluster, letters}));
     }
-    vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};exec(compile(open(");
+    vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};f=open(");
     add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_bootstrap.py", s->folder).ptr);
-    vf_buf_printf(&code, ",'rb').read(),'<vmfox>','exec'),s);s['vmfox_main']('%s',",
+    vf_buf_printf(&code,
+                  ",'rb');c=f.read();f.close();exec(compile(c,'<vmfox>','exec'),s);"
+                  "s['vmfox_main']('%s',",
                   t->kind == VF_TARGET_MODULE ? "m"
                   : t->kind == VF_TARGET_CODE ? "c"
                                               : "f");

@@ -49,7 +49,8 @@ static bool has_interpreter_name(struct vf_str path)
         if (name.len == prefix.len)
             return true;
         char next = name.ptr[prefix.len];
-        return (next >= '0' && next <= '9') || next == '-' || next == 'd';
+        return (next >= '0' && next <= '9') || next == '-' ||
+               (next == 'd' && name.len == prefix.len + 1);
     }
     return false;
 }

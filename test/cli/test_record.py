@@ -140,7 +140,7 @@ def test_roots_of_a_module_and_of_code(python, tmp_path):
     for words, file in ((("-m", "pack"), package / "__main__.py"),
                         (("-m", "single"), tmp_path / "single.py"),
                         (("-c", program), "<string>"),
-                        (("pack",), "pack/__main__.py")):
+                        (("pack",), package / "__main__.py")):
         done = support.record(python, *words, cwd=tmp_path)
         assert (done.code, done.err) == (0, "")
         profile = support.convert(tmp_path / "x.vmfox", tmp_path)

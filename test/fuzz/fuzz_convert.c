@@ -13,6 +13,9 @@
 
 enum { JSON_CHECKED_MAX = 1 << 20 }; /* larger ones are not parsed back: it would take too long */
 
+/* Numbers are read as a browser reads them. */
+enum { JSON_HOW = JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL };
+
 static void check(bool good, const char *what)
 {
     if (good)
@@ -27,7 +30,7 @@ static void write_profile(const struct vf_profile *profile)
     vf_firefox_write(&out, profile);
     if (out.len <= JSON_CHECKED_MAX) {
         json_error_t why = {.text = ""};
-        json_t *root = json_loadb(out.ptr, out.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &why);
+        json_t *root = json_loadb(out.ptr, out.len, JSON_HOW, &why);
         if (!root)
             fprintf(stderr, "column %d: %s\n", why.column, why.text);
         check(root != NULL, "what is written is no JSON");

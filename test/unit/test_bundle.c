@@ -231,7 +231,10 @@ static void odd_entries_of_dict_json_are_said(void **state)
         {"\"times\": [1]", "dict.json: times names no member"},
         {"\"times\": \"gone\"", "dict.json: member gone of times is not in the zip"},
         {"\"jitlog\": []", "dict.json: jitlog names no member"},
-        {"\"times\": [\"x\", null]", NULL},
+        {"\"times\": [\"x\", null]", "dict.json: expected two times, found 0 and 0"},
+        {"\"times\": [5, 3]", "dict.json: expected two times, found 5 and 3"},
+        {"\"times\": [-1, 3]", "dict.json: expected two times, found -1 and 3"},
+        {"\"times\": [1, 1e300]", "dict.json: expected two times, found 1 and 1e+300"},
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         struct vf_buf json = {0};

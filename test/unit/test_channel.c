@@ -119,7 +119,7 @@ static void a_packets_time_is_when_it_was_sent(void **state)
     int64_t before = vf_clock_now_ns(CLOCK_MONOTONIC);
     put(c, "a", 1);
     int64_t after = vf_clock_now_ns(CLOCK_MONOTONIC);
-    usleep(late / 1000);
+    usleep((useconds_t)(late / 1000));
     assert_int_equal(vf_channel_receive(c), 1);
     assert_true(c->packets[0].monotonic_ns >= before - allowed / 10);
     assert_true(c->packets[0].monotonic_ns <= after + allowed);

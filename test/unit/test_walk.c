@@ -158,14 +158,47 @@ static void the_programs_own_use_of_runpy_stays(void **state)
     begin_pypy(&r);
     add_launchers(&r);
     TAKE(&r, CODE(APP_MAIN), CODE(MAIN), CODE(RUN_MODULE), CODE(FROZEN), CODE(OWN_MAIN), CODE(HOT));
-    TAKE(&r, CODE(OTHER_RUNPY), CODE(MAIN));
     TAKE(&r, CODE(OTHER_MAIN), CODE(HOT));
     TAKE(&r, CODE(MAIN), CODE(APP_MAIN), JIT(APP_MAIN), ASM);
     recording_build(&r);
     assert_stack(&r, 0, "main > run_module > _run_module_as_main > main > hot");
-    assert_stack(&r, 1, "helper > main");
-    assert_stack(&r, 2, "<module> > hot");
-    assert_stack(&r, 3, "main > run_toplevel[JIT]");
+    assert_stack(&r, 1, "<module> > hot");
+    assert_stack(&r, 2, "main > run_toplevel[JIT]");
+    recording_release(&r);
+}
+
+static void a_program_may_be_called_runpy(void **state)
+{
+    (void)state;
+    struct recording r;
+    begin_pypy(&r);
+    add_launchers(&r);
+    TAKE(&r, CODE(OTHER_RUNPY), CODE(MAIN));
+    TAKE(&r, CODE(APP_MAIN), CODE(OTHER_RUNPY));
+    recording_build(&r);
+    assert_stack(&r, 0, "helper > main");
+    assert_stack(&r, 1, "helper");
+    recording_release(&r);
+}
+
+static void imports_are_the_launchers_until_the_program_runs(void **state)
+{
+    (void)state;
+    struct recording r;
+    begin_pypy(&r);
+    add_launchers(&r);
+    recording_name(&r, 0x200, "py:_find_and_load:1024:<frozen importlib._bootstrap>");
+    recording_name(&r, 0x210, "py:find_spec:70:/usr/lib/pypy3.9/importlib/util.py");
+    recording_name(&r, 0x220, "py:mine:1:/home/me/importlib/app.py");
+    TAKE(&r, CODE(FROZEN), CODE(0x200));
+    TAKE(&r, CODE(FROZEN), CODE(RUN_MODULE), CODE(0x210), CODE(0x200), CODE(MAIN));
+    TAKE(&r, CODE(APP_MAIN), CODE(MAIN), CODE(0x200), CODE(HOT));
+    TAKE(&r, CODE(APP_MAIN), CODE(0x220));
+    recording_build(&r);
+    assert_stack(&r, 0, "(interpreter start and exit)[Interpreter]");
+    assert_stack(&r, 1, "main");
+    assert_stack(&r, 2, "main > _find_and_load > hot");
+    assert_stack(&r, 3, "mine");
     recording_release(&r);
 }
 
@@ -399,6 +432,8 @@ int main(void)
         cmocka_unit_test(what_the_interpreter_does_has_a_name),
         cmocka_unit_test(what_starts_the_program_is_left_out),
         cmocka_unit_test(the_programs_own_use_of_runpy_stays),
+        cmocka_unit_test(a_program_may_be_called_runpy),
+        cmocka_unit_test(imports_are_the_launchers_until_the_program_runs),
         cmocka_unit_test(a_sample_outside_the_program_says_so),
         cmocka_unit_test(a_threads_root_frame_becomes_its_thread),
         cmocka_unit_test(native_frames_have_their_names_else_their_library),

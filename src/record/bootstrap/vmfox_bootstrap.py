@@ -87,7 +87,11 @@ class Recorder(object):
         try:
             self.watch_threads()
             self.watch_forks()
+            self.watch_posix()
+            before = descriptors()
             _vmprof.enable(self.fd, self.period, memory, lines, self.native, self.real_time)
+            for fd in descriptors() - before:  # VMProf's own: for the process's memory
+                keep_from_children(fd)
         except Exception as error:
             self.tell("failed", "enable", error)
             return False
@@ -213,6 +217,52 @@ class Recorder(object):
         except Exception:
             pass
 
+    # ---- calls that VMProf does not survive ----
+
+    def watch_posix(self):
+        import posix
+
+        for name, make in (("execv", self.executer), ("execve", self.executer),
+                           ("closerange", self.closer)):
+            original = getattr(posix, name)
+            patched = make(original)
+            patched.__name__ = patched.__qualname__ = name
+            patched.__doc__ = original.__doc__
+            patched.__module__ = original.__module__
+            setattr(posix, name, patched)
+            setattr(os, name, patched)
+
+    def executer(self, original):
+        """VMProf's timer goes on in the program that takes this one's place, and ends it."""
+        import _signal
+
+        timer = _signal.ITIMER_REAL if self.real_time else _signal.ITIMER_PROF
+
+        def execute(*args, **options):
+            if os.getpid() != self.pid:
+                return original(*args, **options)
+            was = _signal.setitimer(timer, 0)
+            try:
+                return original(*args, **options)
+            finally:
+                _signal.setitimer(timer, *was)
+
+        return execute
+
+    def closer(self, original):
+        """A program that closes all it has not opened itself would close the channel too; PyPy's
+        VMProf then waits half a minute for room at the next import."""
+
+        def closerange(fd_low, fd_high):
+            if os.getpid() != self.pid:
+                return original(fd_low, fd_high)
+            for mine in sorted(fd for fd in (self.fd, self.jitlog_fd) if fd_low <= fd < fd_high):
+                original(fd_low, mine)
+                fd_low = mine + 1
+            return original(fd_low, fd_high)
+
+        return closerange
+
     # ---- end ----
 
     def finish(self):
@@ -305,6 +355,18 @@ class Recorder(object):
         return [(address, names) for address, names in found.items() if names and names[0]]
 
 
+def descriptors():
+    """The open descriptors; one of them, the folder's own, is gone again."""
+    return {int(name) for name in os.listdir("/proc/self/fd")}
+
+
+def keep_from_children(fd):
+    try:
+        os.set_inheritable(fd, False)
+    except OSError:
+        pass
+
+
 # ---- in place of sitecustomize --------------------------------------------------------------------
 
 
@@ -366,6 +428,10 @@ def as_sitecustomize():
 def vmfox_main(kind, target, arguments):
     """Runs the program as `python -m`, `-c` or `python FILE` does.  The functions here have names
     that begin with vmfox_main, by which the reader leaves their frames out."""
+    main = sys.modules["__main__"].__dict__
+    for name in [name for name in main if not name.startswith("__")]:
+        del main[name]
+    main.setdefault("__annotations__", {})
     settings = begin()
     isolated = settings is None or settings.get("safe_path") == "1"
     sys.argv[:] = ["-c" if kind == "c" else "-m" if kind == "m" else target] + arguments
@@ -373,10 +439,12 @@ def vmfox_main(kind, target, arguments):
         if kind == "m":
             import runpy
 
+            set_path(None if isolated else os.getcwd())
             runpy._run_module_as_main(target)
         elif kind == "c":
             vmfox_main_exec(target, "<string>")
         elif target == "-":
+            main.update(__file__="<stdin>", __cached__=None)
             vmfox_main_exec(sys.stdin.read(), "<stdin>")
         else:
             vmfox_main_file(target, isolated)
@@ -395,32 +463,32 @@ def vmfox_main(kind, target, arguments):
 
 
 def vmfox_main_exec(source, name):
-    main = sys.modules["__main__"].__dict__
-    for extra in [key for key in main if not key.startswith("__")]:
-        del main[extra]
-    exec(compile(source, name, "exec", dont_inherit=True), main)
+    exec(compile(source, name, "exec", dont_inherit=True), sys.modules["__main__"].__dict__)
+
+
+def set_path(folder):
+    """sys.path[0] as Python would set it; `-c` has put "" there unless the path is a safe one."""
+    if folder is not None:
+        if sys.path and sys.path[0] == "":
+            del sys.path[0]
+        sys.path.insert(0, folder)
 
 
 def vmfox_main_file(path, isolated):
     import io
 
+    if sys.version_info >= (3, 9):
+        path = os.path.abspath(path)
     if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
         import runpy
 
-        sys.path.insert(0, path)
+        set_path(path)
         return runpy._run_module_as_main("__main__", False)
-    if not isolated:
-        folder = os.path.dirname(os.path.realpath(path))
-        if sys.path and sys.path[0] == "":
-            sys.path[0] = folder
-        else:
-            sys.path.insert(0, folder)
+    set_path(None if isolated else os.path.dirname(os.path.realpath(path)))
     with io.open_code(path) if hasattr(io, "open_code") else open(path, "rb") as file:
         source = file.read()
     import importlib.machinery
 
-    if sys.version_info >= (3, 9):
-        path = os.path.abspath(path)
     main = sys.modules["__main__"]
     main.__file__ = path
     main.__cached__ = None
