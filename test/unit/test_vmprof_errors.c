@@ -321,6 +321,44 @@ static void a_name_without_bytes_is_a_name(void **state)
     assert_int_equal(n.line, 0);
 }
 
+/* What vmprof 0.6.0 writes when two threads' handlers read the memory at once. */
+static void a_sample_without_its_memory_harms_no_other(void **state)
+{
+    (void)state;
+    for (int version = 6; version <= 7; version++) {
+        const unsigned memory = 1, real_time = 16;
+        struct prof_builder b = {.word_bytes = 8, .addr_bytes = 8, .version = version};
+        struct prof_frame frame = {.value = 0x7f0000001000};
+        struct vf_vmprof v;
+        struct vf_record record;
+        b.mode = memory | real_time;
+        prof_static_header(&b, 990);
+        prof_header(&b, "cpython");
+        for (int i = 0; i < 5; i++) {
+            struct prof_sample sample = {&frame, 1, 77, (uint64_t)(5000 + i), 1000000000 + i};
+            b.mode = i == 1 || i == 4 ? real_time : memory | real_time;
+            prof_stack(&b, 0x01, &sample);
+        }
+        prof_trailer(&b, 1700000000, 0);
+        assert_int_equal(vf_vmprof_open(&v, b.out.ptr, b.out.len, NULL), VF_OK);
+        assert_true(vf_vmprof_next(&v, &record));
+        for (int i = 0; i < 5; i++) {
+            assert_true(vf_vmprof_next(&v, &record));
+            assert_int_equal(record.type, VF_RECORD_SAMPLE);
+            assert_int_equal(record.sample.has_memory, i != 1 && i != 4);
+            assert_int_equal(record.sample.memory_kb, i == 1 || i == 4 ? 0 : 5000 + i);
+            assert_int_equal(record.sample.thread, 77);
+            if (version == 7)
+                assert_int_equal(record.sample.time_ns, 1000000000 + i);
+        }
+        assert_true(vf_vmprof_next(&v, &record));
+        assert_int_equal(record.type, VF_RECORD_END);
+        assert_false(vf_vmprof_next(&v, &record));
+        assert_string_equal(v.problem.text, "");
+        vf_buf_release(&b.out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_time_no_clock_gives_is_refused),
         cmocka_unit_test(a_name_comes_apart_into_its_four_parts),
         cmocka_unit_test(a_name_without_bytes_is_a_name),
+        cmocka_unit_test(a_sample_without_its_memory_harms_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
