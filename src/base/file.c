@@ -147,6 +147,10 @@ out:
 bool vf_can_write(const char *path, struct vf_error *error)
 {
     struct stat st;
+    if (!*path) {
+        vf_fail(error, "expected a file name, found an empty one");
+        return false;
+    }
     if (stat(path, &st) == 0) {
         if (S_ISDIR(st.st_mode)) {
             vf_fail(error, "is a directory; can't be written");

@@ -82,13 +82,14 @@ static bool add_companions(struct vf_input *input, const struct vf_args *args)
     return true;
 }
 
-bool vf_input_open(struct vf_input *input, const char *path, const struct vf_args *args, bool quiet)
+bool vf_input_open(struct vf_input *input, const char *path, const char *name,
+                   const struct vf_args *args, bool quiet)
 {
     struct vf_error error;
     struct vf_warnings warnings = {0};
     *input = (struct vf_input){0};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
-        vf_say_error(path, &error, 0);
+        vf_say_error(name, &error, 0);
         return false;
     }
     if (input->capture.kind == VF_CAPTURE_FINISHED_JSON ||
@@ -97,14 +98,14 @@ bool vf_input_open(struct vf_input *input, const char *path, const struct vf_arg
     if (args && !add_companions(input, args))
         return false;
     if (vf_profile_build(&input->profile, &input->capture, &warnings, &error) == VF_FATAL) {
-        vf_say_error(path, &error, 0);
+        vf_say_error(name, &error, 0);
         return false;
     }
     input->has_profile = true;
     if (args && vf_args_has(args, "sources"))
         read_sources(input, vf_args_get(args, "sources"));
     if (!quiet)
-        vf_say_warnings(path, &warnings);
+        vf_say_warnings(name, &warnings);
     return true;
 }
 

@@ -32,10 +32,10 @@ struct vf_input {
     bool has_profile; /* false: capture.kind is a finished file */
 };
 
-/* Opens `path` as the input options in `args` say, and builds the profile.  Problems are said.
- * False: it can't be used.  Release in either case. */
-bool vf_input_open(struct vf_input *input, const char *path, const struct vf_args *args,
-                   bool quiet);
+/* Opens `path` as the input options in `args` say (NULL: none), and builds the profile.  Problems
+ * are said, with `name` for the file.  False: it can't be used.  Release in either case. */
+bool vf_input_open(struct vf_input *input, const char *path, const char *name,
+                   const struct vf_args *args, bool quiet);
 void vf_input_release(struct vf_input *input);
 
 /* The profile as a Firefox Profiler file, gzipped where asked for.  False: a message was said. */

@@ -1,6 +1,7 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct vf_option options[] = {
@@ -32,6 +33,12 @@ static int write_out(const struct vf_input *input, const char *out, bool gzip, b
     return VF_EXIT_OK;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static int run(const struct vf_args *args)
 {
     if (args->operand_count != 1) {
@@ -48,7 +55,11 @@ static int run(const struct vf_args *args)
     if (strcmp(out, "-") != 0 && !vf_output_format(out, &gzip))
         goto done;
     code = VF_EXIT_INPUT;
-    if (!vf_input_open(&input, in, args, quiet))
+    if (is_same_file(in, out)) {
+        vf_say("%s: is the input; name another file with -o", out);
+        goto done;
+    }
+    if (!vf_input_open(&input, in, in, args, quiet))
         goto done;
     if (!input.has_profile) {
         vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", in);

@@ -1,12 +1,25 @@
 #include "cmd/commands.h"
 #include "cmd/recording.h"
 
+#include <sys/stat.h>
+
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
     VF_RECORD_OPTIONS,
     VF_OPTION_HELP,
     {0},
 };
+
+/* A zip is written here and there, so only into a regular file. */
+static bool is_place_for_zip(const char *path)
+{
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    if (strcmp(path, "-") != 0 && (!exists || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+        return true;
+    vf_say("%s: a recording can only be written to a regular file", path);
+    return false;
+}
 
 static int run(const struct vf_args *args)
 {
@@ -18,14 +31,11 @@ static int run(const struct vf_args *args)
     if (code != VF_EXIT_OK)
         goto done;
     if (!out) {
-        struct vf_str name = vf_target_name(&recording.target);
-        size_t size = name.len + sizeof ".vmfox";
-        made = vf_alloc(size, 1);
-        snprintf(made, size, "%.*s.vmfox", VF_STR_ARG(name));
+        made = vf_recording_default_name(&recording, ".vmfox");
         out = made;
     }
     code = VF_EXIT_INPUT;
-    if (!vf_recording_can_write(out))
+    if (!is_place_for_zip(out) || !vf_recording_can_write(out))
         goto done;
     code = vf_recording_run(&recording, out, &saved);
     if (saved && !recording.quiet)

@@ -66,6 +66,15 @@ bool vf_recording_can_write(const char *path)
     return false;
 }
 
+char *vf_recording_default_name(const struct vf_recording *recording, const char *ending)
+{
+    struct vf_str name = vf_target_name(&recording->target);
+    size_t size = name.len + strlen(ending) + 1;
+    char *made = vf_alloc(size, 1);
+    snprintf(made, size, "%.*s%s", VF_STR_ARG(name), ending);
+    return made;
+}
+
 int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved)
 {
     struct vf_error error;

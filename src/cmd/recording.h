@@ -33,6 +33,8 @@ struct vf_recording {
 int vf_recording_init(struct vf_recording *recording, const struct vf_args *args);
 /* True when `path` can be written; else a message was said. */
 bool vf_recording_can_write(const char *path);
+/* The program's name with `ending` behind it; to be freed. */
+char *vf_recording_default_name(const struct vf_recording *recording, const char *ending);
 /* Runs the program; the capture goes to `path`.  Returns the exit code for the command; *saved
  * says whether there is a capture. */
 int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved);

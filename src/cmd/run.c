@@ -33,10 +33,7 @@ static int prepare(struct run *r, const struct vf_args *args)
     if (!vf_serving_init(&r->serving, args))
         return VF_EXIT_USAGE;
     if (!r->output && !r->serve) {
-        struct vf_str name = vf_target_name(&r->recording.target);
-        size_t size = name.len + sizeof ".json.gz";
-        r->made = vf_alloc(size, 1);
-        snprintf(r->made, size, "%.*s.json.gz", VF_STR_ARG(name));
+        r->made = vf_recording_default_name(&r->recording, ".json.gz");
         r->output = r->made;
     }
     if (r->output && !vf_output_format(r->output, &r->gzip))
@@ -69,8 +66,8 @@ static void show(const struct run *r, const char *capture)
 {
     struct vf_input input;
     struct vf_buf gzipped = {0};
-    bool good = vf_input_open(&input, capture, NULL, r->recording.quiet) && input.has_profile &&
-                vf_input_write(&input, true, &gzipped);
+    bool good = vf_input_open(&input, capture, "the recording", NULL, r->recording.quiet) &&
+                input.has_profile && vf_input_write(&input, true, &gzipped);
     unlink(capture); /* it is mapped, and nobody else needs it */
     if (good && r->output)
         keep(r, &input, &gzipped);

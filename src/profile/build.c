@@ -20,6 +20,8 @@ struct build {
     struct vf_walk walk;
     struct vf_weights weights;
     struct vf_gaps *gaps;
+    bool has_main;
+    struct vf_table told_index;   /* of the names in the capture: by number, or by tid */
     struct vf_table thread_index; /* by (root id, file's id) to a row of thread_keys */
     VF_VEC(struct thread_key) thread_keys;
     uint32_t last_key; /* most samples are of the thread before */
@@ -29,6 +31,34 @@ struct build {
 /* ---- threads ----------------------------------------------------------------------------------
  */
 
+static uint64_t told_hash(uint64_t number, uint64_t tid)
+{
+    return vf_hash_u64(number, number ? 0 : tid);
+}
+
+/* What the capture tells of a thread, by the number in its root frame or, without one, its id. */
+static const struct vf_thread_name *find_told(const struct build *b, uint64_t number, uint64_t tid)
+{
+    struct vf_probe probe = vf_table_probe(&b->told_index, told_hash(number, tid));
+    uint32_t row;
+    while (vf_table_next(&b->told_index, &probe, &row)) {
+        const struct vf_thread_name *told = &b->capture->info.threads.items[row];
+        if (told->number == number && (number || told->tid == tid))
+            return told;
+    }
+    return NULL;
+}
+
+static void index_told(struct build *b)
+{
+    const struct vf_capture_info *info = &b->capture->info;
+    for (size_t i = 0; i < info->threads.len; i++) {
+        const struct vf_thread_name *told = &info->threads.items[i];
+        if (!find_told(b, told->number, told->tid))
+            vf_table_insert(&b->told_index, told_hash(told->number, told->tid), (uint32_t)i);
+    }
+}
+
 /* The recorder's threads carry a number in their root frame (`root`); without one the file's own
  * number tells threads apart: 0 for all on PyPy, the address of the thread's state on CPython.
  * There, the thread seen first is the main one. */
@@ -36,20 +66,16 @@ static struct vf_thread *new_thread(struct build *b, uint64_t root, uint64_t id)
 {
     struct vf_profile *profile = b->profile;
     const struct vf_capture_info *info = &b->capture->info;
-    bool has_main = false;
-    for (size_t i = 0; i < profile->threads.len; i++)
-        has_main = has_main || profile->threads.items[i].is_main;
     struct vf_thread *thread = VF_PUSH(&profile->threads);
     char made[64];
     struct vf_str name = VF_STR("");
-    thread->is_main = root == 0 && !has_main;
+    thread->is_main = root == 0 && !b->has_main;
+    b->has_main |= thread->is_main;
     thread->tid = root ? root : thread->is_main && info->pid ? info->pid : id;
-    for (size_t i = 0; i < info->threads.len; i++) {
-        const struct vf_thread_name *told = &info->threads.items[i];
-        if (root ? told->number == root : told->tid == thread->tid) {
-            thread->tid = told->tid;
-            name = told->name;
-        }
+    const struct vf_thread_name *told = find_told(b, root, thread->tid);
+    if (told) {
+        thread->tid = told->tid;
+        name = told->name;
     }
     if (name.len == 0) {
         snprintf(made, sizeof made, thread->is_main ? "MainThread" : "Thread %llu",
@@ -198,24 +224,31 @@ static struct vf_str source_name(const struct vf_source_text *source)
     return source->real_path.len ? source->real_path : source->path;
 }
 
+static const struct vf_source_text *
+find_source(const struct vf_table *index, const struct vf_capture *capture, struct vf_str path)
+{
+    struct vf_probe probe = vf_table_probe(index, vf_hash_bytes(path.ptr, path.len));
+    uint32_t row;
+    while (vf_table_next(index, &probe, &row))
+        if (vf_str_eq(source_name(&capture->sources.items[row]), path))
+            return &capture->sources.items[row];
+    return NULL;
+}
+
 static void add_source_texts(struct vf_profile *profile, const struct vf_capture *capture)
 {
     struct vf_table index = {0};
     for (size_t i = 0; i < capture->sources.len; i++) {
         struct vf_str path = source_name(&capture->sources.items[i]);
-        vf_table_insert(&index, vf_hash_bytes(path.ptr, path.len), (uint32_t)i);
+        if (!find_source(&index, capture, path))
+            vf_table_insert(&index, vf_hash_bytes(path.ptr, path.len), (uint32_t)i);
     }
     for (size_t i = 0; i < profile->funcs.sources.len; i++) {
         struct vf_source *source = &profile->funcs.sources.items[i];
-        struct vf_str path = vf_strings_get(&profile->strings, source->path);
-        struct vf_probe probe = vf_table_probe(&index, vf_hash_bytes(path.ptr, path.len));
-        uint32_t row;
-        while (vf_table_next(&index, &probe, &row))
-            if (vf_str_eq(source_name(&capture->sources.items[row]), path)) {
-                source->text = capture->sources.items[row].text;
-                if (!source->text.ptr)
-                    source->text.ptr = "";
-            }
+        const struct vf_source_text *found =
+            find_source(&index, capture, vf_strings_get(&profile->strings, source->path));
+        if (found)
+            source->text = found->text.ptr ? found->text : VF_STR("");
     }
     vf_table_release(&index);
 }
@@ -269,12 +302,14 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
     vf_clock_init(&b.clock, capture, &b.scan, warnings);
     vf_walk_init(&b.walk, profile, &b.scan, capture);
     vf_weights_init(&b.weights, &b.scan.header);
+    index_told(&b);
     add_samples(&b);
     finish(&b, warnings);
     vf_walk_release(&b.walk);
     vf_weights_release(&b.weights);
     vf_scan_release(&b.scan);
     vf_table_release(&b.thread_index);
+    vf_table_release(&b.told_index);
     free(b.thread_keys.items);
     free(b.gaps);
     return warnings && warnings->count > warned ? VF_WARN : status;

@@ -8,23 +8,46 @@ struct readings {
     VF_VEC(struct reading) v;
 };
 
-static void collect(struct readings *out, struct vf_str rows, uint64_t tid,
+static void add_reading(struct readings *out, const unsigned char *row,
+                        const struct vf_clock *clock)
+{
+    struct reading reading = {
+        (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(row)) / 1e6,
+        (double)(int64_t)vf_load_u64(row + 16),
+    };
+    struct reading *last = out->v.len ? &out->v.items[out->v.len - 1] : NULL;
+    if (!last || (reading.time_ms > last->time_ms && reading.cpu_ns >= last->cpu_ns))
+        VF_APPEND(&out->v, reading);
+}
+
+static bool find_tid(const struct vf_table *index, const struct vf_profile *profile, uint64_t tid,
+                     uint32_t *row)
+{
+    struct vf_probe probe = vf_table_probe(index, vf_hash_u64(tid, 0));
+    while (vf_table_next(index, &probe, row))
+        if (profile->threads.items[*row].tid == tid)
+            return true;
+    return false;
+}
+
+/* Gives each row to its thread, in one pass.  `out` goes by profile->threads; of threads with one
+ * id, which lived one after the other, the first gets all. */
+static void collect(struct readings *out, const struct vf_profile *profile, struct vf_str rows,
                     const struct vf_clock *clock)
 {
     enum { ROW = 24 };
     const unsigned char *p = (const unsigned char *)rows.ptr;
-    out->v.len = 0;
-    for (size_t at = 0; at + ROW <= rows.len; at += ROW) {
-        if (vf_load_u64(p + at + 8) != tid)
-            continue;
-        struct reading reading = {
-            (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(p + at)) / 1e6,
-            (double)(int64_t)vf_load_u64(p + at + 16),
-        };
-        struct reading *last = out->v.len ? &out->v.items[out->v.len - 1] : NULL;
-        if (!last || (reading.time_ms > last->time_ms && reading.cpu_ns >= last->cpu_ns))
-            VF_APPEND(&out->v, reading);
+    struct vf_table index = {0};
+    uint32_t row;
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        uint64_t tid = profile->threads.items[i].tid;
+        if (!find_tid(&index, profile, tid, &row))
+            vf_table_insert(&index, vf_hash_u64(tid, 0), (uint32_t)i);
     }
+    for (size_t at = 0; at + ROW <= rows.len; at += ROW)
+        if (find_tid(&index, profile, vf_load_u64(p + at + 8), &row))
+            add_reading(&out[row], p + at, clock);
+    vf_table_release(&index);
 }
 
 /* The CPU time at `time_ms`; before the first and behind the last reading the thread is taken to
@@ -70,24 +93,25 @@ static void fill_estimate(struct vf_thread *t, double interval_ms)
 enum vf_cpu_source vf_cpu_fill(struct vf_profile *profile, struct vf_str readings,
                                const struct vf_clock *clock, const struct vf_vmprof *header)
 {
-    struct readings own = {0};
-    enum vf_cpu_source source = VF_CPU_NONE;
+    struct readings *own = vf_alloc_zeroed(profile->threads.len, sizeof *own);
+    size_t measured = 0, estimated = 0;
     bool wall = clock->source == VF_CLOCK_ARRIVAL || clock->source == VF_CLOCK_FORK;
     bool cpu_timer = header->has_header && !(header->mode & VF_MODE_REAL_TIME);
+    if (clock->source == VF_CLOCK_ARRIVAL)
+        collect(own, profile, readings, clock);
     for (size_t i = 0; i < profile->threads.len; i++) {
         struct vf_thread *t = &profile->threads.items[i];
-        if (clock->source == VF_CLOCK_ARRIVAL)
-            collect(&own, readings, t->tid, clock);
-        if (own.v.len >= 2) {
-            fill_measured(t, &own);
-            source = VF_CPU_MEASURED;
+        if (own[i].v.len >= 2) {
+            fill_measured(t, &own[i]);
+            measured++;
         } else if (wall && cpu_timer) {
             fill_estimate(t, profile->interval_ms);
-            if (source == VF_CPU_NONE)
-                source = VF_CPU_ESTIMATE;
+            estimated += t->samples.len > 1;
         }
-        own.v.len = 0;
+        free(own[i].v.items);
     }
-    free(own.v.items);
-    return source;
+    free(own);
+    if (measured)
+        return estimated ? VF_CPU_PARTLY_MEASURED : VF_CPU_MEASURED;
+    return wall && cpu_timer ? VF_CPU_ESTIMATE : VF_CPU_NONE;
 }

@@ -11,7 +11,7 @@
 #include "profile/clock.h"
 #include "profile/profile.h"
 
-enum vf_cpu_source { VF_CPU_NONE, VF_CPU_MEASURED, VF_CPU_ESTIMATE };
+enum vf_cpu_source { VF_CPU_NONE, VF_CPU_MEASURED, VF_CPU_PARTLY_MEASURED, VF_CPU_ESTIMATE };
 
 /* Fills cpu_ns of every sample that has a sample before it in its thread.  Samples must be in
  * order; profile->interval_ms is set. */

@@ -104,6 +104,11 @@ static void add_sampling(struct vf_profile *profile, const struct vf_facts *fact
     if (facts->cpu == VF_CPU_MEASURED)
         vf_profile_extra(profile, section, "CPU use of threads",
                          "measured by the recorder every few milliseconds");
+    else if (facts->cpu == VF_CPU_PARTLY_MEASURED)
+        vf_profile_extra(
+            profile, section, "CPU use of threads",
+            "measured by the recorder; ESTIMATE for threads that lived too short to be "
+            "measured: a sample stands for at most one interval of CPU time");
     else if (facts->cpu == VF_CPU_ESTIMATE)
         vf_profile_extra(profile, section, "CPU use of threads",
                          "ESTIMATE: a sample stands for at most one interval of CPU time");

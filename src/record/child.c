@@ -105,7 +105,8 @@ static char **make_direct_argv(struct vf_session *s)
             word = strchr(word, letter) + 1;
     }
     for (int i = 0; i < t->options_end; i++)
-        VF_APPEND(&list, t->argv[i]);
+        if (strcmp(t->argv[i], "--") != 0)
+            VF_APPEND(&list, t->argv[i]);
     /* A cluster such as `-Im` holds options too. */
     if (t->kind == VF_TARGET_MODULE || t->kind == VF_TARGET_CODE) {
         const char *cluster = t->argv[t->options_end];
@@ -115,8 +116,10 @@ static char **make_direct_argv(struct vf_session *s)
     }
     vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};f=open(");
     add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_bootstrap.py", s->folder).ptr);
+    vf_buf_printf(&code, ",'rb');c=f.read();f.close();f=open(");
+    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_direct.py", s->folder).ptr);
     vf_buf_printf(&code,
-                  ",'rb');c=f.read();f.close();exec(compile(c,'<vmfox>','exec'),s);"
+                  ",'rb');c+=f.read();f.close();exec(compile(c,'<vmfox>','exec'),s);"
                   "s['vmfox_main']('%s',",
                   t->kind == VF_TARGET_MODULE ? "m"
                   : t->kind == VF_TARGET_CODE ? "c"
@@ -144,6 +147,7 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
     } files[] = {
         {"sitecustomize.py", vf_sitecustomize_py, &vf_sitecustomize_py_size},
         {"vmfox_bootstrap.py", vf_vmfox_bootstrap_py, &vf_vmfox_bootstrap_py_size},
+        {"vmfox_direct.py", vf_vmfox_direct_py, &vf_vmfox_direct_py_size},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->folder, files[i].name);
@@ -161,6 +165,7 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     fcntl(s->channel.theirs, F_SETFD, 0);
     if (s->options->jitlog)
         fcntl(s->jitlog_fd, F_SETFD, 0);
+    sigaction(SIGCHLD, &s->child_before, NULL);
     sigprocmask(SIG_SETMASK, signals, NULL);
     execve(s->target->interpreter, argv, environment);
     int why = errno;
@@ -184,7 +189,7 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
         return vf_fail_errno(error, errno, "can't make a pipe");
     s->start_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->start_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
-    s->pid = fork();
+    s->pid = s->python_pid = fork();
     if (s->pid == 0)
         run_child(s, argv, environment, signals, report[1]);
     int fork_errno = errno;

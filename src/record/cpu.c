@@ -7,12 +7,14 @@
 
 /* The folder of threads is read again after this long. */
 static const int64_t LIST_EVERY_NS = 20000000;
+/* A thread's own figure is as old as the last tick: 10 ms where the kernel ticks slowest. */
+static const int64_t TICK_NS = 10000000;
 
 static bool read_schedstat(struct vf_cpu_thread *thread, int64_t *out_ns)
 {
     char text[96];
     uint64_t value;
-    ssize_t got = thread->fd < 0 ? -1 : pread(thread->fd, text, sizeof text, 0);
+    ssize_t got = pread(thread->fd, text, sizeof text, 0);
     if (got <= 0)
         return false;
     struct vf_str rest = {text, (size_t)got};
@@ -26,23 +28,33 @@ static void add_thread(struct vf_cpu *cpu, pid_t tid)
 {
     char path[80];
     for (size_t i = 0; i < cpu->threads.len; i++)
-        if (cpu->threads.items[i].tid == tid && cpu->threads.items[i].fd >= 0) {
+        if (cpu->threads.items[i].tid == tid) {
             cpu->threads.items[i].seen = true;
             return;
         }
-    size_t open_now = 0;
-    for (size_t i = 0; i < cpu->threads.len; i++)
-        open_now += cpu->threads.items[i].fd >= 0;
-    if (open_now >= VF_CPU_THREADS_MAX)
+    if (cpu->threads.len >= VF_CPU_THREADS_MAX)
         return;
     snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)cpu->pid, (int)tid);
     struct vf_cpu_thread thread = {.tid = tid, .seen = true};
     thread.fd = open(path, O_RDONLY | O_CLOEXEC);
-    /* What a thread has used before it was seen first counts as used since then: it is young. */
     if (thread.fd >= 0 && !cpu->started)
-        read_schedstat(&thread, &thread.seen_ns);
+        read_schedstat(&thread, &thread.first_ns);
+    thread.seen_ns = thread.first_ns;
     if (thread.fd >= 0)
         VF_APPEND(&cpu->threads, thread);
+}
+
+static void drop_ended(struct vf_cpu *cpu)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < cpu->threads.len; i++) {
+        struct vf_cpu_thread *thread = &cpu->threads.items[i];
+        if (thread->seen)
+            cpu->threads.items[kept++] = *thread;
+        else
+            close(thread->fd);
+    }
+    cpu->threads.len = kept;
 }
 
 static void list_threads(struct vf_cpu *cpu)
@@ -61,13 +73,7 @@ static void list_threads(struct vf_cpu *cpu)
             add_thread(cpu, (pid_t)tid);
     }
     closedir(folder);
-    for (size_t i = 0; i < cpu->threads.len; i++) {
-        struct vf_cpu_thread *thread = &cpu->threads.items[i];
-        if (!thread->seen && thread->fd >= 0) {
-            close(thread->fd);
-            thread->fd = -1;
-        }
-    }
+    drop_ended(cpu);
 }
 
 static bool read_process(pid_t pid, int64_t *out_ns)
@@ -92,10 +98,11 @@ static void share_out(struct vf_cpu *cpu, const int64_t *deltas, int64_t sum, in
 {
     for (size_t i = 0; i < cpu->threads.len; i++) {
         struct vf_cpu_thread *thread = &cpu->threads.items[i];
-        if (thread->fd < 0)
-            continue;
         thread->seen_ns += deltas[i];
         thread->given_ns += (int64_t)((double)process_delta * (double)deltas[i] / (double)sum);
+        int64_t most = thread->seen_ns - thread->first_ns + TICK_NS;
+        if (thread->given_ns > most)
+            thread->given_ns = most;
         add_row(rows, now_ns, thread);
     }
 }
@@ -135,8 +142,7 @@ void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *r
 void vf_cpu_release(struct vf_cpu *cpu)
 {
     for (size_t i = 0; i < cpu->threads.len; i++)
-        if (cpu->threads.items[i].fd >= 0)
-            close(cpu->threads.items[i].fd);
+        close(cpu->threads.items[i].fd);
     free(cpu->threads.items);
     *cpu = (struct vf_cpu){0};
 }

@@ -3,7 +3,9 @@
  * With it the timeline shows a thread as idle where it was, instead of guessing from the samples
  * that came.  The kernel keeps a thread's time (/proc/PID/task/TID/schedstat) only as of its last
  * tick, some milliseconds ago, but the process's time (its CPU clock) to the nanosecond; so the
- * process's time is shared out among the threads as their own figures say.
+ * process's time is shared out among the threads as their own figures say, but none gets more than
+ * its own figure and a tick.  What no thread that was seen can have used (of threads that live for
+ * less than the time between two looks, or beyond the first 64) is given to none.
  *
  * A row is three 8-byte little-endian numbers: CLOCK_MONOTONIC in ns, thread id, CPU time in ns
  * since the recording's first row. */
@@ -19,7 +21,8 @@ enum { VF_CPU_THREADS_MAX = 64 }; /* more are not followed */
 
 struct vf_cpu_thread {
     pid_t tid;
-    int fd;           /* schedstat; -1 once the thread is gone */
+    int fd;           /* schedstat */
+    int64_t first_ns; /* its figure when it was seen first; 0 for a thread that began later */
     int64_t seen_ns;  /* its figure when it was read last */
     int64_t given_ns; /* what has been given to it */
     bool seen;        /* in the folder, when that was read last */

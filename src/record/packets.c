@@ -1,5 +1,7 @@
 #include "record/session.h"
 
+#include <unistd.h>
+
 enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16 };
 
 static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
@@ -24,7 +26,7 @@ static void add_address(struct vf_session *s, uint64_t address, bool is_code)
     vf_table_insert(&s->address_index, hash, (uint32_t)s->addresses.len);
     VF_APPEND(&s->addresses, address);
     if (is_code)
-        vf_layout_peek(&s->layout, s->pid, address, &s->arena);
+        vf_layout_peek(&s->layout, s->python_pid, address, &s->arena);
 }
 
 /* The maps are read again when a native function comes that is in none of them: a library has been
@@ -205,20 +207,25 @@ static struct vf_str keep(struct vf_session *s, struct vf_str text)
     return vf_arena_str(&s->arena, text);
 }
 
-/* `number`, `tid`, `name`: a new thread, or a new name for one (number 0: found by its tid). */
+/* `number`, `tid`, `name`: a new thread, or a new name for one (number 0, as the main thread has:
+ * found by its tid). */
 static void tell_thread(struct vf_session *s, struct vf_str words)
 {
     uint64_t number, tid;
     struct vf_str number_text = vf_str_cut(&words, 0), tid_text = vf_str_cut(&words, 0);
     if (!vf_str_to_u64(number_text, 10, &number) || !vf_str_to_u64(tid_text, 10, &tid))
         return;
-    for (size_t i = s->threads.len; i > 0; i--) {
-        struct vf_told_thread *thread = &s->threads.items[i - 1];
-        if (number ? thread->number == number : thread->tid == tid) {
+    uint64_t hash = vf_hash_u64(number, number ? 0 : tid);
+    struct vf_probe probe = vf_table_probe(&s->thread_index, hash);
+    uint32_t row;
+    while (vf_table_next(&s->thread_index, &probe, &row)) {
+        struct vf_told_thread *thread = &s->threads.items[row];
+        if (thread->number == number && (number || thread->tid == tid)) {
             thread->name = keep(s, words);
             return;
         }
     }
+    vf_table_insert(&s->thread_index, hash, (uint32_t)s->threads.len);
     VF_APPEND(&s->threads, ((struct vf_told_thread){number, tid, keep(s, words)}));
 }
 
@@ -245,16 +252,46 @@ static void tell_layout(struct vf_session *s, struct vf_str words)
     if (vf_str_to_u64(code_text, 10, &code) && vf_str_to_u64(name_at_text, 10, &name_at) &&
         vf_str_to_u64(file_at_text, 10, &file_at) &&
         vf_str_to_u64(vf_str_cut(&words, 0), 10, &line) && name.len && file.len)
-        vf_layout_find(&s->layout, s->pid, code, name_at, name, file_at, file, (uint32_t)line);
+        vf_layout_find(&s->layout, s->python_pid, code, name_at, name, file_at, file,
+                       (uint32_t)line);
+}
+
+static void empty_file(int fd)
+{
+    if (fd >= 0 && ftruncate(fd, 0) == 0)
+        lseek(fd, 0, SEEK_SET);
+}
+
+/* A second interpreter on the channel: a script ran one before it became the program.  The program
+ * is what comes last, so all that was taken is forgotten. */
+static void start_anew(struct vf_session *s)
+{
+    s->has_stream = s->has_trailer = false;
+    s->samples = s->damaged_bytes = 0;
+    s->partial.len = s->prof.len = s->stamps.len = s->cpu_rows.len = 0;
+    s->addresses.len = s->names.len = s->threads.len = s->long_files.len = 0;
+    vf_table_release(&s->address_index);
+    vf_table_release(&s->name_index);
+    vf_table_release(&s->thread_index);
+    vf_cpu_release(&s->cpu);
+    vf_layout_release(&s->layout);
+    s->exe = VF_STR("");
+    empty_file(s->prof_fd);
+    empty_file(s->stamps_fd);
+    empty_file(s->cpu_fd);
 }
 
 static void take_hello(struct vf_session *s, struct vf_str words)
 {
+    uint64_t pid;
+    if (s->connected)
+        start_anew(s);
     s->connected = true;
     s->implementation = keep(s, vf_str_cut(&words, 0));
     s->version = keep(s, vf_str_cut(&words, 0));
     s->python_version = keep(s, vf_str_cut(&words, 0));
-    s->executable = keep(s, vf_str_cut(&words, 0));
+    if (vf_str_to_u64(vf_str_cut(&words, 0), 10, &pid) && pid > 0 && pid <= INT32_MAX)
+        s->python_pid = (pid_t)pid;
     vf_session_read_maps(s);
 }
 
@@ -278,8 +315,11 @@ static void take_message(struct vf_session *s, struct vf_str words)
         vf_session_read_maps(s);
         vf_session_see_children(s);
         send_addresses(s);
-    } else if (vf_str_eq(what, VF_STR("done"))) {
-        s->ended = true;
+    } else if (vf_str_eq(what, VF_STR("exec"))) {
+        vf_warn(s->warnings,
+                "the program was replaced by another one (exec %.*s); from there on nothing is in "
+                "the profile",
+                VF_STR_ARG(words));
     } else if (vf_str_eq(what, VF_STR("trouble"))) {
         vf_warn(s->warnings, "the recording could not be ended in good order: %.*s",
                 VF_STR_ARG(words));

@@ -29,7 +29,7 @@ void vf_session_read_maps(struct vf_session *s)
 {
     char path[64], exe[4096];
     struct vf_buf fresh = {0};
-    snprintf(path, sizeof path, "/proc/%d/maps", (int)s->pid);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)s->python_pid);
     read_all(path, &fresh);
     s->maps_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     if (fresh.len == 0) { /* the process is gone: what was read before stays */
@@ -38,7 +38,7 @@ void vf_session_read_maps(struct vf_session *s)
     }
     vf_buf_release(&s->maps);
     s->maps = fresh;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)s->pid);
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)s->python_pid);
     ssize_t length = readlink(path, exe, sizeof exe);
     if (length > 0 && s->exe.len == 0)
         s->exe = vf_arena_str(&s->arena, (struct vf_str){exe, (size_t)length});
@@ -70,9 +70,9 @@ void vf_session_see_children(struct vf_session *s)
 {
     enum { FIELD_CMINFLT = 11 };
     char path[64 + 256];
-    if (s->forked || stat_field(s->pid, FIELD_CMINFLT) > 0)
+    if (s->forked || stat_field(s->python_pid, FIELD_CMINFLT) > 0)
         s->children = true;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)s->pid);
+    snprintf(path, sizeof path, "/proc/%d/task", (int)s->python_pid);
     DIR *tasks = s->children ? NULL : opendir(path);
     struct dirent *entry;
     while (tasks && (entry = readdir(tasks))) {

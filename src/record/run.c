@@ -86,6 +86,7 @@ static void close_session(struct vf_session *s)
     vf_table_release(&s->address_index);
     vf_table_release(&s->file_index);
     vf_table_release(&s->name_index);
+    vf_table_release(&s->thread_index);
     vf_arena_release(&s->arena);
 }
 
@@ -112,17 +113,26 @@ static void drain(struct vf_session *s)
     /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
      * so they belong to the time of the last sample and not to now. */
     if (s->samples > samples)
-        vf_cpu_read(&s->cpu, s->pid, s->channel.last_ns, &s->cpu_rows);
+        vf_cpu_read(&s->cpu, s->python_pid, s->channel.last_ns, &s->cpu_rows);
 }
 
-/* Until the program has ended; it stays a zombie. */
+static bool has_ended(const struct vf_session *s)
+{
+    siginfo_t info = {0};
+    int got = waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT | WNOHANG);
+    return got != 0 || info.si_pid == s->pid;
+}
+
+/* Until the program has ended; it stays a zombie.  `process` is -1 where the kernel has no pidfd or
+ * a container forbids it: then it is asked for twenty times a second. */
 static void watch(struct vf_session *s, int signals, int process)
 {
+    int wait_ms = process < 0 ? 50 : -1;
     struct pollfd fds[3] = {{.fd = process, .events = POLLIN},
                             {.fd = signals, .events = POLLIN},
                             {.fd = s->channel.ours, .events = POLLIN}};
     for (;;) {
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)
             pass_signal(s, signals);
@@ -130,7 +140,7 @@ static void watch(struct vf_session *s, int signals, int process)
             drain(s);
         else if (fds[2].revents)
             fds[2].fd = -1; /* the program has closed its end and goes on without us */
-        if (fds[0].revents)
+        if (process < 0 ? has_ended(s) : fds[0].revents != 0)
             break;
         if (fds[2].revents & POLLIN)
             poll(fds, 2, NAP_US / 1000);
@@ -165,6 +175,8 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     sigaddset(&passed, SIGUSR1);
     sigaddset(&passed, SIGUSR2);
     sigprocmask(SIG_BLOCK, &passed, &before);
+    /* Ignored, as a parent may leave it, it would make the kernel forget the exit code. */
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &s->child_before);
     int process = -1, signals = signalfd(-1, &passed, SFD_NONBLOCK | SFD_CLOEXEC);
     enum vf_status status = vf_session_spawn(s, &before, error);
     if (status == VF_OK) {
@@ -172,9 +184,11 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
         watch(s, signals, process);
         reap(s);
         pass_signal(s, signals); /* nobody is left to get them: they must not kill us now */
-        close(process);
+        if (process >= 0)
+            close(process);
     }
     close(signals);
+    sigaction(SIGCHLD, &s->child_before, NULL);
     sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
 }

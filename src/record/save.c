@@ -122,7 +122,7 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     if (getcwd(folder, sizeof folder))
         text(json, "working_dir", vf_str_from(folder));
     write_machine(json, s);
-    number(json, "pid", s->pid);
+    number(json, "pid", s->python_pid);
     number(json, "children", s->children);
     number(json, "start_realtime_ns", s->start_realtime_ns);
     number(json, "start_monotonic_ns", s->start_monotonic_ns);

@@ -32,15 +32,18 @@ struct vf_session {
     struct vf_channel channel;
     char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
     int prof_fd, stamps_fd, cpu_fd, jitlog_fd;
-    pid_t pid;
-    bool native; /* asked for, and libunwind is there */
+    pid_t pid;        /* what was started, and is waited for */
+    pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
+    struct sigaction child_before; /* what SIGCHLD did before us */
+    bool native;                   /* asked for, and libunwind is there */
     bool pypylog;
 
     /* What the program's bootstrap has told. */
-    bool connected, ended, forked;
-    struct vf_str implementation, version, python_version, executable;
+    bool connected, forked;
+    struct vf_str implementation, version, python_version;
     struct vf_str failure, failure_text; /* why it could not start the recording; may be empty */
     VF_VEC(struct vf_told_thread) threads;
+    struct vf_table thread_index; /* by number, or by tid where that is 0 */
     VF_VEC(struct vf_str) long_files;
 
     /* VMProf's stream, checked record by record. */

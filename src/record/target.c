@@ -138,6 +138,10 @@ static enum vf_status find_script(struct vf_target *target, struct vf_error *err
         const char *word = target->argv[i], *value = NULL;
         if (word[0] != '-' || word[1] == 0)
             break;
+        if (strcmp(word, "--") == 0) {
+            i++;
+            break;
+        }
         if (word[1] == '-') {
             i += long_option_takes_value(word);
             continue;

@@ -6,7 +6,7 @@
 # looks at no PYTHONPATH or no sitecustomize; then it is started with `-c` and vmfox_main() does what
 # the interpreter would have done.
 #
-# The environment variable VMFOX_BOOTSTRAP holds what to do (see record/program.c).  It, the folder
+# The environment variable VMFOX_BOOTSTRAP holds what to do (see record/child.c).  It, the folder
 # and every trace in sys.modules and os.environ are taken away again here.
 #
 # The channel is one end of a SOCK_SEQPACKET pair.  VMProf writes its records into it; packets that
@@ -19,11 +19,11 @@ CONTROL = b"\xffvmfox"
 THREAD_ROOT = "vmfox_thread_"
 ROOT_SOURCE = """
 def %s(*args, **options):
-    enter(%d, function)
+    enter(number, function)
     try:
         return function(*args, **options)
     finally:
-        leave(%d, function)
+        leave(number, function)
 """
 
 
@@ -45,6 +45,7 @@ class Recorder(object):
         self.vmprof = None
         self.jitlog = None
         self.last_thread = 0
+        self.waiting = []  # messages that could not be sent yet
         # CPython's code is told by its address: that of a thread's root must not be used again.
         self.roots = []
         self.names = {}  # thread id -> name, as last told
@@ -62,8 +63,24 @@ class Recorder(object):
 
     def tell(self, *words):
         """A message: words separated by NUL, none of which holds one."""
-        text = "\0".join(str(word).replace("\0", "") for word in words)
-        self.send(CONTROL + text.encode("utf-8", "surrogateescape"))
+        self.send(self.message(words))
+
+    def tell_soon(self, *words):
+        """As tell(), but never waits and never fails: what can't be sent now goes with the next
+        message, and none is sent into a channel that is gone."""
+        if not is_channel(self.settings):
+            return
+        self.waiting.append(self.message(words))
+        try:
+            while self.waiting:
+                os.write(self.fd, self.waiting[0])
+                del self.waiting[0]
+        except OSError:
+            pass
+
+    def message(self, words):
+        text = "\0".join(str(word).replace("\0", "")[:1000] for word in words)
+        return CONTROL + text.encode("utf-8", "backslashreplace")
 
     # ---- start ----
 
@@ -74,8 +91,7 @@ class Recorder(object):
         else:
             version = "%d.%d.%d" % sys.version_info[:3]
         python = "%d.%d.%d" % sys.version_info[:3]
-        self.tell("hello", "pypy" if self.is_pypy else "cpython", version, python,
-                  sys.executable or "")
+        self.tell("hello", "pypy" if self.is_pypy else "cpython", version, python, self.pid)
         try:
             import _vmprof
         except ImportError as error:
@@ -160,32 +176,51 @@ class Recorder(object):
         starting thread, so that it is the very first frame of the new one."""
         self.last_thread += 1
         number = self.last_thread
-        name = THREAD_ROOT + str(number)
-        scope = {"function": function, "enter": self.enter_thread, "leave": self.name_thread}
-        exec(compile(ROOT_SOURCE % (name, number, number), "<vmfox>", "exec"), scope)
+        code = root_code(THREAD_ROOT + str(number))
         if not self.is_pypy:
-            self.roots.append(scope[name].__code__)
-        return scope[name]
+            self.roots.append(code)
+        scope = {"function": function, "number": number, "enter": self.enter_thread,
+                 "leave": self.leave_thread}
+        return type(descriptors)(code, scope)
 
     def enter_thread(self, number, function):
-        self.name_thread(number, function)
-        if self.real_time and hasattr(self.vmprof, "insert_real_time_thread"):
-            self.vmprof.insert_real_time_thread()
+        try:
+            self.name_thread(number, function)
+            if self.real_time and hasattr(self.vmprof, "insert_real_time_thread"):
+                self.vmprof.insert_real_time_thread()
+        except Exception:
+            pass  # the thread's own function runs whatever happens here
+
+    def leave_thread(self, number, function):
+        import _thread
+
+        try:
+            self.name_thread(number, function)
+            self.names.pop(getattr(_thread, "get_native_id", _thread.get_ident)(), None)
+        except Exception:
+            pass
 
     def name_thread(self, number, function):
-        """Tells which thread this is, and its name; again when the name has changed."""
+        """Tells which thread this is, and its name; again when the name has changed.  Nothing of the
+        program's own is called: neither its attributes' getters nor its classes' methods."""
         import _thread
 
         if os.getpid() != self.pid:
             return
         ident = getattr(_thread, "get_native_id", _thread.get_ident)()
-        owner = getattr(function, "__self__", None)
-        name = getattr(owner, "_name", None) or getattr(function, "__name__", None)
-        if not isinstance(name, str):
+        threading = sys.modules.get("threading")
+        name = ""
+        if type(function) is type(self.tell):
+            owner = function.__self__
+            if threading is not None and isinstance(owner, threading.Thread):
+                name = vars(owner).get("_name")
+        if not name and type(function) in (type(descriptors), type(self.tell)):
+            name = function.__name__
+        if type(name) is not str:
             name = ""
         if self.names.get(ident) != (number, name):
             self.names[ident] = (number, name)
-            self.tell("thread", number, ident, name)
+            self.tell_soon("thread", number, ident, name)
 
     # ---- forks ----
 
@@ -207,6 +242,10 @@ class Recorder(object):
         in a child, by an environment variable that is gone: it would go to standard error."""
         if not self.is_pypy:
             return
+        if self.jitlog is not None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.jitlog_fd, inheritable=False)
+            os.close(null)
         if self.pypylog:
             os.putenv("PYPYLOG", "none:" + os.devnull)
             self.debug_start("vmfox")  # makes PyPy look, and take the variable away again
@@ -241,6 +280,7 @@ class Recorder(object):
         def execute(*args, **options):
             if os.getpid() != self.pid:
                 return original(*args, **options)
+            self.tell_soon("exec", args[0] if args and isinstance(args[0], str) else "")
             was = _signal.setitimer(timer, 0)
             try:
                 return original(*args, **options)
@@ -275,11 +315,8 @@ class Recorder(object):
                 self.end_recording()
             else:
                 self.abandon()
-        except Exception as error:
-            try:
-                self.tell("trouble", error)
-            except Exception:
-                pass
+        except BaseException as error:
+            self.tell_soon("trouble", error)
 
     def abandon(self):
         """The program has closed the channel.  VMProf would wait for room in it as CPython frees its
@@ -294,6 +331,8 @@ class Recorder(object):
 
     def end_recording(self):
         self.vmprof.stop_sampling()
+        for packet in self.waiting:
+            self.send(packet)
         threading = sys.modules.get("threading")
         if threading is not None:
             for thread in list(threading.enumerate()):
@@ -311,7 +350,6 @@ class Recorder(object):
         self.vmprof.disable()
         if self.jitlog is not None:
             self.jitlog.disable()
-        self.tell("done")
 
     def tell_long_files(self):
         """PyPy cuts file names in its records; the whole ones let vmfox find the sources."""
@@ -353,6 +391,16 @@ class Recorder(object):
         else:
             found = {}
         return [(address, names) for address, names in found.items() if names and names[0]]
+
+
+def root_code(name, template=[]):
+    """Code for a thread's root: compiled once and renamed, where Python can do that."""
+    if template and hasattr(template[0], "replace"):
+        return template[0].replace(co_name=name)
+    scope = {}
+    exec(compile(ROOT_SOURCE % name, "<vmfox>", "exec"), scope)
+    template[:] = [scope[name].__code__]
+    return template[0]
 
 
 def descriptors():
@@ -420,77 +468,3 @@ def as_sitecustomize():
     # the ImportError goes on to site.py, which knows it.
     del sys.modules["sitecustomize"]
     import sitecustomize  # noqa: F401
-
-
-# ---- in place of the interpreter's own start (-E, -I, -S) -----------------------------------------
-
-
-def vmfox_main(kind, target, arguments):
-    """Runs the program as `python -m`, `-c` or `python FILE` does.  The functions here have names
-    that begin with vmfox_main, by which the reader leaves their frames out."""
-    main = sys.modules["__main__"].__dict__
-    for name in [name for name in main if not name.startswith("__")]:
-        del main[name]
-    main.setdefault("__annotations__", {})
-    settings = begin()
-    isolated = settings is None or settings.get("safe_path") == "1"
-    sys.argv[:] = ["-c" if kind == "c" else "-m" if kind == "m" else target] + arguments
-    try:
-        if kind == "m":
-            import runpy
-
-            set_path(None if isolated else os.getcwd())
-            runpy._run_module_as_main(target)
-        elif kind == "c":
-            vmfox_main_exec(target, "<string>")
-        elif target == "-":
-            main.update(__file__="<stdin>", __cached__=None)
-            vmfox_main_exec(sys.stdin.read(), "<stdin>")
-        else:
-            vmfox_main_file(target, isolated)
-    except SystemExit:
-        raise
-    except BaseException:
-        kind, value, trace = sys.exc_info()
-        while trace is not None and trace.tb_frame.f_code.co_filename == "<vmfox>":
-            trace = trace.tb_next
-        try:
-            sys.stdout.flush()
-        except Exception:
-            pass
-        sys.excepthook(kind, value.with_traceback(trace), trace)
-        sys.exit(130 if kind is KeyboardInterrupt else 1)
-
-
-def vmfox_main_exec(source, name):
-    exec(compile(source, name, "exec", dont_inherit=True), sys.modules["__main__"].__dict__)
-
-
-def set_path(folder):
-    """sys.path[0] as Python would set it; `-c` has put "" there unless the path is a safe one."""
-    if folder is not None:
-        if sys.path and sys.path[0] == "":
-            del sys.path[0]
-        sys.path.insert(0, folder)
-
-
-def vmfox_main_file(path, isolated):
-    import io
-
-    if sys.version_info >= (3, 9):
-        path = os.path.abspath(path)
-    if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
-        import runpy
-
-        set_path(path)
-        return runpy._run_module_as_main("__main__", False)
-    set_path(None if isolated else os.path.dirname(os.path.realpath(path)))
-    with io.open_code(path) if hasattr(io, "open_code") else open(path, "rb") as file:
-        source = file.read()
-    import importlib.machinery
-
-    main = sys.modules["__main__"]
-    main.__file__ = path
-    main.__cached__ = None
-    main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
-    vmfox_main_exec(source, path)
