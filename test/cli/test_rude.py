@@ -1,0 +1,120 @@
+"""Programs and callers that are not kind to the recorder: the program must not notice, and what it
+did must be told right."""
+import os
+import subprocess
+
+import support
+
+
+def write(folder, name, text):
+    (folder / name).write_text(text, encoding="utf-8")
+    return name
+
+
+def both(python, tmp_path, *words):
+    direct = support.run((python,) + words, tmp_path)
+    under = support.run((support.VMFOX, "record", "-q", "-o", "x.vmfox", python) + words, tmp_path)
+    assert (under.code, under.out, under.err) == (direct.code, direct.out, direct.err)
+    return under
+
+
+def test_threads_run_whatever_their_names_are(python, tmp_path):
+    write(tmp_path, "names.py", "import threading, _thread, time\n"
+          "class Proxy(object):\n"
+          "    def __getattr__(self, name): raise KeyError(name)\n"
+          "    def __call__(self): print('proxy ran')\n"
+          "for name in ('bad\\ud800name', 'x' * 100000, 'a\\0b', ''):\n"
+          "    thread = threading.Thread(target=print, args=('ran',), name=name)\n"
+          "    thread.start(); thread.join()\n"
+          "_thread.start_new_thread(Proxy(), ())\n"
+          "time.sleep(0.2)\n")
+    assert both(python, tmp_path, "names.py").out.count(b"ran") == 5
+
+
+def test_threads_run_when_every_descriptor_is_closed(python, tmp_path):
+    write(tmp_path, "closed.py", "import os, threading\n"
+          "for fd in range(3, 1024):\n"
+          "    try: os.close(fd)\n"
+          "    except OSError: pass\n"
+          "thread = threading.Thread(target=print, args=('ran',))\n"
+          "thread.start(); thread.join()\n")
+    assert both(python, tmp_path, "closed.py").out == b"ran\n"
+
+
+def test_the_exit_code_survives_a_parent_that_ignores_children(python, tmp_path):
+    done = subprocess.run(["sh", "-c", 'trap "" CHLD; exec "$@"', "sh", support.VMFOX, "record",
+                           "-q", "-o", "x.vmfox", python, "-c", "import sys; sys.exit(3)"],
+                          cwd=tmp_path, timeout=60)
+    assert done.returncode == 3
+
+
+def test_a_script_that_runs_python_before_the_program(python, tmp_path):
+    """The profile is of the program, and of nothing that ran before it."""
+    wrapper = tmp_path / "python3-wrapper"
+    wrapper.write_text("#!/bin/sh\n%s -c 'sum(range(2000000))'\nexec %s \"$@\"\n" % (python, python))
+    wrapper.chmod(0o755)
+    write(tmp_path, "hot.py", "import time\n"
+          "def hot():\n"
+          "    end = time.process_time() + 0.3\n"
+          "    while time.process_time() < end: pass\n"
+          "hot()\n")
+    assert support.record(str(wrapper), "hot.py", cwd=tmp_path).code == 0
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert support.share(profile.samples(), "hot") > 50
+    assert os.path.basename(os.path.realpath(python))[:4] in support.capture_info(
+        tmp_path / "x.vmfox")["interpreter_path"]
+
+
+def test_a_subinterpreter_starts_in_peace(cpython, tmp_path):
+    write(tmp_path, "sub.py", "import sys\n"
+          "try:\n"
+          "    import _xxsubinterpreters as sub\n"
+          "except ImportError:\n"
+          "    import _interpreters as sub\n"
+          "which = sub.create()\n"
+          "(getattr(sub, 'run_string', None) or sub.exec)(which, 'import sys; print(sys.path)')\n")
+    both(cpython, tmp_path, "sub.py")
+
+
+def test_options_may_end_with_two_dashes(python, tmp_path):
+    write(tmp_path, "args.py", "import sys; print(sys.argv)\n")
+    for option in ("-I", "-E"):
+        both(python, tmp_path, option, "--", "args.py", "-x")
+
+
+def test_a_main_thread_that_waits_is_drawn_idle(python, tmp_path):
+    """Its short-lived threads' CPU time does not become its own."""
+    write(tmp_path, "wait.py", "import threading, time\n"
+          "def work():\n"
+          "    end = time.process_time() + 0.02\n"
+          "    while time.process_time() < end: pass\n"
+          "for i in range(50):\n"
+          "    thread = threading.Thread(target=work)\n"
+          "    thread.start(); thread.join()\n")
+    done = support.vmfox("run", "-q", "-r", "--no-serve", "-o", "x.json", python, "wait.py",
+                         cwd=tmp_path)
+    assert done.code == 0
+    main = support.load_profile(tmp_path / "x.json").threads[0]
+    samples = main["samples"]
+    busy_ms = sum(delta or 0 for delta in samples["threadCPUDelta"]) / 1e6
+    assert main["isMainThread"]
+    assert busy_ms < 0.4 * sum(samples["timeDeltas"])
+
+
+def test_outputs_that_cant_be_are_refused_before_the_program_runs(python, tmp_path):
+    write(tmp_path, "mark.py", "open('marker', 'w')\n")
+    os.symlink("/dev/null", tmp_path / "device.vmfox")
+    for words in (("record", "-o", ""), ("record", "-o", "-"), ("record", "-o", "device.vmfox"),
+                  ("run", "--no-serve", "-o", "")):
+        done = support.vmfox(*words, python, "mark.py", cwd=tmp_path)
+        assert done.code in (1, 2) and done.err
+        assert not (tmp_path / "marker").exists()
+
+
+def test_a_file_is_not_converted_onto_itself(tmp_path):
+    from builder import small_prof
+    name = tmp_path / "profile.json.gz"
+    name.write_bytes(small_prof())
+    done = support.vmfox("convert", str(name), cwd=tmp_path)
+    assert done.code == 1 and "is the input" in done.err
+    assert name.read_bytes() == small_prof()
