@@ -44,7 +44,7 @@ class Recorder(object):
         self.is_pypy = "__pypy__" in sys.builtin_module_names
         self.vmprof = None
         self.jitlog = None
-        self.last_thread = 0
+        self.numbers = iter(range(1, 1 << 60))  # of threads; next() is one step, also between threads
         self.waiting = []  # messages that could not be sent yet
         # CPython's code is told by its address: that of a thread's root must not be used again.
         self.roots = []
@@ -71,12 +71,16 @@ class Recorder(object):
         if not is_channel(self.settings):
             return
         self.waiting.append(self.message(words))
-        try:
-            while self.waiting:
-                os.write(self.fd, self.waiting[0])
-                del self.waiting[0]
-        except OSError:
-            pass
+        while self.waiting:
+            try:
+                packet = self.waiting.pop(0)
+            except IndexError:
+                return  # another thread has sent it
+            try:
+                os.write(self.fd, packet)
+            except OSError:
+                self.waiting.insert(0, packet)
+                return
 
     def message(self, words):
         text = "\0".join(str(word).replace("\0", "")[:1000] for word in words)
@@ -174,8 +178,7 @@ class Recorder(object):
     def threaded(self, function):
         """A function in place of `function`, whose code is this thread's alone.  It is made in the
         starting thread, so that it is the very first frame of the new one."""
-        self.last_thread += 1
-        number = self.last_thread
+        number = next(self.numbers)
         code = root_code(THREAD_ROOT + str(number))
         if not self.is_pypy:
             self.roots.append(code)
