@@ -98,11 +98,17 @@ static bool take_option(struct vf_args *args, int argc, char **argv, int *at,
         if (given[2 + length] == '=')
             value = given + 3 + length;
     } else {
-        option = find_letter(command, given[1]);
-        if (option && given[2])
-            value = given + 2;
+        /* Flags may stand together, and before an option with a value: -rq, -qo FILE. */
+        const char *letter = given + 1;
+        option = find_letter(command, *letter);
+        while (option && !option->value && letter[1]) {
+            args->values[option - command->options] = "";
+            option = find_letter(command, *++letter);
+        }
+        if (option && letter[1])
+            value = letter + 1;
     }
-    if (!option || (!option->value && given[1] != '-' && value))
+    if (!option)
         return unknown_option(command, given, error);
     if (!option->value && value) {
         vf_fail(error, "--%s takes no value", option->name);

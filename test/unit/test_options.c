@@ -124,6 +124,14 @@ static void a_programs_own_options_are_left_alone(void **state)
                "period=0.1 | pypy3 -u x.py");
 }
 
+static void flags_may_stand_together(void **state)
+{
+    (void)state;
+    understood(PARSE(&plain, "-qo", "x", "in"), "output=x quiet= | in");
+    understood(PARSE(&plain, "-qox", "in"), "output=x quiet= | in");
+    refused(PARSE(&plain, "in", "-qo"), "--output needs a value: FILE");
+}
+
 static void a_missing_value_is_said(void **state)
 {
     (void)state;
@@ -216,6 +224,7 @@ int main(void)
         cmocka_unit_test(operands_may_stand_between_options),
         cmocka_unit_test(two_dashes_end_the_options),
         cmocka_unit_test(a_programs_own_options_are_left_alone),
+        cmocka_unit_test(flags_may_stand_together),
         cmocka_unit_test(a_missing_value_is_said),
         cmocka_unit_test(a_wrong_option_names_the_nearest_right_one),
         cmocka_unit_test(a_very_long_option_is_refused_too),
