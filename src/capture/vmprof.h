@@ -135,6 +135,9 @@ static inline bool vf_vmprof_has_lines(const struct vf_vmprof *v)
     return !vf_vmprof_has_kinds(v) && (v->mode & VF_MODE_LINES) != 0;
 }
 
+/* PyPy writes longer names and paths as their first 107 characters and "...", and ';' for ':'. */
+enum { VF_PYPY_NAME_MAX = 110, VF_PYPY_NAME_KEPT = 107 };
+
 /* The parts of a name record, `lang:name:line:file`. */
 struct vf_code_name {
     struct vf_str lang; /* "py", "n" (native), ... */

@@ -8,6 +8,7 @@ extern const struct vf_command vf_cmd_run, vf_cmd_record, vf_cmd_convert, vf_cmd
 
 /* All of them, in the order they are listed; ends with NULL. */
 extern const struct vf_command *const vf_commands[];
+/* The command of that name, or NULL. */
 const struct vf_command *vf_command_find(const char *name);
 /* Says that there is no such command, with the nearest one; VF_EXIT_USAGE. */
 int vf_command_unknown(const char *name);

@@ -36,6 +36,7 @@ struct vf_input {
  * are said, with `name` for the file.  False: it can't be used.  Release in either case. */
 bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                    const struct vf_args *args, bool quiet);
+/* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 
 /* The profile as a Firefox Profiler file, gzipped where asked for.  False: a message was said. */

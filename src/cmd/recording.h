@@ -38,6 +38,7 @@ char *vf_recording_default_name(const struct vf_recording *recording, const char
 /* Runs the program; the capture goes to `path`.  Returns the exit code for the command; *saved
  * says whether there is a capture. */
 int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved);
+/* Frees what vf_recording_init() made, also after it failed. */
 void vf_recording_release(struct vf_recording *recording);
 
 #endif

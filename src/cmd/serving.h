@@ -28,6 +28,7 @@ bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args);
  * VF_EXIT_OK or VF_EXIT_INPUT. */
 int vf_serving_run(const struct vf_serving *serving, const struct vf_input *input,
                    struct vf_str finished, const char *name, FILE *to);
+/* Frees what vf_serving_init() made, also after it failed. */
 void vf_serving_release(struct vf_serving *serving);
 
 #endif

@@ -23,12 +23,9 @@ static struct vf_frame_row frame_row(vf_func_id func, int category, int subcateg
                                  .subcategory = (uint8_t)subcategory};
 }
 
-/* PyPy cuts a file name longer than this and puts "..." behind it. */
-enum { PYPY_NAME_MAX = 110 };
-
 static vf_source_id add_source(struct vf_walk *walk, struct vf_str file)
 {
-    if (file.len == PYPY_NAME_MAX && vf_str_ends(file, VF_STR("...")))
+    if (file.len == VF_PYPY_NAME_MAX && vf_str_ends(file, VF_STR("...")))
         for (size_t i = 0; i < walk->capture->sources.len; i++) {
             const struct vf_source_text *source = &walk->capture->sources.items[i];
             if (source->real_path.len && vf_str_eq(source->path, file))

@@ -4,19 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PyPy's records hold at most 110 characters of a path, and ';' for ':'. */
-enum { PYPY_NAME_MAX = 110, PYPY_NAME_KEPT = 107 };
-
 static bool is_cut(struct vf_str path)
 {
-    return path.len == PYPY_NAME_MAX && vf_str_ends(path, VF_STR("..."));
+    return path.len == VF_PYPY_NAME_MAX && vf_str_ends(path, VF_STR("..."));
 }
 
 static bool could_be(struct vf_str recorded, struct vf_str whole)
 {
-    if (whole.len <= PYPY_NAME_MAX)
+    if (whole.len <= VF_PYPY_NAME_MAX)
         return false;
-    for (size_t i = 0; i < PYPY_NAME_KEPT; i++)
+    for (size_t i = 0; i < VF_PYPY_NAME_KEPT; i++)
         if (recorded.ptr[i] != (whole.ptr[i] == ':' ? ';' : whole.ptr[i]))
             return false;
     return true;
