@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /* The sections of PyPy's log that cost little: a program that allocates much has thousands of minor
- * collections a second, and jit-backend-counts adds instructions to every loop; both together took
- * 5 to 8 % of two test programs (docs/recording.md). */
+ * collections a second, and jit-backend-counts adds instructions to every loop; with these two the
+ * log took 5 to 8 % of two test programs (docs/recording.md). */
 static const char LOG_SECTIONS[] = "gc-collect,jit-summary,jit-tracing,jit-optimize,jit-abort";
 
 /* ---- the environment and command line -------------------------------------------------------- */
