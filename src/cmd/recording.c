@@ -88,7 +88,6 @@ int vf_recording_run(struct vf_recording *recording, const char *path, bool *sav
         vf_say_warnings(NULL, &warnings);
     if (status == VF_FATAL)
         vf_say_error(NULL, &error, 0);
-    vf_arena_release(&result.arena);
     return code;
 }
 

@@ -16,15 +16,18 @@ static bool is_stdlib(struct vf_str file, struct vf_str name)
     return vf_str_starts(folder, VF_STR("python")) || vf_str_starts(folder, VF_STR("pypy"));
 }
 
+/* runpy and site, as files or built into the interpreter. */
+static bool is_start_module(struct vf_str file)
+{
+    return vf_str_eq(file, VF_STR("<frozen runpy>")) || vf_str_eq(file, VF_STR("<frozen site>")) ||
+           is_stdlib(file, VF_STR("runpy.py")) || is_stdlib(file, VF_STR("site.py"));
+}
+
 /* Python code that only starts the program: it is left out while nothing of the program has come.
  */
 static bool is_launcher(const struct vf_code_name *name)
 {
-    if (vf_str_eq(name->file, VF_STR("<builtin>/app_main.py")) ||
-        vf_str_eq(name->file, VF_STR("<frozen runpy>")) ||
-        vf_str_eq(name->file, VF_STR("<frozen site>")))
-        return true;
-    if (is_stdlib(name->file, VF_STR("runpy.py")) || is_stdlib(name->file, VF_STR("site.py")))
+    if (vf_str_eq(name->file, VF_STR("<builtin>/app_main.py")) || is_start_module(name->file))
         return true;
     return vf_str_ends(name->file, VF_STR("/vmprof/__main__.py"));
 }
@@ -43,10 +46,7 @@ static bool is_in_importlib(struct vf_str file)
  * program's. */
 static bool is_launcher_import(const struct vf_code_name *name)
 {
-    return vf_str_eq(name->name, VF_STR("<module>")) &&
-           (is_stdlib(name->file, VF_STR("runpy.py")) || is_stdlib(name->file, VF_STR("site.py")) ||
-            vf_str_eq(name->file, VF_STR("<frozen runpy>")) ||
-            vf_str_eq(name->file, VF_STR("<frozen site>")));
+    return vf_str_eq(name->name, VF_STR("<module>")) && is_start_module(name->file);
 }
 
 /* Python's own import machinery. */

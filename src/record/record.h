@@ -20,10 +20,6 @@ struct vf_record_result {
     int exit_signal; /* 0: it exited by itself */
     bool started;    /* the program ran; else `error` of vf_record_run() says why not */
     bool saved;      /* the capture was written */
-    bool children;   /* it started other processes */
-    uint64_t samples;
-    struct vf_str implementation, python_version; /* literal or in `arena` */
-    struct vf_arena arena;
 };
 
 /* Runs the program and writes its capture to `path`.  VF_FATAL with result->started false: the

@@ -247,13 +247,9 @@ static enum vf_status finish(struct vf_session *s, const char *path,
 {
     result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
     result->exit_signal = s->exit_signal;
-    result->children = s->children;
-    result->samples = s->samples;
     if (s->failure.len)
         return explain_failure(s, error);
     result->started = true;
-    result->implementation = vf_arena_str(&result->arena, s->implementation);
-    result->python_version = vf_arena_str(&result->arena, s->python_version);
     say_what_is_missing(s);
     if (!s->connected)
         return vf_fail(error,

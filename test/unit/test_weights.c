@@ -2,24 +2,12 @@
 #include "test.h"
 
 #include "recording.h"
+#include "rows.h"
 
-#include <math.h>
 #include <stdio.h>
 
 enum { REAL_TIME = 16, MEMORY = 1, RPYTHON = 8 };
 static const int64_t MS = 1000000, SECOND = 1000000000;
-
-static const struct vf_thread *thread(const struct recording *r, size_t i)
-{
-    assert_true(i < r->profile.threads.len);
-    return &r->profile.threads.items[i];
-}
-
-static void assert_near(double value, double expected)
-{
-    if (!(fabs(value - expected) <= 1e-6 * (1 + fabs(expected))))
-        fail_msg("%.9g is not %.9g", value, expected);
-}
 
 static const char *thread_name(const struct recording *r, size_t i)
 {

@@ -195,22 +195,18 @@ class Recorder(object):
             pass  # the thread's own function runs whatever happens here
 
     def leave_thread(self, number, function):
-        import _thread
-
         try:
             self.name_thread(number, function)
-            self.names.pop(getattr(_thread, "get_native_id", _thread.get_ident)(), None)
+            self.names.pop(thread_id(), None)
         except Exception:
             pass
 
     def name_thread(self, number, function):
         """Tells which thread this is, and its name; again when the name has changed.  Nothing of the
         program's own is called: neither its attributes' getters nor its classes' methods."""
-        import _thread
-
         if os.getpid() != self.pid:
             return
-        ident = getattr(_thread, "get_native_id", _thread.get_ident)()
+        ident = thread_id()
         threading = sys.modules.get("threading")
         name = ""
         if type(function) is type(self.tell):
@@ -246,9 +242,7 @@ class Recorder(object):
         if not self.is_pypy:
             return
         if self.jitlog is not None:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.jitlog_fd, inheritable=False)
-            os.close(null)
+            lead_nowhere(self.jitlog_fd)
         if self.pypylog:
             os.putenv("PYPYLOG", "none:" + os.devnull)
             self.debug_start("vmfox")  # makes PyPy look, and take the variable away again
@@ -327,9 +321,7 @@ class Recorder(object):
         try:
             os.fstat(self.fd)
         except OSError:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.fd, inheritable=False)
-            os.close(null)
+            lead_nowhere(self.fd)
             self.vmprof.disable()
 
     def end_recording(self):
@@ -409,6 +401,19 @@ def root_code(name, template=[]):
 def descriptors():
     """The open descriptors; one of them, the folder's own, is gone again."""
     return {int(name) for name in os.listdir("/proc/self/fd")}
+
+
+def lead_nowhere(fd):
+    """What is written to the descriptor from here on is taken and forgotten."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, fd, inheritable=False)
+    os.close(null)
+
+
+def thread_id():
+    import _thread
+
+    return getattr(_thread, "get_native_id", _thread.get_ident)()
 
 
 def keep_from_children(fd):
