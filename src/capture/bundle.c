@@ -184,6 +184,7 @@ static void read_info(struct bundle *b, json_t *root)
     info->memory_bytes = get_count(root, "memory_bytes");
     info->children = get_count(root, "children");
     info->sources_left_out = get_count(root, "sources_left_out");
+    info->main_cpu_first_ns = get_int(root, "main_cpu_first_ns");
     info->start_realtime_ns = get_int(root, "start_realtime_ns");
     info->start_monotonic_ns = get_int(root, "start_monotonic_ns");
     info->end_monotonic_ns = get_int(root, "end_monotonic_ns");
@@ -212,6 +213,7 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
     if (status == VF_OK) {
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
         unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
+        unpack(b, "clock.i64", VF_INFLATED_MAX, &capture->pairs);
         unpack(b, "maps.txt", VF_ZIP_JSON_MAX, &capture->maps);
         unpack(b, "profile.jitlog", VF_INFLATED_MAX, &capture->jitlog);
         unpack(b, "profile.pypylog", VF_INFLATED_MAX, &capture->pypylog);

@@ -47,6 +47,8 @@ struct vf_capture_info {
     uint64_t pid, cpu_count, memory_bytes;
     uint64_t children; /* processes the program started that were not profiled: 0 or 1 = some */
     uint64_t sources_left_out;
+    int64_t
+        main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */
     int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns; /* 0: not known */
     int64_t exit_code, exit_signal;                                  /* signal 0: exited */
     bool has_exit;
@@ -56,11 +58,12 @@ struct vf_capture_info {
 
 struct vf_capture {
     enum vf_capture_kind kind;
-    struct vf_bytes file;  /* the input; for a gzipped .prof what was in it */
-    struct vf_str prof;    /* the VMProf file's bytes */
-    struct vf_str stamps;  /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
-    struct vf_str cpu;     /* CPU times of threads, rows as in record/cpu.h; may be empty */
-    struct vf_str maps;    /* text of /proc/PID/maps; may be empty */
+    struct vf_bytes file; /* the input; for a gzipped .prof what was in it */
+    struct vf_str prof;   /* the VMProf file's bytes */
+    struct vf_str stamps; /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
+    struct vf_str cpu;    /* CPU times of threads, rows as in record/cpu.h; may be empty */
+    struct vf_str pairs; /* counter and clock together, rows as in record/counter.h; may be empty */
+    struct vf_str maps;  /* text of /proc/PID/maps; may be empty */
     struct vf_str jitlog;  /* may be empty */
     struct vf_str pypylog; /* may be empty */
     struct vf_capture_info info;

@@ -67,26 +67,37 @@ static void read_sources(struct vf_input *input, const char *folder)
     }
 }
 
-static bool add_companions(struct vf_input *input, const struct vf_args *args)
+struct vf_input_options vf_input_options(const struct vf_args *args)
+{
+    return (struct vf_input_options){
+        .jitlog = vf_args_get(args, "jitlog"),
+        .pypylog = vf_args_get(args, "pypylog"),
+        .sources = vf_args_get(args, "sources"),
+        .no_phases = vf_args_has(args, "no-phases"),
+        .quiet = vf_args_has(args, "quiet"),
+    };
+}
+
+static bool add_companions(struct vf_input *input, const struct vf_input_options *options)
 {
     struct vf_error error;
-    const char *jitlog = vf_args_get(args, "jitlog"), *pypylog = vf_args_get(args, "pypylog");
-    if (vf_capture_add_companions(&input->capture, jitlog, NULL, &error) == VF_FATAL) {
-        vf_say_error(jitlog, &error, 0);
+    if (vf_capture_add_companions(&input->capture, options->jitlog, NULL, &error) == VF_FATAL) {
+        vf_say_error(options->jitlog, &error, 0);
         return false;
     }
-    if (vf_capture_add_companions(&input->capture, NULL, pypylog, &error) == VF_FATAL) {
-        vf_say_error(pypylog, &error, 0);
+    if (vf_capture_add_companions(&input->capture, NULL, options->pypylog, &error) == VF_FATAL) {
+        vf_say_error(options->pypylog, &error, 0);
         return false;
     }
     return true;
 }
 
 bool vf_input_open(struct vf_input *input, const char *path, const char *name,
-                   const struct vf_args *args, bool quiet)
+                   const struct vf_input_options *options)
 {
     struct vf_error error;
     struct vf_warnings warnings = {0};
+    struct vf_build_options build = {.no_phases = options->no_phases};
     *input = (struct vf_input){0};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);
@@ -95,16 +106,16 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     if (input->capture.kind == VF_CAPTURE_FINISHED_JSON ||
         input->capture.kind == VF_CAPTURE_FINISHED_JSLB)
         return true;
-    if (args && !add_companions(input, args))
+    if (!add_companions(input, options))
         return false;
-    if (vf_profile_build(&input->profile, &input->capture, &warnings, &error) == VF_FATAL) {
+    if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);
         return false;
     }
     input->has_profile = true;
-    if (args && vf_args_has(args, "sources"))
-        read_sources(input, vf_args_get(args, "sources"));
-    if (!quiet)
+    if (options->sources)
+        read_sources(input, options->sources);
+    if (!options->quiet)
         vf_say_warnings(name, &warnings);
     return true;
 }

@@ -21,8 +21,13 @@ void vf_say_wrote(const char *name, size_t bytes);
 #define VF_INPUT_OPTIONS                                                                           \
     {"jitlog", 0, "FILE", "PyPy's JIT log that belongs to a plain .prof"},                         \
         {"pypylog", 0, "FILE", "PyPy's text log (PYPYLOG) that belongs to a plain .prof"},         \
+        {"sources", 0, "DIR", "embed the sources of the profile that lie below DIR"},              \
+        VF_PHASES_OPTION
+
+/* For every command that builds a profile. */
+#define VF_PHASES_OPTION                                                                           \
     {                                                                                              \
-        "sources", 0, "DIR", "embed the sources of the profile that lie below DIR"                 \
+        "no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"      \
     }
 
 /* A capture, and the profile made of it. */
@@ -32,10 +37,18 @@ struct vf_input {
     bool has_profile; /* false: capture.kind is a finished file */
 };
 
-/* Opens `path` as the input options in `args` say (NULL: none), and builds the profile.  Problems
- * are said, with `name` for the file.  False: it can't be used.  Release in either case. */
+/* How a capture is read. */
+struct vf_input_options {
+    const char *jitlog, *pypylog, *sources; /* NULL: none */
+    bool no_phases, quiet;
+};
+/* What VF_INPUT_OPTIONS and --quiet say. */
+struct vf_input_options vf_input_options(const struct vf_args *args);
+
+/* Opens `path` and builds the profile.  Problems are said, with `name` for the file.  False: it
+ * can't be used.  Release in either case. */
 bool vf_input_open(struct vf_input *input, const char *path, const char *name,
-                   const struct vf_args *args, bool quiet);
+                   const struct vf_input_options *options);
 /* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 

@@ -59,7 +59,8 @@ static int run(const struct vf_args *args)
         vf_say("%s: is the input; name another file with -o", out);
         goto done;
     }
-    if (!vf_input_open(&input, in, in, args, quiet))
+    struct vf_input_options how = vf_input_options(args);
+    if (!vf_input_open(&input, in, in, &how))
         goto done;
     if (!input.has_profile) {
         vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", in);

@@ -11,6 +11,7 @@ static const struct vf_option options[] = {
     {"no-serve", 0, NULL, "only write the profile (default: NAME.json.gz)"},
     VF_SERVE_OPTIONS,
     VF_RECORD_OPTIONS,
+    VF_PHASES_OPTION,
     VF_OPTION_HELP,
     {0},
 };
@@ -20,12 +21,13 @@ struct run {
     struct vf_serving serving;
     const char *output; /* NULL: not kept */
     char *made;         /* owns `output` where it is the default name */
-    bool serve, gzip;
+    bool serve, gzip, no_phases;
 };
 
 static int prepare(struct run *r, const struct vf_args *args)
 {
     int code = vf_recording_init(&r->recording, args);
+    r->no_phases = vf_args_has(args, "no-phases");
     if (code != VF_EXIT_OK)
         return code;
     r->serve = !vf_args_has(args, "no-serve");
@@ -66,8 +68,9 @@ static void show(const struct run *r, const char *capture)
 {
     struct vf_input input;
     struct vf_buf gzipped = {0};
-    bool good = vf_input_open(&input, capture, "the recording", NULL, r->recording.quiet) &&
-                input.has_profile && vf_input_write(&input, true, &gzipped);
+    struct vf_input_options how = {.no_phases = r->no_phases, .quiet = r->recording.quiet};
+    bool good = vf_input_open(&input, capture, "the recording", &how) && input.has_profile &&
+                vf_input_write(&input, true, &gzipped);
     unlink(capture); /* it is mapped, and nobody else needs it */
     if (good && r->output)
         keep(r, &input, &gzipped);

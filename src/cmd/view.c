@@ -30,8 +30,8 @@ static int run(const struct vf_args *args)
     if (!vf_serving_init(&serving, args))
         goto done;
     code = VF_EXIT_INPUT;
-    if (!vf_input_open(&input, args->operands[0], args->operands[0], args,
-                       vf_args_has(args, "quiet")))
+    struct vf_input_options how = vf_input_options(args);
+    if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
     if (!input.has_profile)
         code = vf_serving_run(&serving, &input, vf_bytes_view(&input.capture.file),

@@ -21,7 +21,7 @@ static enum vf_status convert(const char *in, const char *out, bool gzip,
     if (status != VF_FATAL && capture.kind >= VF_CAPTURE_FINISHED_JSON)
         status = vf_fail(error, "is a Firefox Profiler file already");
     if (status != VF_FATAL)
-        status = vf_profile_build(&profile, &capture, warnings, error);
+        status = vf_profile_build(&profile, &capture, NULL, warnings, error);
     if (status != VF_FATAL) {
         vf_firefox_write(&text, &profile);
         status = gzip ? vf_gzip(vf_buf_view(&text), &packed, error) : VF_OK;

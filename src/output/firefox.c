@@ -191,7 +191,7 @@ static void write_samples(struct vf_json *json, const struct vf_thread *t)
                 vf_json_null(json);
         });
     vf_json_key(json, "weightType");
-    vf_json_str(json, VF_STR("samples"));
+    vf_json_str(json, t->is_runtime ? VF_STR("tracing-ms") : VF_STR("samples"));
     vf_json_end(json, '}');
 }
 
@@ -210,13 +210,42 @@ static void write_allocations(struct vf_json *json, const struct vf_thread *t)
     vf_json_end(json, '}');
 }
 
-static void write_no_markers(struct vf_json *json)
+static void write_marker_data(struct vf_json *json, const struct vf_markers *m,
+                              const struct vf_marker_row *row)
 {
-    static const char *const columns[] = {"name",  "startTime", "endTime",
-                                          "phase", "category",  "data"};
-    begin_table(json, "markers", 0);
-    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++)
-        empty_column(json, columns[c]);
+    const struct vf_marker_schema *schema = &vf_marker_schemas[row->kind];
+    vf_json_begin(json, '{');
+    vf_json_key(json, "type");
+    vf_json_str(json, vf_str_from(schema->type));
+    for (uint32_t i = 0; i < row->count; i++) {
+        const struct vf_marker_value *value = &m->values.items[row->first + i];
+        vf_json_key(json, schema->fields[value->field].key);
+        if (value->text.i != VF_NONE)
+            vf_json_uint(json, value->text.i);
+        else
+            vf_json_double(json, value->number);
+    }
+    vf_json_end(json, '}');
+}
+
+static void write_markers(struct vf_json *json, const struct vf_thread *t,
+                          const vf_string_id *titles)
+{
+    enum { INSTANT = 0, INTERVAL = 1 };
+    size_t n = t->markers.rows.len;
+    const struct vf_marker_row *m = t->markers.rows.items;
+    begin_table(json, "markers", n);
+    COLUMN(json, "name", n, vf_json_uint(json, titles[m[i].kind].i));
+    COLUMN(json, "startTime", n, vf_json_double(json, m[i].start_ms));
+    COLUMN(json, "endTime", n, {
+        if (m[i].end_ms > m[i].start_ms)
+            vf_json_double(json, m[i].end_ms);
+        else
+            vf_json_null(json);
+    });
+    COLUMN(json, "phase", n, vf_json_uint(json, m[i].end_ms > m[i].start_ms ? INTERVAL : INSTANT));
+    COLUMN(json, "category", n, vf_json_uint(json, vf_marker_schemas[m[i].kind].category));
+    COLUMN(json, "data", n, write_marker_data(json, &t->markers, &m[i]));
     vf_json_end(json, '}');
 }
 
@@ -249,7 +278,10 @@ static void write_thread(struct vf_json *json, const struct vf_profile *p,
     vf_json_str(json, vf_strings_get(&p->strings, t->name));
     write_pid(json, p);
     vf_json_key(json, "tid");
-    write_tid(json, t->tid);
+    if (t->is_runtime) /* it has none of its own: its work is done on the program's threads */
+        vf_json_str(json, VF_STR("runtime"));
+    else
+        write_tid(json, t->tid);
     vf_json_key(json, "isMainThread");
     vf_json_bool(json, t->is_main);
     vf_json_key(json, "processType");
@@ -267,33 +299,37 @@ static void write_thread(struct vf_json *json, const struct vf_profile *p,
     empty_column(json, "pausedRanges");
     write_samples(json, t);
     write_allocations(json, t);
-    write_no_markers(json);
+    write_markers(json, t, p->marker_titles);
+    if (t->markers.rows.len) {
+        vf_json_key(json, "showMarkersInTimeline");
+        vf_json_bool(json, true);
+    }
     vf_json_end(json, '}');
 }
 
 /* ---- counters ---------------------------------------------------------------------------------
  */
 
-static void write_counter_display(struct vf_json *json, const struct vf_counter *c)
+static void write_counter_display(struct vf_json *json, const struct vf_counter *c, size_t rank)
 {
     vf_json_key(json, "display");
     vf_json_begin(json, '{');
     vf_json_key(json, "graphType");
     vf_json_str(json, VF_STR("line-accumulated"));
     vf_json_key(json, "unit");
-    vf_json_str(json, VF_STR("bytes"));
+    vf_json_str(json, vf_str_from(c->unit));
     vf_json_key(json, "color");
-    vf_json_str(json, VF_STR("orange"));
+    vf_json_str(json, vf_str_from(c->color));
     vf_json_key(json, "markerSchemaLocation");
     vf_json_str(json, VF_STR("timeline-memory"));
     vf_json_key(json, "sortWeight");
-    vf_json_uint(json, 10);
+    vf_json_uint(json, 10 + (uint64_t)rank);
     vf_json_key(json, "label");
     vf_json_str(json, vf_str_from(c->name));
     vf_json_key(json, "tooltipRows");
     vf_json_begin(json, '[');
-    static const char *const rows[][2] = {
-        {"accumulated", "memory above the lowest seen"},
+    const char *const rows[][2] = {
+        {"accumulated", c->rows_label},
         {"count-range", "range in the graph"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -305,7 +341,7 @@ static void write_counter_display(struct vf_json *json, const struct vf_counter 
         vf_json_key(json, "format");
         vf_json_begin(json, '{');
         vf_json_key(json, "unit");
-        vf_json_str(json, VF_STR("bytes"));
+        vf_json_str(json, vf_str_from(c->unit));
         vf_json_end(json, '}');
         vf_json_key(json, "label");
         vf_json_str(json, vf_str_from(rows[i][1]));
@@ -339,7 +375,7 @@ static void write_counter(struct vf_json *json, const struct vf_profile *p,
                                 : i == 1 ? r[0].value
                                          : r[i - 1].value - r[i - 2].value));
     vf_json_end(json, '}');
-    write_counter_display(json, c);
+    write_counter_display(json, c, (size_t)(c - p->counters.items));
     vf_json_end(json, '}');
 }
 

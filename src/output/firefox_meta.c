@@ -12,6 +12,7 @@ static const struct category {
     [VF_CATEGORY_JIT] = {"JIT", "purple", {"Other", "Compiled", "Inlined"}},
     [VF_CATEGORY_NATIVE] = {"Native", "blue", {"Other"}},
     [VF_CATEGORY_GC] = {"Garbage collection", "green", {"Other"}},
+    [VF_CATEGORY_JIT_COMPILATION] = {"JIT compilation", "magenta", {"Other"}},
     [VF_CATEGORY_INTERPRETER] = {"Interpreter", "lightblue", {"Other"}},
 };
 
@@ -76,6 +77,45 @@ static void write_units(struct vf_json *json)
     vf_json_end(json, '}');
 }
 
+static void write_schema(struct vf_json *json, const struct vf_marker_schema *schema)
+{
+    vf_json_begin(json, '{');
+    text(json, "name", vf_str_from(schema->type));
+    text(json, "chartLabel", vf_str_from(schema->chart_label));
+    text(json, "tableLabel", vf_str_from(schema->table_label));
+    text(json, "tooltipLabel", vf_str_from(schema->title));
+    text(json, "description", vf_str_from(schema->description));
+    vf_json_key(json, "display");
+    vf_json_begin(json, '[');
+    vf_json_str(json, VF_STR("marker-chart"));
+    vf_json_str(json, VF_STR("marker-table"));
+    if (schema->in_overview)
+        vf_json_str(json, VF_STR("timeline-overview"));
+    vf_json_end(json, ']');
+    vf_json_key(json, "fields");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < VF_MARKER_FIELDS_MAX && schema->fields[i].key; i++) {
+        vf_json_begin(json, '{');
+        text(json, "key", vf_str_from(schema->fields[i].key));
+        text(json, "label", vf_str_from(schema->fields[i].label));
+        text(json, "format", vf_str_from(schema->fields[i].format));
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+    vf_json_end(json, '}');
+}
+
+/* Of the kinds of marker that are in the profile. */
+static void write_schemas(struct vf_json *json, const struct vf_profile *p)
+{
+    vf_json_key(json, "markerSchema");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < VF_MARKER_COUNT; i++)
+        if (p->marker_titles[i].i != VF_NONE)
+            write_schema(json, &vf_marker_schemas[i]);
+    vf_json_end(json, ']');
+}
+
 static void write_flags(struct vf_json *json)
 {
     static const char *const set[] = {"symbolicated", "usesOnlyOneStackType",
@@ -126,9 +166,7 @@ void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
     }
     write_units(json);
     write_categories(json);
-    vf_json_key(json, "markerSchema");
-    vf_json_begin(json, '[');
-    vf_json_end(json, ']');
+    write_schemas(json, p);
     write_extras(json, p);
     vf_json_end(json, '}');
 }

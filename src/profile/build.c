@@ -1,8 +1,10 @@
 #include "profile/build.h"
 
 #include "profile/clock.h"
+#include "profile/coverage.h"
 #include "profile/cpu.h"
 #include "profile/facts.h"
+#include "profile/runtime.h"
 #include "profile/walk.h"
 
 #include <stdio.h>
@@ -15,6 +17,7 @@ struct thread_key {
 struct build {
     struct vf_profile *profile;
     const struct vf_capture *capture;
+    struct vf_build_options options;
     struct vf_scan scan;
     struct vf_clock clock;
     struct vf_walk walk;
@@ -124,6 +127,9 @@ static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
         counter->name = "Memory";
         counter->category = "Memory";
         counter->description = "Resident memory of the process";
+        counter->unit = "bytes";
+        counter->color = "orange";
+        counter->rows_label = "memory above the lowest seen";
     }
     struct vf_counter *counter = &profile->counters.items[0];
     double bytes = (double)memory_kb * 1024;
@@ -253,6 +259,35 @@ static void add_source_texts(struct vf_profile *profile, const struct vf_capture
     vf_table_release(&index);
 }
 
+/* ---- the runtime ------------------------------------------------------------------------------
+ */
+
+/* The thread just added, to stand behind the main one. */
+static void move_up(struct vf_profile *profile)
+{
+    size_t n = profile->threads.len;
+    struct vf_thread added = profile->threads.items[n - 1];
+    if (n < 3)
+        return;
+    memmove(&profile->threads.items[2], &profile->threads.items[1],
+            (n - 2) * sizeof *profile->threads.items);
+    profile->threads.items[1] = added;
+}
+
+static void add_runtime(struct build *b, struct vf_runtime *runtime)
+{
+    struct vf_profile *profile = b->profile;
+    if (!runtime->shown)
+        return;
+    if (!b->options.no_phases)
+        vf_runtime_label_samples(runtime, b->capture, &b->clock,
+                                 (b->scan.header.mode & VF_MODE_REAL_TIME) != 0);
+    vf_runtime_add_thread(runtime);
+    vf_runtime_add_markers(runtime, &profile->threads.items[profile->threads.len - 1].markers);
+    vf_runtime_add_counters(runtime);
+    move_up(profile);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -270,6 +305,11 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     put_in_order(profile);
     add_source_texts(profile, b->capture);
     enum vf_cpu_source cpu = vf_cpu_fill(profile, b->capture->cpu, &b->clock, &b->scan.header);
+    struct vf_coverage coverage;
+    vf_coverage_run(&coverage, profile, b->capture, &b->clock, &b->scan.header);
+    struct vf_runtime runtime;
+    vf_runtime_init(&runtime, profile, b->capture, &b->clock, warnings);
+    add_runtime(b, &runtime);
     struct vf_facts facts = {
         .capture = b->capture,
         .scan = &b->scan,
@@ -283,13 +323,19 @@ static void finish(struct build *b, struct vf_warnings *warnings)
         .unnamed_native = b->walk.unnamed_native,
     };
     vf_facts_add(profile, &facts, warnings);
+    vf_coverage_add_facts(&coverage, profile, &b->scan.header);
+    vf_runtime_add_facts(&runtime);
+    vf_runtime_release(&runtime);
     vf_profile_freeze(profile);
 }
 
 enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capture *capture,
+                                const struct vf_build_options *options,
                                 struct vf_warnings *warnings, struct vf_error *error)
 {
     struct build b = {.profile = profile, .capture = capture};
+    if (options)
+        b.options = *options;
     *profile = (struct vf_profile){0};
     enum vf_status status = vf_scan_run(&b.scan, capture->prof, error);
     if (status == VF_FATAL)

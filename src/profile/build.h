@@ -5,10 +5,16 @@
 #include "capture/capture.h"
 #include "profile/profile.h"
 
-/* Builds the tables.  Source texts and build ids stay borrowed from the capture, which must live as
- * long as the profile.  VF_WARN: the file is cut or damaged, or something does not fit together;
- * what is whole is in the profile, and `warnings` says what is not. */
+struct vf_build_options {
+    bool no_phases; /* samples taken inside a section of the runtime get no leaf for it */
+};
+
+/* Builds the tables; `options` may be NULL, then all is as usual.  Source texts and build ids stay
+ * borrowed from the capture, which must live as long as the profile.  VF_WARN: the file is cut or
+ * damaged, or something does not fit together; what is whole is in the profile, and `warnings` says
+ * what is not. */
 enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capture *capture,
+                                const struct vf_build_options *options,
                                 struct vf_warnings *warnings, struct vf_error *error);
 
 #endif

@@ -1,23 +1,18 @@
 #include "profile/cpu.h"
 
-struct reading {
-    double time_ms, cpu_ns;
-};
+enum { ROW = 24 };
 
-struct readings {
-    VF_VEC(struct reading) v;
-};
-
-static void add_reading(struct readings *out, const unsigned char *row,
-                        const struct vf_clock *clock)
+static void add_reading(struct vf_cpu_curve *out, double time_ms, double cpu_ns)
 {
-    struct reading reading = {
-        (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(row)) / 1e6,
-        (double)(int64_t)vf_load_u64(row + 16),
-    };
-    struct reading *last = out->v.len ? &out->v.items[out->v.len - 1] : NULL;
-    if (!last || (reading.time_ms > last->time_ms && reading.cpu_ns >= last->cpu_ns))
-        VF_APPEND(&out->v, reading);
+    const struct vf_cpu_reading *last =
+        out->readings.len ? &out->readings.items[out->readings.len - 1] : NULL;
+    if (!last || (time_ms > last->time_ms && cpu_ns >= last->cpu_ns))
+        VF_APPEND(&out->readings, ((struct vf_cpu_reading){time_ms, cpu_ns}));
+}
+
+static double row_time_ms(const unsigned char *row, const struct vf_clock *clock)
+{
+    return (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(row)) / 1e6;
 }
 
 static bool find_tid(const struct vf_table *index, const struct vf_profile *profile, uint64_t tid,
@@ -32,10 +27,9 @@ static bool find_tid(const struct vf_table *index, const struct vf_profile *prof
 
 /* Gives each row to its thread, in one pass.  `out` goes by profile->threads; of threads with one
  * id, which lived one after the other, the first gets all. */
-static void collect(struct readings *out, const struct vf_profile *profile, struct vf_str rows,
+static void collect(struct vf_cpu_curve *out, const struct vf_profile *profile, struct vf_str rows,
                     const struct vf_clock *clock)
 {
-    enum { ROW = 24 };
     const unsigned char *p = (const unsigned char *)rows.ptr;
     struct vf_table index = {0};
     uint32_t row;
@@ -46,37 +40,34 @@ static void collect(struct readings *out, const struct vf_profile *profile, stru
     }
     for (size_t at = 0; at + ROW <= rows.len; at += ROW)
         if (find_tid(&index, profile, vf_load_u64(p + at + 8), &row))
-            add_reading(&out[row], p + at, clock);
+            add_reading(&out[row], row_time_ms(p + at, clock),
+                        (double)(int64_t)vf_load_u64(p + at + 16));
     vf_table_release(&index);
 }
 
-/* The CPU time at `time_ms`; before the first and behind the last reading the thread is taken to
- * run all the time, as it did when it was sampled there.  `*from` is where the last search ended.
- */
-static double cpu_at(const struct readings *r, double time_ms, size_t *from)
+double vf_cpu_curve_at(struct vf_cpu_curve *curve, double time_ms)
 {
-    const struct reading *items = r->v.items;
-    size_t i = *from;
-    while (i + 1 < r->v.len && items[i + 1].time_ms < time_ms)
+    const struct vf_cpu_reading *items = curve->readings.items;
+    size_t i = curve->at;
+    while (i + 1 < curve->readings.len && items[i + 1].time_ms < time_ms)
         i++;
-    *from = i;
-    if (time_ms <= items[0].time_ms || i + 1 == r->v.len)
+    curve->at = i;
+    if (time_ms <= items[0].time_ms || i + 1 == curve->readings.len)
         return items[i].cpu_ns + (time_ms - items[i].time_ms) * 1e6;
     double share = (time_ms - items[i].time_ms) / (items[i + 1].time_ms - items[i].time_ms);
     return items[i].cpu_ns + share * (items[i + 1].cpu_ns - items[i].cpu_ns);
 }
 
-static void fill_measured(struct vf_thread *t, const struct readings *readings)
+static void fill_measured(struct vf_thread *t, struct vf_cpu_curve *curve)
 {
-    size_t from = 0;
     double before = 0;
     for (size_t i = 0; i < t->samples.len; i++) {
         struct vf_sample_row *sample = &t->samples.items[i];
-        double now = cpu_at(readings, sample->time_ms, &from);
+        double now = vf_cpu_curve_at(curve, sample->time_ms);
         sample->cpu_ns = i && now > before ? (float)(now - before) : 0;
         before = now;
     }
-    t->has_cpu = true;
+    t->has_cpu = t->cpu_measured = true;
 }
 
 static void fill_estimate(struct vf_thread *t, double interval_ms)
@@ -93,7 +84,7 @@ static void fill_estimate(struct vf_thread *t, double interval_ms)
 enum vf_cpu_source vf_cpu_fill(struct vf_profile *profile, struct vf_str readings,
                                const struct vf_clock *clock, const struct vf_vmprof *header)
 {
-    struct readings *own = vf_alloc_zeroed(profile->threads.len, sizeof *own);
+    struct vf_cpu_curve *own = vf_alloc_zeroed(profile->threads.len, sizeof *own);
     size_t measured = 0, estimated = 0;
     bool wall = clock->source == VF_CLOCK_ARRIVAL || clock->source == VF_CLOCK_FORK;
     bool cpu_timer = header->has_header && !(header->mode & VF_MODE_REAL_TIME);
@@ -101,17 +92,66 @@ enum vf_cpu_source vf_cpu_fill(struct vf_profile *profile, struct vf_str reading
         collect(own, profile, readings, clock);
     for (size_t i = 0; i < profile->threads.len; i++) {
         struct vf_thread *t = &profile->threads.items[i];
-        if (own[i].v.len >= 2) {
+        if (own[i].readings.len >= 2) {
             fill_measured(t, &own[i]);
             measured++;
         } else if (wall && cpu_timer) {
             fill_estimate(t, profile->interval_ms);
             estimated += t->samples.len > 1;
         }
-        free(own[i].v.items);
+        free(own[i].readings.items);
     }
     free(own);
     if (measured)
         return estimated ? VF_CPU_PARTLY_MEASURED : VF_CPU_MEASURED;
     return wall && cpu_timer ? VF_CPU_ESTIMATE : VF_CPU_NONE;
+}
+
+/* ---- the process ------------------------------------------------------------------------------
+ */
+
+struct last_row {
+    uint64_t tid;
+    double cpu_ns;
+};
+
+struct last_rows {
+    VF_VEC(struct last_row) rows;
+    struct vf_table index; /* by tid */
+};
+
+/* The thread's figure before, and puts the new one in its place. */
+static double exchange(struct last_rows *last, uint64_t tid, double cpu_ns)
+{
+    uint64_t hash = vf_hash_u64(tid, 0);
+    struct vf_probe probe = vf_table_probe(&last->index, hash);
+    uint32_t row;
+    while (vf_table_next(&last->index, &probe, &row))
+        if (last->rows.items[row].tid == tid) {
+            double before = last->rows.items[row].cpu_ns;
+            last->rows.items[row].cpu_ns = cpu_ns;
+            return before;
+        }
+    vf_table_insert(&last->index, hash, (uint32_t)last->rows.len);
+    VF_APPEND(&last->rows, ((struct last_row){tid, cpu_ns}));
+    return 0;
+}
+
+void vf_cpu_curve_read(struct vf_cpu_curve *curve, struct vf_str rows, const struct vf_clock *clock)
+{
+    const unsigned char *p = (const unsigned char *)rows.ptr;
+    struct last_rows last = {0};
+    double sum = 0;
+    *curve = (struct vf_cpu_curve){0};
+    for (size_t at = 0; at + ROW <= rows.len; at += ROW) {
+        double cpu_ns = (double)(int64_t)vf_load_u64(p + at + 16);
+        double more = cpu_ns - exchange(&last, vf_load_u64(p + at + 8), cpu_ns);
+        sum += more > 0 ? more : 0; /* less: the id was used again */
+        bool group_ends =
+            at + 2 * ROW > rows.len || vf_load_u64(p + at) != vf_load_u64(p + at + ROW);
+        if (group_ends)
+            add_reading(curve, row_time_ms(p + at, clock), sum);
+    }
+    free(last.rows.items);
+    vf_table_release(&last.index);
 }

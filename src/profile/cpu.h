@@ -13,6 +13,21 @@
 
 enum vf_cpu_source { VF_CPU_NONE, VF_CPU_MEASURED, VF_CPU_PARTLY_MEASURED, VF_CPU_ESTIMATE };
 
+/* CPU time of the whole process over the recording. */
+struct vf_cpu_reading {
+    double time_ms, cpu_ns;
+};
+struct vf_cpu_curve {
+    VF_VEC(struct vf_cpu_reading) readings; /* both columns rise */
+    size_t at;                              /* where the last search ended */
+};
+/* Sums the readings of all threads.  Free curve->readings.items. */
+void vf_cpu_curve_read(struct vf_cpu_curve *curve, struct vf_str readings,
+                       const struct vf_clock *clock);
+/* The CPU time at `time_ms`, which must not fall from call to call; before the first and behind the
+ * last reading the process is taken to run all the time, as it did when it was sampled there. */
+double vf_cpu_curve_at(struct vf_cpu_curve *curve, double time_ms);
+
 /* Fills cpu_ns of every sample that has a sample before it in its thread.  Samples must be in
  * order; profile->interval_ms is set. */
 enum vf_cpu_source vf_cpu_fill(struct vf_profile *profile, struct vf_str readings,

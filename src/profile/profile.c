@@ -27,8 +27,24 @@ void vf_profile_extra(struct vf_profile *profile, const char *section, const cha
     entry->value = vf_arena_str(&profile->arena, vf_str_from(text));
 }
 
+static void name_markers(struct vf_profile *profile)
+{
+    for (size_t i = 0; i < VF_MARKER_COUNT; i++)
+        profile->marker_titles[i].i = VF_NONE;
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        const struct vf_markers *markers = &profile->threads.items[i].markers;
+        for (size_t m = 0; m < markers->rows.len; m++) {
+            uint8_t kind = markers->rows.items[m].kind;
+            if (profile->marker_titles[kind].i == VF_NONE)
+                profile->marker_titles[kind] =
+                    vf_strings_add(&profile->strings, vf_str_from(vf_marker_schemas[kind].title));
+        }
+    }
+}
+
 void vf_profile_freeze(struct vf_profile *profile)
 {
+    name_markers(profile);
     vf_table_release(&profile->strings.index);
     vf_table_release(&profile->stacks.stack_index);
     vf_table_release(&profile->stacks.frame_index);
@@ -43,6 +59,7 @@ void vf_profile_release(struct vf_profile *profile)
     for (size_t i = 0; i < profile->threads.len; i++) {
         free(profile->threads.items[i].samples.items);
         free(profile->threads.items[i].allocations.items);
+        vf_markers_release(&profile->threads.items[i].markers);
     }
     for (size_t i = 0; i < profile->counters.len; i++)
         free(profile->counters.items[i].rows.items);

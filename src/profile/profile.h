@@ -6,6 +6,7 @@
 #define VF_PROFILE_PROFILE_H
 
 #include "base/error.h"
+#include "profile/markers.h"
 #include "profile/stacks.h"
 
 struct vf_sample_row {
@@ -25,10 +26,13 @@ struct vf_thread {
     vf_string_id name;
     uint64_t tid;
     bool is_main;
+    bool is_runtime; /* PyPy's runtime: weights are milliseconds (profile/runtime.h) */
     VF_VEC(struct vf_sample_row) samples;
     bool weighted; /* some weight is not 1 */
     bool has_cpu;
+    bool cpu_measured; /* cpu_ns is, and no estimate */
     VF_VEC(struct vf_allocation_row) allocations;
+    struct vf_markers markers;
 };
 
 struct vf_counter_row {
@@ -37,7 +41,9 @@ struct vf_counter_row {
 };
 
 struct vf_counter {
-    const char *name, *category, *description; /* literals */
+    /* Literals.  `unit` is "bytes" or "number"; `rows_label` says what the level above its lowest
+     * is, `color` is one of the front-end's. */
+    const char *name, *category, *description, *unit, *color, *rows_label;
     VF_VEC(struct vf_counter_row) rows;
 };
 
@@ -57,9 +63,10 @@ struct vf_profile {
     VF_VEC(struct vf_thread) threads; /* the main thread first */
     VF_VEC(struct vf_counter) counters;
     VF_VEC(struct vf_extra) extras;
-    double start_time_ms, end_ms; /* since the epoch; length of the run */
-    double interval_ms;           /* between samples: as measured, else as asked for */
-    uint64_t pid;                 /* 0: not known */
+    vf_string_id marker_titles[VF_MARKER_COUNT]; /* VF_NONE: no marker of that kind */
+    double start_time_ms, end_ms;                /* since the epoch; length of the run */
+    double interval_ms; /* between samples: as measured, else as asked for */
+    uint64_t pid;       /* 0: not known */
     struct vf_str product, process_name, arguments, cpu, os, platform, abi;
     uint64_t logical_cpus, memory_bytes;
     struct vf_arena arena; /* texts above */
@@ -68,7 +75,8 @@ struct vf_profile {
 /* Adds a line to the Profile Info section `label` (a literal). */
 void vf_profile_extra(struct vf_profile *profile, const char *section, const char *label,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Frees what is only needed while rows are added; nothing may be added afterwards. */
+/* Names the kinds of marker that are in it; frees what is only needed while rows are added; nothing
+ * may be added afterwards. */
 void vf_profile_freeze(struct vf_profile *profile);
 void vf_profile_release(struct vf_profile *profile);
 

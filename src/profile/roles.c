@@ -52,9 +52,11 @@ static bool is_launcher_import(const struct vf_code_name *name)
 /* Python's own import machinery. */
 static bool is_import(const struct vf_code_name *name)
 {
-    static const char part[] = "importlib";
-    return memmem(name->file.ptr, name->file.len, part, sizeof part - 1) != NULL &&
-           (name->file.ptr[0] == '<' || is_in_importlib(name->file));
+    static const char part[] = "importlib", zip[] = "zipimport";
+    if (name->file.len && name->file.ptr[0] == '<')
+        return memmem(name->file.ptr, name->file.len, part, sizeof part - 1) ||
+               memmem(name->file.ptr, name->file.len, zip, sizeof zip - 1);
+    return is_in_importlib(name->file);
 }
 
 static enum vf_role bootstrap_role(struct vf_str function, uint64_t *thread)

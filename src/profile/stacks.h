@@ -16,6 +16,7 @@ enum vf_category {
     VF_CATEGORY_NATIVE,
     VF_CATEGORY_GC,
     VF_CATEGORY_INTERPRETER,
+    VF_CATEGORY_JIT_COMPILATION, /* tracing, optimising, backend */
     VF_CATEGORY_COUNT,
 };
 

@@ -8,10 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The sections of PyPy's log that cost little: a program that allocates much has thousands of minor
- * collections a second, and jit-backend-counts adds instructions to every loop; with these two the
- * log took 5 to 8 % of two test programs (docs/recording.md). */
-static const char LOG_SECTIONS[] = "gc-collect,jit-summary,jit-tracing,jit-optimize,jit-abort";
+/* The sections of PyPy's log whose texts are used (docs/recording.md has what they cost).  Prefixes
+ * can be asked for and none excluded: so not jit-backend, which brings every byte of machine code
+ * as text, nor jit-log and jit-abort, which bring every operation. */
+static const char LOG_SECTIONS[] =
+    "gc,jit-summary,jit-tracing,jit-optimize,jit-mem,jit-backend-addr,jit-invalidate";
+/* How often each trace ran.  The JIT's log counts the same, and sets these counters back. */
+static const char COUNT_SECTIONS[] = ",jit-backend-counts";
 
 /* ---- the environment and command line -------------------------------------------------------- */
 
@@ -76,8 +79,9 @@ static char **make_environment(struct vf_session *s)
     VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s:%s/pypylog", LOG_SECTIONS,
-                                                 s->folder)));
+        VF_APPEND(&list,
+                  keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s/pypylog", LOG_SECTIONS,
+                                          s->options->jitlog ? "" : COUNT_SECTIONS, s->folder)));
     VF_APPEND(&list, NULL);
     return list.items;
 }
@@ -189,6 +193,7 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
         return vf_fail_errno(error, errno, "can't make a pipe");
     s->start_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->start_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_counter_pairs_add(&s->pairs, s->start_monotonic_ns, true);
     s->pid = s->python_pid = fork();
     if (s->pid == 0)
         run_child(s, argv, environment, signals, report[1]);

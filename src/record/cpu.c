@@ -121,8 +121,11 @@ void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *r
         cpu->started = true;
         cpu->process_ns = process_ns;
         cpu->failed = cpu->threads.len == 0; /* a kernel without schedstat */
-        for (size_t i = 0; i < cpu->threads.len; i++)
+        for (size_t i = 0; i < cpu->threads.len; i++) {
             add_row(rows, now_ns, &cpu->threads.items[i]);
+            if (cpu->threads.items[i].tid == pid)
+                cpu->main_first_ns = cpu->threads.items[i].first_ns;
+        }
         return;
     }
     int64_t *deltas = vf_alloc_zeroed(cpu->threads.len, sizeof *deltas);

@@ -31,8 +31,9 @@ struct vf_cpu_thread {
 struct vf_cpu {
     pid_t pid;
     VF_VEC(struct vf_cpu_thread) threads;
-    int64_t process_ns; /* of the process's clock, shared out so far */
-    int64_t listed_ns;  /* when the folder of threads was read last */
+    int64_t process_ns;    /* of the process's clock, shared out so far */
+    int64_t listed_ns;     /* when the folder of threads was read last */
+    int64_t main_first_ns; /* the main thread's figure when it was seen first */
     bool started, failed;
 };
 

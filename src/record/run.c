@@ -114,6 +114,7 @@ static void drain(struct vf_session *s)
      * so they belong to the time of the last sample and not to now. */
     if (s->samples > samples)
         vf_cpu_read(&s->cpu, s->python_pid, s->channel.last_ns, &s->cpu_rows);
+    vf_counter_pairs_add(&s->pairs, s->channel.last_ns, false);
 }
 
 static bool has_ended(const struct vf_session *s)
@@ -155,6 +156,7 @@ static void reap(struct vf_session *s)
         continue;
     s->end_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_counter_pairs_add(&s->pairs, s->end_monotonic_ns, true);
     vf_session_see_children(s);
     if (info.si_code == CLD_EXITED)
         s->exit_code = info.si_status;

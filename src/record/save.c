@@ -128,6 +128,7 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "start_monotonic_ns", s->start_monotonic_ns);
     number(json, "end_realtime_ns", s->end_realtime_ns);
     number(json, "end_monotonic_ns", s->end_monotonic_ns);
+    number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
     number(json, "sources_left_out", (int64_t)sources->left_out);
@@ -198,6 +199,10 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
         !add_descriptor(zip, "stamps.i64", s->stamps_fd) ||
         !add_descriptor(zip, "cpu.i64", s->cpu_fd) ||
         !add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))
+        return false;
+    if (s->pairs.len && !add_bytes(zip, "clock.i64",
+                                   (struct vf_str){(const char *)s->pairs.items,
+                                                   s->pairs.len * sizeof *s->pairs.items}))
         return false;
     if (s->maps.len && !add_bytes(zip, "maps.txt", vf_buf_view(&s->maps)))
         return false;

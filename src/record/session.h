@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "capture/vmprof.h"
 #include "record/channel.h"
+#include "record/counter.h"
 #include "record/cpu.h"
 #include "record/layout.h"
 #include "record/record.h"
@@ -56,6 +57,7 @@ struct vf_session {
     struct vf_buf prof, stamps; /* not yet in their files */
     struct vf_cpu cpu;
     struct vf_buf cpu_rows; /* likewise */
+    struct vf_counter_pairs pairs;
     enum vf_status written; /* VF_FATAL: a temporary file could not be written */
     struct vf_error write_error;
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */

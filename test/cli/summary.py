@@ -31,6 +31,12 @@ def summary(profile):
         levels = [level for _, level in profile.levels(counter)]
         counters.append({"name": counter["name"], "rows": len(levels), "first": levels[0],
                          "most": max(levels), "last": levels[-1]})
+    runtime = None
+    if profile.runtime:
+        names = [marker.name for marker in profile.markers()]
+        runtime = {"phases": profile.runtime["samples"]["length"],
+                   "ms": round(sum(profile.runtime["samples"]["weight"]), 2),
+                   "markers": {name: names.count(name) for name in sorted(set(names))}}
     return {
         "product": profile.meta["product"],
         "arguments": profile.meta["arguments"],
@@ -39,6 +45,7 @@ def summary(profile):
         "lines": sorted({f.line for f in profile.frames if f.name == "squares" and f.line}),
         "libraries": sorted(lib["name"] for lib in profile.data["libs"]),
         "threads": threads,
+        "runtime": runtime,
         "counters": counters,
     }
 

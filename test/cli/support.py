@@ -27,6 +27,7 @@ CATEGORIES = {"Other": "grey", "Python": "yellow", "JIT": "purple", "Native": "b
 
 Frame = collections.namedtuple("Frame", "name file line func_line category subcategory lib")
 Sample = collections.namedtuple("Sample", "time stack weight")  # the stack is root first
+Marker = collections.namedtuple("Marker", "name start end data")  # ms
 Result = collections.namedtuple("Result", "code out err")
 
 
@@ -100,7 +101,9 @@ class Profile:
     def __init__(self, data):
         self.data = data
         self.meta = data["meta"]
-        self.threads = data["threads"]
+        # PyPy's runtime is a thread of its own kind.
+        self.runtime = next((t for t in data["threads"] if t["tid"] == "runtime"), None)
+        self.threads = [t for t in data["threads"] if t is not self.runtime]
         self.counters = data["counters"]
         self.shared = data["shared"]
         self.strings = self.shared["stringArray"]
@@ -147,6 +150,25 @@ class Profile:
 
     def all_samples(self):
         return [sample for thread in self.threads for sample in self.samples_of(thread)]
+
+    def markers(self, name=None, thread=None):
+        """The markers of a thread (the runtime's): those called `name`, or all."""
+        thread = thread or self.runtime
+        if thread is None:
+            return []
+        rows = thread["markers"]
+        texts = {}
+        for schema in self.meta["markerSchema"]:
+            texts[schema["name"]] = {field["key"] for field in schema["fields"]
+                                     if field["format"] == "unique-string"}
+        out = []
+        for at, start, end, data in zip(rows["name"], rows["startTime"], rows["endTime"],
+                                        rows["data"]):
+            unique = texts[data["type"]]
+            fields = {key: self.strings[value] if key in unique else value
+                      for key, value in data.items()}
+            out.append(Marker(self.strings[at], start, start if end is None else end, fields))
+        return [marker for marker in out if name in (None, marker.name)]
 
     def sources(self):
         table = self.shared["sources"]

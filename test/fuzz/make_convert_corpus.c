@@ -72,6 +72,36 @@ static bool write_zips(const char *folder, size_t i, struct vf_str prof, struct 
     return good;
 }
 
+/* A recording with PyPy's log behind it, as fuzz_convert takes it; of odd length, so with a clock.
+ */
+static bool write_log(const char *folder, size_t i, struct vf_str prof, struct vf_buf *path)
+{
+    static const char log[] =
+        "[100000] {gc-set-nursery-size\nnursery size: 4096\n[100100] gc-set-nursery-size}\n"
+        "[4000000] {gc-minor\n[4000100] {gc-minor-walkroots\n[4000200] gc-minor-walkroots}\n"
+        "minor collect, total memory used: 1000\nnumber of pinned objects: 1\n"
+        "total size of surviving objects: 100\n[5000000] gc-minor}\n"
+        "[6000000] {jit-tracing\nf;/a.py:1-3~#8 LOAD_FAST\n[6100000] {jit-optimize\n"
+        "[6200000] jit-optimize}\n[6200010] {jit-mem-looptoken-alloc\nallocating Loop # 1\n"
+        "[6200020] jit-mem-looptoken-alloc}\n[6300000] {jit-backend-addr\n"
+        "Loop 1 (f) has address 0x1000 to 0x2000 (bootstrap 0x900)\n"
+        "[6300010] jit-backend-addr}\ncompiled new loop\n[8000000] jit-tracing}\n"
+        "[9000000] {gc-collect-step\nstarting gc state:  SWEEPING\n[9000100] {gc-collect-done\n"
+        "bytes used in arenas:  100\nbytes raw-malloced:    20  =>  10\n[9000200] "
+        "gc-collect-done}\nstopping, now in gc state:  FINALIZING\n[9500000] gc-collect-step}\n"
+        "[a000000] {my-own\n[b000000] my-own}\n[c000000] {jit-invalidate-quasi-immutable\n"
+        "fieldname x invalidated 2\n[c000100] jit-invalidate-quasi-immutable}\n"
+        "[70000000] {jit-summary\nTOTAL:      \t\t0.8\n[70000100] jit-summary}\n";
+    struct vf_buf both = {0};
+    vf_buf_str(&both, prof);
+    vf_buf_add(&both, log, sizeof log - 1);
+    if (both.len % 2 == 0)
+        vf_buf_add(&both, "\n", 1);
+    bool good = vf_write_file(place(path, folder, i, "log"), vf_buf_view(&both), NULL) == VF_OK;
+    vf_buf_release(&both);
+    return good;
+}
+
 static bool write_all(const char *folder)
 {
     size_t count;
@@ -83,7 +113,7 @@ static bool write_all(const char *folder)
         prof_story_make(&story, &all[i]);
         struct vf_str prof = vf_buf_view(&story.file.out);
         good = vf_write_file(place(&path, folder, i, "prof"), prof, NULL) == VF_OK &&
-               write_zips(folder, i, prof, &path);
+               write_log(folder, i, prof, &path) && write_zips(folder, i, prof, &path);
         prof_story_release(&story);
     }
     vf_buf_release(&path);

@@ -67,7 +67,7 @@ struct vf_str prof(void)
 void build_it(const char *what)
 {
     struct vf_profile profile;
-    if (vf_profile_build(&profile, &file.capture, NULL, &file.error) == VF_FATAL)
+    if (vf_profile_build(&profile, &file.capture, NULL, NULL, &file.error) == VF_FATAL)
         fail_msg("%s: %s", what, file.error.text);
     assert_true(profile.threads.items[0].samples.len > 0);
     vf_profile_release(&profile);

@@ -2,6 +2,8 @@
 
 #include "recording.h"
 
+#include <math.h>
+
 enum { CODE_NAME = 0x02, NATIVE_NAME = 0x08, SAMPLE = 0x01 };
 
 static void begin(struct recording *r, struct prof_builder file, uint64_t period_us,
@@ -72,6 +74,61 @@ void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int6
     vf_buf_add(&r->cpu, &cpu_ns, sizeof cpu_ns);
 }
 
+void recording_pair(struct recording *r, int64_t monotonic_ns, uint64_t tick, int64_t error_ns)
+{
+    vf_buf_add(&r->pairs, &monotonic_ns, sizeof monotonic_ns);
+    vf_buf_add(&r->pairs, &tick, sizeof tick);
+    vf_buf_add(&r->pairs, &error_ns, sizeof error_ns);
+}
+
+static int64_t tick_at(double ms)
+{
+    return (int64_t)RECORDING_ZERO_TICK + llround(ms * RECORDING_TICKS_PER_MS);
+}
+
+void recording_measured(struct recording *r, double run_ms)
+{
+    int64_t end_ns = RECORDING_ZERO_NS + llround(run_ms * 1e6);
+    r->capture.info.start_monotonic_ns = RECORDING_ZERO_NS;
+    r->capture.info.end_monotonic_ns = end_ns;
+    r->capture.info.pid = 77;
+    recording_pair(r, RECORDING_ZERO_NS, RECORDING_ZERO_TICK, 0);
+    recording_pair(r, end_ns, (uint64_t)tick_at(run_ms), 0);
+}
+
+void recording_stamp_ms(struct recording *r, double ms)
+{
+    recording_stamp(r, RECORDING_ZERO_NS + llround(ms * 1e6));
+}
+
+static void log_line(struct recording *r, const char *line, size_t len)
+{
+    char *text;
+    double ms = strtod(line, &text);
+    bool is_event = text > line && text < line + len && *text == ' ' &&
+                    (text[1] == '{' || line[len - 1] == '}');
+    if (is_event) {
+        vf_buf_printf(&r->log, "[%llx]", (unsigned long long)tick_at(ms));
+        len -= (size_t)(text - line);
+        line = text;
+    }
+    vf_buf_add(&r->log, line, len);
+}
+
+void recording_log(struct recording *r, const char *lines)
+{
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        if (len)
+            log_line(r, lines, len);
+        lines += len;
+        if (*lines) {
+            vf_buf_add(&r->log, "\n", 1);
+            lines++;
+        }
+    }
+}
+
 void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const char *name)
 {
     VF_APPEND(&r->capture.info.threads,
@@ -100,7 +157,9 @@ void recording_build(struct recording *r)
     r->capture.prof = vf_buf_view(&r->file.out);
     r->capture.stamps = vf_buf_view(&r->stamps);
     r->capture.cpu = vf_buf_view(&r->cpu);
-    r->status = vf_profile_build(&r->profile, &r->capture, &r->warnings, &r->error);
+    r->capture.pairs = vf_buf_view(&r->pairs);
+    r->capture.pypylog = vf_buf_view(&r->log);
+    r->status = vf_profile_build(&r->profile, &r->capture, r->options, &r->warnings, &r->error);
     if (r->status == VF_FATAL)
         fail_msg("no profile: %s", r->error.text);
 }
@@ -112,6 +171,8 @@ void recording_release(struct recording *r)
     vf_buf_release(&r->file.out);
     vf_buf_release(&r->stamps);
     vf_buf_release(&r->cpu);
+    vf_buf_release(&r->pairs);
+    vf_buf_release(&r->log);
     vf_buf_release(&r->text);
 }
 
@@ -119,7 +180,9 @@ void recording_release(struct recording *r)
 
 static const char *category(const struct vf_frame_row *frame)
 {
-    static const char *const names[] = {"[Other]", "", "", "[Native]", "[GC]", "[Interpreter]"};
+    static const char *const names[] = {"[Other]",       "",         "", "[Native]", "[GC]",
+                                        "[Interpreter]", "[Compile]"};
+    _Static_assert(sizeof names / sizeof *names == VF_CATEGORY_COUNT, "each has a name");
     static const char *const jit[] = {"[JIT/Other]", "[JIT]", "[JIT/Inlined]"};
     assert_in_range(frame->category, 0, VF_CATEGORY_COUNT - 1);
     if (frame->category != VF_CATEGORY_JIT) {
@@ -161,6 +224,44 @@ const char *recording_stack(struct recording *r, size_t thread, size_t sample)
     assert_true(thread < r->profile.threads.len);
     assert_true(sample < r->profile.threads.items[thread].samples.len);
     return recording_render(r, r->profile.threads.items[thread].samples.items[sample].stack);
+}
+
+const char *recording_marker(struct recording *r, size_t thread, size_t marker)
+{
+    assert_true(thread < r->profile.threads.len);
+    const struct vf_markers *m = &r->profile.threads.items[thread].markers;
+    r->text.len = 0;
+    if (marker < m->rows.len) {
+        const struct vf_marker_row *row = &m->rows.items[marker];
+        const struct vf_marker_schema *schema = &vf_marker_schemas[row->kind];
+        vf_buf_printf(&r->text, "%s %.9g..%.9g", schema->type, row->start_ms, row->end_ms);
+        for (uint32_t i = 0; i < row->count; i++) {
+            const struct vf_marker_value *value = &m->values.items[row->first + i];
+            vf_buf_printf(&r->text, " %s=", schema->fields[value->field].key);
+            if (value->text.i != VF_NONE)
+                vf_buf_str(&r->text, vf_strings_get(&r->profile.strings, value->text));
+            else
+                vf_buf_printf(&r->text, "%.9g", value->number);
+        }
+    }
+    vf_buf_add(&r->text, "", 1);
+    return r->text.ptr;
+}
+
+const char *recording_counter(struct recording *r, const char *name)
+{
+    r->text.len = 0;
+    for (size_t i = 0; i < r->profile.counters.len; i++) {
+        const struct vf_counter *counter = &r->profile.counters.items[i];
+        if (strcmp(counter->name, name) != 0)
+            continue;
+        for (size_t k = 0; k < counter->rows.len; k++)
+            vf_buf_printf(&r->text, "%s%.9g=%.9g", k ? " " : "", counter->rows.items[k].time_ms,
+                          counter->rows.items[k].value);
+        vf_buf_add(&r->text, "", 1);
+        return r->text.ptr;
+    }
+    return NULL;
 }
 
 const char *recording_fact(const struct recording *r, const char *label)

@@ -18,15 +18,20 @@ enum { RECORDING_OLDEST = -1 };
 /* Where records 06 and 03 say that the run began and ended. */
 #define RECORDING_START_S ((int64_t)1700000000)
 #define RECORDING_RUN_S ((int64_t)4)
+/* Where a recording_measured() one begins, on CLOCK_MONOTONIC and on the log's counter. */
+#define RECORDING_ZERO_NS ((int64_t)500000000000)
+#define RECORDING_ZERO_TICK ((uint64_t)1 << 40)
+enum { RECORDING_TICKS_PER_MS = 2000000 };
 
 struct recording {
     struct prof_builder file;
-    struct vf_buf stamps, cpu;
+    struct vf_buf stamps, cpu, pairs, log;
     struct vf_capture capture;
     const char *maps_behind; /* behind the trailer, as the oldest files have them */
     bool cut;                /* no trailer */
     struct prof_sample next; /* thread, memory and time of the next TAKE() */
     struct vf_profile profile;
+    const struct vf_build_options *options; /* NULL: the usual */
     struct vf_warnings warnings;
     struct vf_error error;
     enum vf_status status;
@@ -45,6 +50,15 @@ void recording_take_at(struct recording *r, uint64_t thread, int64_t time_ns);
 void recording_stamp(struct recording *r, int64_t monotonic_ns);
 /* A reading of a thread's CPU time. */
 void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int64_t cpu_ns);
+/* A reading of PyPy's counter. */
+void recording_pair(struct recording *r, int64_t monotonic_ns, uint64_t tick, int64_t error_ns);
+/* As vmfox records a run: process 77, and pairs that lie on one line, at both ends. */
+void recording_measured(struct recording *r, double run_ms);
+/* A stamp so many ms behind RECORDING_ZERO_NS. */
+void recording_stamp_ms(struct recording *r, double ms);
+/* Lines of PyPy's log, appended: "12.5 {gc-minor" and "13 gc-minor}" get the stamp of that ms of a
+ * recording_measured(); all others stand as they are. */
+void recording_log(struct recording *r, const char *lines);
 /* What the recorder was told of a thread; number 0: it has no root frame. */
 void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const char *name);
 void recording_source(struct recording *r, const char *path, const char *real_path,
@@ -58,6 +72,10 @@ void recording_release(struct recording *r);
  * name where a line is known; "" for no stack.  Good until the next call. */
 const char *recording_stack(struct recording *r, size_t thread, size_t sample);
 const char *recording_render(struct recording *r, vf_stack_id stack);
+/* "MinorCollection 10..12 survivors=4096 pinned=0", times in ms; "" behind the last one. */
+const char *recording_marker(struct recording *r, size_t thread, size_t marker);
+/* "10=4096 12.5=0": times in ms and levels; NULL: there is no counter of that name. */
+const char *recording_counter(struct recording *r, const char *name);
 /* The value of a line of Profile Info; NULL: there is none. */
 const char *recording_fact(const struct recording *r, const char *label);
 const char *recording_string(const struct recording *r, vf_string_id id);

@@ -127,7 +127,7 @@ static void a_zip_with_any_byte_changed_does_no_harm(void **state)
         patched.ptr[i] = (char)(patched.ptr[i] ^ 0xff);
         if (file.status != VF_FATAL) {
             opened++;
-            vf_profile_build(&profile, &file.capture, NULL, NULL);
+            vf_profile_build(&profile, &file.capture, NULL, NULL, NULL);
             vf_profile_release(&profile);
         }
         vf_capture_release(&file.capture);

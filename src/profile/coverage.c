@@ -1,0 +1,200 @@
+#include "profile/coverage.h"
+
+#include "profile/cpu.h"
+
+static const double GAP_LIMIT_MS = 1000;
+
+/* ---- the timer's clock ------------------------------------------------------------------------
+ */
+
+static enum vf_coverage_clock choose_clock(const struct vf_profile *profile,
+                                           const struct vf_clock *clock,
+                                           const struct vf_vmprof *header)
+{
+    if (!header->has_header)
+        return VF_COVERAGE_NONE;
+    if (clock->source == VF_CLOCK_CPU)
+        return VF_COVERAGE_CPU;
+    if (clock->source == VF_CLOCK_SPREAD)
+        return VF_COVERAGE_NONE;
+    if (header->mode & VF_MODE_REAL_TIME)
+        return VF_COVERAGE_WALL;
+    for (size_t i = 0; i < profile->threads.len; i++)
+        if (profile->threads.items[i].samples.len && !profile->threads.items[i].cpu_measured)
+            return VF_COVERAGE_NONE;
+    return VF_COVERAGE_CPU;
+}
+
+/* The readings of the timer's clock come from a curve, unless the samples' times are of that clock
+ * themselves. */
+static bool by_curve(const struct vf_coverage *c, const struct vf_clock *clock)
+{
+    return c->clock == VF_COVERAGE_CPU && clock->source != VF_CLOCK_CPU;
+}
+
+/* ---- weights ----------------------------------------------------------------------------------
+ */
+
+static void weigh(struct vf_coverage *c, struct vf_sample_row *sample, double gap_ms)
+{
+    if (gap_ms > GAP_LIMIT_MS) {
+        c->lost_ms += gap_ms - GAP_LIMIT_MS;
+        gap_ms = GAP_LIMIT_MS;
+    }
+    sample->weight = (float)(gap_ms / c->interval_ms);
+}
+
+/* Wall time goes by in every thread. */
+static void weigh_threads(struct vf_coverage *c, struct vf_profile *profile)
+{
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        struct vf_thread *t = &profile->threads.items[i];
+        for (size_t s = 1; s < t->samples.len; s++)
+            weigh(c, &t->samples.items[s],
+                  t->samples.items[s].time_ms - t->samples.items[s - 1].time_ms);
+    }
+}
+
+/* ---- gaps -------------------------------------------------------------------------------------
+ */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct vf_sample_row *x = *(struct vf_sample_row *const *)a;
+    const struct vf_sample_row *y = *(struct vf_sample_row *const *)b;
+    return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
+}
+
+/* The samples of all threads (or of the main one) in order: a timer of CPU time is one for the
+ * process, and goes off in whichever thread runs. */
+static struct vf_sample_row **merge(struct vf_profile *profile, bool main_only, size_t *count)
+{
+    size_t n = 0, threads = main_only ? 1 : profile->threads.len;
+    for (size_t i = 0; i < threads; i++)
+        n += profile->threads.items[i].samples.len;
+    struct vf_sample_row **merged = vf_alloc(n + 1, sizeof *merged);
+    *count = 0;
+    for (size_t i = 0; i < threads; i++)
+        for (size_t s = 0; s < profile->threads.items[i].samples.len; s++)
+            merged[(*count)++] = &profile->threads.items[i].samples.items[s];
+    if (threads > 1)
+        qsort(merged, n, sizeof *merged, by_time);
+    return merged;
+}
+
+static void add_gap(struct vf_coverage *c, struct vf_markers *markers, double from_ms, double to_ms,
+                    double gap_ms)
+{
+    double missing = gap_ms / c->interval_ms - 1;
+    c->gaps++;
+    c->missing += missing;
+    c->missing_ms += gap_ms - c->interval_ms;
+    vf_markers_add(markers, VF_MARKER_MISSED, from_ms, to_ms);
+    vf_markers_number(markers, "missing", missing);
+    vf_markers_number(markers, "gap", gap_ms);
+    vf_markers_number(markers, "interval", c->interval_ms);
+}
+
+/* The usual gap on the timer's clock: on a busy machine less than that of the samples' times. */
+static void measure_interval(struct vf_coverage *c, const double *readings, size_t count)
+{
+    struct vf_gaps *gaps = vf_alloc_zeroed(1, sizeof *gaps);
+    for (size_t i = 0; i < count; i++)
+        vf_gaps_add(gaps, readings[i]);
+    double median = vf_gaps_median(gaps);
+    if (median > 0)
+        c->interval_ms = median;
+    free(gaps);
+}
+
+static void walk_gaps(struct vf_coverage *c, struct vf_profile *profile, struct vf_cpu_curve *curve)
+{
+    size_t n;
+    struct vf_sample_row **samples = merge(profile, c->clock == VF_COVERAGE_WALL, &n);
+    double *readings = vf_alloc(n + 1, sizeof *readings);
+    for (size_t i = 0; i < n; i++)
+        readings[i] =
+            curve ? vf_cpu_curve_at(curve, samples[i]->time_ms) / 1e6 : samples[i]->time_ms;
+    measure_interval(c, readings, n);
+    for (size_t i = 1; i < n; i++) {
+        double gap = readings[i] - readings[i - 1];
+        if (curve)
+            weigh(c, samples[i], gap);
+        if (gap > VF_COVERAGE_GAP * c->interval_ms)
+            add_gap(c, &profile->threads.items[0].markers, samples[i - 1]->time_ms,
+                    samples[i]->time_ms, gap);
+    }
+    c->samples = n;
+    c->covered_ms = n ? readings[n - 1] - readings[0] : 0;
+    free(readings);
+    free(samples);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+void vf_coverage_run(struct vf_coverage *c, struct vf_profile *profile,
+                     const struct vf_capture *capture, const struct vf_clock *clock,
+                     const struct vf_vmprof *header)
+{
+    struct vf_cpu_curve curve = {0};
+    *c = (struct vf_coverage){.clock = choose_clock(profile, clock, header),
+                              .by_format = header->dialect == VF_DIALECT_UPSTREAM,
+                              .interval_ms = profile->interval_ms};
+    if (c->clock == VF_COVERAGE_NONE)
+        return;
+    if (by_curve(c, clock)) {
+        vf_cpu_curve_read(&curve, capture->cpu, clock);
+        if (curve.readings.len < 2)
+            c->clock = VF_COVERAGE_NONE;
+        else
+            walk_gaps(c, profile, &curve);
+    } else {
+        walk_gaps(c, profile, NULL);
+        if (!c->by_format)
+            weigh_threads(c, profile);
+    }
+    for (size_t i = 0; i < profile->threads.len; i++)
+        profile->threads.items[i].weighted |= c->clock != VF_COVERAGE_NONE && !c->by_format;
+    free(curve.readings.items);
+}
+
+void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profile,
+                           const struct vf_vmprof *header)
+{
+    static const char section[] = "Coverage";
+    const char *kind = c->clock == VF_COVERAGE_CPU ? "CPU time" : "wall time";
+    double period_ms = (double)header->period_us / 1e3;
+    if (c->clock == VF_COVERAGE_NONE) {
+        vf_profile_extra(profile, section, "Weights",
+                         "every sample counts 1: how much time it stands for is not recorded");
+        return;
+    }
+    if (!c->by_format)
+        vf_profile_extra(
+            profile, section, "Weights",
+            "a sample stands for the %s since the one before it%s, in units of %.3f ms", kind,
+            c->clock == VF_COVERAGE_WALL ? " in its thread" : "", c->interval_ms);
+    if (c->samples < 2 || !(c->covered_ms > 0))
+        return;
+    double came = (double)(c->samples - 1);
+    if (period_ms > 0) {
+        double asked = c->covered_ms / period_ms;
+        vf_profile_extra(profile, section, "Samples asked for",
+                         "%.0f: one every %.3f ms of %.1f ms of %s", asked, period_ms,
+                         c->covered_ms, kind);
+        vf_profile_extra(profile, section, "Samples that came", "%.0f, %.1f %% of those%s", came,
+                         100 * came / asked,
+                         c->interval_ms > 1.5 * period_ms && c->clock == VF_COVERAGE_CPU
+                             ? ": a timer of CPU time goes off on a tick of the kernel only"
+                             : "");
+    }
+    vf_profile_extra(profile, section, "Gaps",
+                     "%llu of more than %.2f times the usual %.2f ms: some %.0f samples late or "
+                     "missing, %.1f ms or %.2f %% of the %s",
+                     (unsigned long long)c->gaps, VF_COVERAGE_GAP, c->interval_ms, c->missing,
+                     c->missing_ms, 100 * c->missing_ms / c->covered_ms, kind);
+    if (c->lost_ms > 0)
+        vf_profile_extra(profile, section, "Lost time", "%.3f s in gaps over one second",
+                         c->lost_ms / 1e3);
+}

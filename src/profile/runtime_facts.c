@@ -1,0 +1,124 @@
+#include "profile/runtime.h"
+
+static const char PYPY[] = "PyPy", CLOCK[] = "Clock";
+
+static void add_clock(struct vf_runtime *r)
+{
+    static const char label[] = "PyPy's log";
+    struct vf_profile *p = r->profile;
+    switch (r->ticks.source) {
+    case VF_TICKS_PAIRS:
+        vf_profile_extra(p, CLOCK, label,
+                         "measured: time stamp counter, laid on CLOCK_MONOTONIC with %zu pairs of "
+                         "readings",
+                         r->ticks.knots.len);
+        break;
+    case VF_TICKS_THREAD_CPU:
+        vf_profile_extra(p, CLOCK, label,
+                         "measured: CPU clock of the main thread, laid on CLOCK_MONOTONIC with the "
+                         "recorder's %zu readings; sections of other threads are misplaced",
+                         r->ticks.knots.len);
+        break;
+    case VF_TICKS_TOTAL:
+        vf_profile_extra(p, CLOCK, label,
+                         "ESTIMATE: rate by the JIT's own stopwatch (TOTAL in jit-summary), the "
+                         "log's end laid on the profile's end");
+        break;
+    case VF_TICKS_ENDS:
+        vf_profile_extra(p, CLOCK, label,
+                         "ESTIMATE: the log's two ends laid over the profile's run");
+        break;
+    case VF_TICKS_NONE:
+        return;
+    }
+    vf_profile_extra(p, CLOCK, "Rate of the log's counter", "%.6f MHz",
+                     r->ticks.ticks_per_ms / 1e3);
+    if (r->ticks.error_ms >= 0)
+        vf_profile_extra(p, CLOCK, "Error", "%.2f µs (largest residual, and the readings' own)",
+                         r->ticks.error_ms * 1e3);
+    else
+        vf_profile_extra(p, CLOCK, "Error", "not known: nothing was measured");
+}
+
+static double share(const struct vf_runtime *r, double ms)
+{
+    return r->profile->end_ms > 0 ? 100 * ms / r->profile->end_ms : 0;
+}
+
+static void add_sums(struct vf_runtime *r)
+{
+    static const char *const labels[VF_RUNTIME_CLASSES] = {
+        [VF_RUNTIME_RUNNING] = "Interpreter, compiled code, waiting",
+        [VF_RUNTIME_TRACING] = "Tracing",
+        [VF_RUNTIME_OPTIMIZING] = "Optimising",
+        [VF_RUNTIME_BACKEND] = "Backend",
+        [VF_RUNTIME_MINOR] = "Minor collections",
+        [VF_RUNTIME_MAJOR] = "Major collections",
+        [VF_RUNTIME_OTHER] = "Other work of the runtime",
+    };
+    double sum = 0;
+    for (int i = 0; i < VF_RUNTIME_CLASSES; i++) {
+        vf_profile_extra(r->profile, PYPY, labels[i], "%.3f ms (%.2f %%)", r->class_ms[i],
+                         share(r, r->class_ms[i]));
+        sum += r->class_ms[i];
+    }
+    vf_profile_extra(r->profile, PYPY, "Together: the run", "%.3f ms", sum);
+    if (r->whole_tracing_ms > 0)
+        vf_profile_extra(r->profile, PYPY, "Tracing and all that happens meanwhile",
+                         "%.3f ms (%.2f %%)", r->whole_tracing_ms, share(r, r->whole_tracing_ms));
+}
+
+static void add_counts(struct vf_runtime *r)
+{
+    const struct vf_log_summary *s = &r->log.summary;
+    size_t done = 0, aborted = 0;
+    for (size_t i = 0; i < r->log.steps.len; i++)
+        done += r->log.steps.items[i].done;
+    for (size_t i = 0; i < r->log.traces.len; i++)
+        aborted += r->log.traces.items[i].aborted.len > 0;
+    vf_profile_extra(r->profile, PYPY, "Collections", "%zu minor, %zu major (in %zu steps)",
+                     r->log.minors.len, done, r->log.steps.len);
+    vf_profile_extra(r->profile, PYPY, "Traces", "%zu begun, %zu of them aborted",
+                     r->log.traces.len, aborted);
+    if (s->has_text)
+        vf_profile_extra(r->profile, PYPY, "By the JIT's own stopwatch",
+                         "%.3f ms tracing and optimising, %.3f ms backend (collections "
+                         "included), of %.3f ms since its first trace",
+                         s->tracing_s * 1e3, s->backend_s * 1e3, s->total_s * 1e3);
+}
+
+/* What the figures leave out, so that nobody takes a part for the whole. */
+static void add_limits(struct vf_runtime *r)
+{
+    bool made = false;
+    for (size_t i = 0; i < r->log.sections.len && !made; i++)
+        made = r->log.sections.items[i].made;
+    if (made)
+        vf_profile_extra(r->profile, PYPY, "Backend is",
+                         "the time from a trace's number to its address in the log: PyPy's own "
+                         "section for it is not in this log");
+    if (r->has_jitlog)
+        vf_profile_extra(
+            r->profile, PYPY, "The JIT's own log",
+            "was on: the time it takes to write counts as tracing; --no-jitlog leaves it "
+            "out");
+    if (r->log.minors.len == 0)
+        vf_profile_extra(r->profile, PYPY, "Not in the log", "minor collections");
+    if (r->labelled || r->ambiguous)
+        vf_profile_extra(r->profile, PYPY, "Samples taken inside a section",
+                         "%llu have it as their leaf; %llu have not: their section holds samples "
+                         "of several threads",
+                         (unsigned long long)r->labelled, (unsigned long long)r->ambiguous);
+    else if (r->not_labelled)
+        vf_profile_extra(r->profile, PYPY, "Samples taken inside a section", "%s", r->not_labelled);
+}
+
+void vf_runtime_add_facts(struct vf_runtime *r)
+{
+    if (!r->shown)
+        return;
+    add_clock(r);
+    add_sums(r);
+    add_counts(r);
+    add_limits(r);
+}
