@@ -82,24 +82,29 @@ enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
 }
 
 static enum vf_status add_file(struct vf_capture *capture, const char *path, struct vf_str *out,
-                               struct vf_error *error)
+                               struct vf_warnings *warnings, struct vf_error *error)
 {
     struct vf_bytes bytes;
     if (!path)
         return VF_OK;
     if (vf_bytes_map(path, &bytes, error) == VF_FATAL)
         return VF_FATAL;
+    if (vf_is_gzip(&bytes) && vf_gunzip(&bytes, VF_INFLATED_MAX, warnings, error) == VF_FATAL) {
+        vf_bytes_release(&bytes);
+        return VF_FATAL;
+    }
     VF_APPEND(&capture->members, bytes);
     *out = vf_bytes_view(&bytes);
     return VF_OK;
 }
 
 enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char *jitlog_path,
-                                         const char *pypylog_path, struct vf_error *error)
+                                         const char *pypylog_path, struct vf_warnings *warnings,
+                                         struct vf_error *error)
 {
-    if (add_file(capture, jitlog_path, &capture->jitlog, error) == VF_FATAL)
+    if (add_file(capture, jitlog_path, &capture->jitlog, warnings, error) == VF_FATAL)
         return VF_FATAL;
-    return add_file(capture, pypylog_path, &capture->pypylog, error);
+    return add_file(capture, pypylog_path, &capture->pypylog, warnings, error);
 }
 
 void vf_capture_release(struct vf_capture *capture)

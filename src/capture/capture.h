@@ -76,10 +76,11 @@ struct vf_capture {
 /* Opens `path`.  VF_WARN: something is missing, see `warnings`.  Release also after VF_FATAL. */
 enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
                                struct vf_warnings *warnings, struct vf_error *error);
-/* Takes the companion files of a plain .prof along (either may be NULL).  They replace what the
- * capture holds. */
+/* Takes the companion files of a plain .prof along (either may be NULL, both may be gzipped).  They
+ * replace what the capture holds. */
 enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char *jitlog_path,
-                                         const char *pypylog_path, struct vf_error *error);
+                                         const char *pypylog_path, struct vf_warnings *warnings,
+                                         struct vf_error *error);
 void vf_capture_release(struct vf_capture *capture);
 
 /* ---- for the readers of zip captures (bundle.c, converter_zip.c) ------------------------------

@@ -184,6 +184,7 @@ static void close_section(struct reader *r, const struct vf_log_event *event)
 
 static void begin_part(struct reader *r, const struct vf_log_event *event)
 {
+    r->log->nursery_bytes = 0;
     VF_APPEND(&r->log->parts, ((struct vf_log_part){
                                   .first = (uint32_t)r->log->sections.len,
                                   .end = (uint32_t)r->log->sections.len,

@@ -76,6 +76,8 @@ void vf_log_text_open(struct vf_runtime_log *log, uint32_t row)
     case VF_LOG_STEP:
         section->record = (uint32_t)log->steps.len;
         VF_APPEND(&log->steps, ((struct vf_log_step){.section = row}));
+        log->steps.items[section->record].done =
+            vf_str_eq(log->names.items[section->name].text, VF_STR("gc-collect"));
         break;
     case VF_LOG_DONE: /* its text is the step's */
         if (section->parent != VF_LOG_NONE &&

@@ -78,14 +78,17 @@ struct vf_input_options vf_input_options(const struct vf_args *args)
     };
 }
 
-static bool add_companions(struct vf_input *input, const struct vf_input_options *options)
+static bool add_companions(struct vf_input *input, const struct vf_input_options *options,
+                           struct vf_warnings *warnings)
 {
     struct vf_error error;
-    if (vf_capture_add_companions(&input->capture, options->jitlog, NULL, &error) == VF_FATAL) {
+    if (vf_capture_add_companions(&input->capture, options->jitlog, NULL, warnings, &error) ==
+        VF_FATAL) {
         vf_say_error(options->jitlog, &error, 0);
         return false;
     }
-    if (vf_capture_add_companions(&input->capture, NULL, options->pypylog, &error) == VF_FATAL) {
+    if (vf_capture_add_companions(&input->capture, NULL, options->pypylog, warnings, &error) ==
+        VF_FATAL) {
         vf_say_error(options->pypylog, &error, 0);
         return false;
     }
@@ -106,7 +109,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     if (input->capture.kind == VF_CAPTURE_FINISHED_JSON ||
         input->capture.kind == VF_CAPTURE_FINISHED_JSLB)
         return true;
-    if (!add_companions(input, options))
+    if (!add_companions(input, options, &warnings))
         return false;
     if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);

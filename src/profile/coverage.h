@@ -3,9 +3,9 @@
  * VMProf's timer runs on wall time or on the process's CPU time.  Where that clock's reading at
  * each sample is known, a sample weighs as much of it as has passed since the sample before (with
  * wall time the one before in its thread, with CPU time the one before in any), in units of the
- * profile's interval: so the sum of the weights is the time, also where a sample came late or was
- * lost.  Time beyond one second in a gap is lost time, as in VMProf's own
- * rule (profile/clock.h). */
+ * usual gap on that clock: so the sum of the weights is the time, also where a sample came late or
+ * was lost.  The first sample weighs 1.  Time beyond one second in a gap is lost time, as in
+ * VMProf's own rule (profile/clock.h). */
 #ifndef VF_PROFILE_COVERAGE_H
 #define VF_PROFILE_COVERAGE_H
 

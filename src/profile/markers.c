@@ -13,8 +13,8 @@ const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT] = {
                          {{"survivors", "Survivors", "bytes"},
                           {"share", "Survivors of the nursery", "percentage"},
                           {"nursery", "Nursery size", "bytes"},
-                          {"before", "Heap before (without nursery)", "bytes"},
-                          {"heap", "Heap after (without nursery)", "bytes"},
+                          {"before", "Heap as the collection before left it", "bytes"},
+                          {"heap", "Heap after, without the nursery", "bytes"},
                           {"pinned", "Pinned objects", "integer"}}},
     [VF_MARKER_MINOR_PLAIN] =
         {"MinorCollectionTime",

@@ -12,8 +12,8 @@
 struct vf_sample_row {
     double time_ms;
     vf_stack_id stack; /* VF_NONE: nothing was on the stack */
-    float weight;      /* how many sampling periods it stands for; 1 unless the file says more */
-    float cpu_ns;      /* CPU time since the sample before, where the thread has_cpu */
+    float weight; /* how many usual gaps it stands for (profile/coverage.h); of the runtime: ms */
+    float cpu_ns; /* CPU time since the sample before, where the thread has_cpu */
 };
 
 struct vf_allocation_row {
@@ -28,7 +28,7 @@ struct vf_thread {
     bool is_main;
     bool is_runtime; /* PyPy's runtime: weights are milliseconds (profile/runtime.h) */
     VF_VEC(struct vf_sample_row) samples;
-    bool weighted; /* some weight is not 1 */
+    bool weighted; /* the weights say something */
     bool has_cpu;
     bool cpu_measured; /* cpu_ns is, and no estimate */
     VF_VEC(struct vf_allocation_row) allocations;

@@ -29,7 +29,7 @@ static void choose_part(struct vf_runtime *r, const struct vf_capture *capture,
         }
     }
     r->part = r->log.parts.items[chosen];
-    if (r->log.parts.len > 1)
+    if (r->log.parts.len > 1 && most > 0)
         vf_warn(warnings,
                 "PYPYLOG: the time goes back %zu times, first in line %llu: these are several "
                 "logs; the one in lines %llu to %llu is shown",
@@ -40,12 +40,26 @@ static void choose_part(struct vf_runtime *r, const struct vf_capture *capture,
 /* ---- phases -----------------------------------------------------------------------------------
  */
 
-double vf_runtime_ms(struct vf_runtime *r, uint64_t stamp)
+static double within(const struct vf_runtime *r, double ms)
 {
-    double ms = vf_ticks_ms(&r->ticks, stamp);
     if (ms < 0)
         return 0;
     return ms < r->profile->end_ms ? ms : r->profile->end_ms;
+}
+
+bool vf_runtime_span(struct vf_runtime *r, uint32_t section, double *start_ms, double *end_ms)
+{
+    const double slack_ms = 1e-6; /* for rounding where the log's end is laid on the profile's */
+    const struct vf_log_section *s = &r->log.sections.items[section];
+    if (section < r->part.first || section >= r->part.end)
+        return false;
+    *start_ms = vf_ticks_ms(&r->ticks, s->start);
+    *end_ms = vf_ticks_ms(&r->ticks, s->stop);
+    if (*start_ms > r->profile->end_ms + slack_ms || *end_ms < -slack_ms)
+        return false;
+    *start_ms = within(r, *start_ms);
+    *end_ms = within(r, *end_ms);
+    return true;
 }
 
 static void add_phase(struct vf_runtime *r, double time_ms, uint32_t section)
@@ -57,19 +71,13 @@ static void add_phase(struct vf_runtime *r, double time_ms, uint32_t section)
         VF_APPEND(&r->phases, ((struct vf_phase){time_ms, section}));
 }
 
-static bool is_outside(struct vf_runtime *r, const struct vf_log_section *section)
-{
-    const double slack_ms = 1;
-    return vf_ticks_ms(&r->ticks, section->start) > r->profile->end_ms + slack_ms ||
-           vf_ticks_ms(&r->ticks, section->stop) < -slack_ms;
-}
-
 static void close_until(struct vf_runtime *r, uint32_t *open, uint32_t *depth, uint64_t start)
 {
     const struct vf_log_section *sections = r->log.sections.items;
     while (*depth && sections[open[*depth - 1]].stop <= start) {
         uint64_t stop = sections[open[--*depth]].stop;
-        add_phase(r, vf_runtime_ms(r, stop), *depth ? open[*depth - 1] : VF_LOG_NONE);
+        add_phase(r, within(r, vf_ticks_ms(&r->ticks, stop)),
+                  *depth ? open[*depth - 1] : VF_LOG_NONE);
     }
 }
 
@@ -80,13 +88,14 @@ static void make_phases(struct vf_runtime *r)
     add_phase(r, 0, VF_LOG_NONE);
     for (uint32_t i = r->part.first; i < r->part.end; i++) {
         const struct vf_log_section *section = &r->log.sections.items[i];
-        if (is_outside(r, section)) {
+        double start, end;
+        if (!vf_runtime_span(r, i, &start, &end)) {
             if (r->outside.count++ == 0)
                 r->outside.line = section->line;
             continue;
         }
         close_until(r, open, &depth, section->start);
-        add_phase(r, vf_runtime_ms(r, section->start), i);
+        add_phase(r, start, i);
         open[depth++] = i;
     }
     close_until(r, open, &depth, UINT64_MAX);
@@ -117,8 +126,8 @@ static enum vf_runtime_class class_of(enum vf_log_kind kind)
     }
 }
 
-/* The class of the innermost section that has one of its own, the trace it all belongs to
- * (VF_LOG_NONE: none), and whether jit-tracing is open. */
+/* The class of the innermost section that has one of its own, the innermost trace (VF_LOG_NONE:
+ * none), and whether jit-tracing is open. */
 static enum vf_runtime_class classify(const struct vf_runtime_log *log, uint32_t section,
                                       uint32_t *trace, bool *tracing)
 {
@@ -131,8 +140,8 @@ static enum vf_runtime_class classify(const struct vf_runtime_log *log, uint32_t
         if (found == VF_RUNTIME_RUNNING || found == VF_RUNTIME_OTHER)
             found = own == VF_RUNTIME_RUNNING ? found : own;
         if (kind == VF_LOG_TRACING || kind == VF_LOG_BACKEND || kind == VF_LOG_ALLOC) {
-            uint32_t record = log->sections.items[section].record;
-            *trace = record == VF_LOG_NONE ? *trace : record;
+            if (*trace == VF_LOG_NONE)
+                *trace = log->sections.items[section].record;
         }
         *tracing |= kind == VF_LOG_TRACING;
     }
@@ -216,6 +225,16 @@ static vf_stack_id push_sections(struct vf_runtime *r, vf_stack_id stack, uint32
     return stack;
 }
 
+/* The outermost section of the runtime's own that was open; VF_LOG_NONE: none. */
+static uint32_t root_of(const struct vf_runtime_log *log, uint32_t section)
+{
+    uint32_t root = VF_LOG_NONE;
+    for (; section != VF_LOG_NONE; section = log->sections.items[section].parent)
+        if (vf_log_section_kind(log, section) != VF_LOG_OTHER)
+            root = section;
+    return root;
+}
+
 void vf_runtime_add_thread(struct vf_runtime *r)
 {
     struct vf_profile *p = r->profile;
@@ -235,7 +254,7 @@ void vf_runtime_add_thread(struct vf_runtime *r)
         if (phase->section != VF_LOG_NONE)
             row.stack = push_sections(r, (vf_stack_id){VF_NONE}, phase->section, true);
         /* The timeline's height: how much of the time since the sample before was the runtime's. */
-        if (i && phase[-1].section != VF_LOG_NONE)
+        if (i && root_of(&r->log, phase[-1].section) != VF_LOG_NONE)
             row.cpu_ns = (float)((phase->time_ms - phase[-1].time_ms) * 1e6);
         VF_APPEND(&thread->samples, row);
     }
@@ -243,16 +262,6 @@ void vf_runtime_add_thread(struct vf_runtime *r)
 
 /* ---- leaves of samples ------------------------------------------------------------------------
  */
-
-/* The outermost section of the runtime's own that was open; VF_LOG_NONE: none. */
-static uint32_t root_of(const struct vf_runtime_log *log, uint32_t section)
-{
-    uint32_t root = VF_LOG_NONE;
-    for (; section != VF_LOG_NONE; section = log->sections.items[section].parent)
-        if (vf_log_section_kind(log, section) != VF_LOG_OTHER)
-            root = section;
-    return root;
-}
 
 /* Walks a thread's samples along the phases.  First pass (`label` false): notes in `owners`, by
  * outermost section, which thread has samples in it.  Second: labels those of one thread. */

@@ -42,7 +42,7 @@ struct vf_runtime {
     double class_ms[VF_RUNTIME_CLASSES];
     double whole_tracing_ms;                /* jit-tracing with all that happens inside it */
     double (*trace_ms)[VF_RUNTIME_CLASSES]; /* the same for each row of log.traces */
-    struct vf_log_damage outside; /* sections before the profile's start or behind its end */
+    struct vf_log_damage outside; /* sections wholly before the profile's start or behind its end */
     uint64_t labelled, ambiguous; /* samples */
     const char *not_labelled;     /* why none was; NULL: they were, or nobody asked for it */
     bool other_run, has_jitlog;
@@ -69,7 +69,9 @@ void vf_runtime_add_counters(struct vf_runtime *runtime);
 void vf_runtime_add_facts(struct vf_runtime *runtime);
 void vf_runtime_release(struct vf_runtime *runtime);
 
-/* The time of a stamp, within the profile. */
-double vf_runtime_ms(struct vf_runtime *runtime, uint64_t stamp);
+/* A section's times, cut to the profile's.  False where it is not shown: of another part of the
+ * log, or wholly outside of the profile. */
+bool vf_runtime_span(struct vf_runtime *runtime, uint32_t section, double *start_ms,
+                     double *end_ms);
 
 #endif

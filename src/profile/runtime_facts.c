@@ -68,19 +68,38 @@ static void add_sums(struct vf_runtime *r)
                          "%.3f ms (%.2f %%)", r->whole_tracing_ms, share(r, r->whole_tracing_ms));
 }
 
+static bool is_shown(struct vf_runtime *r, uint32_t section)
+{
+    double start, end;
+    return vf_runtime_span(r, section, &start, &end);
+}
+
+static size_t count_minors(struct vf_runtime *r)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < r->log.minors.len; i++)
+        count += is_shown(r, r->log.minors.items[i].section);
+    return count;
+}
+
 static void add_counts(struct vf_runtime *r)
 {
     const struct vf_log_summary *s = &r->log.summary;
-    size_t done = 0, aborted = 0;
-    for (size_t i = 0; i < r->log.steps.len; i++)
-        done += r->log.steps.items[i].done;
-    for (size_t i = 0; i < r->log.traces.len; i++)
-        aborted += r->log.traces.items[i].aborted.len > 0;
+    size_t steps = 0, done = 0, traces = 0, aborted = 0;
+    for (size_t i = 0; i < r->log.steps.len; i++) {
+        bool shown = is_shown(r, r->log.steps.items[i].section);
+        steps += shown;
+        done += shown && r->log.steps.items[i].done;
+    }
+    for (size_t i = 0; i < r->log.traces.len; i++) {
+        bool shown = is_shown(r, r->log.traces.items[i].section);
+        traces += shown;
+        aborted += shown && r->log.traces.items[i].aborted.len > 0;
+    }
     vf_profile_extra(r->profile, PYPY, "Collections", "%zu minor, %zu major (in %zu steps)",
-                     r->log.minors.len, done, r->log.steps.len);
-    vf_profile_extra(r->profile, PYPY, "Traces", "%zu begun, %zu of them aborted",
-                     r->log.traces.len, aborted);
-    if (s->has_text)
+                     count_minors(r), done, steps);
+    vf_profile_extra(r->profile, PYPY, "Traces", "%zu begun, %zu of them aborted", traces, aborted);
+    if (s->has_text && is_shown(r, s->section))
         vf_profile_extra(r->profile, PYPY, "By the JIT's own stopwatch",
                          "%.3f ms tracing and optimising, %.3f ms backend (collections "
                          "included), of %.3f ms since its first trace",
@@ -91,18 +110,17 @@ static void add_counts(struct vf_runtime *r)
 static void add_limits(struct vf_runtime *r)
 {
     bool made = false;
-    for (size_t i = 0; i < r->log.sections.len && !made; i++)
+    for (uint32_t i = r->part.first; i < r->part.end && !made; i++)
         made = r->log.sections.items[i].made;
     if (made)
         vf_profile_extra(r->profile, PYPY, "Backend is",
                          "the time from a trace's number to its address in the log: PyPy's own "
                          "section for it is not in this log");
     if (r->has_jitlog)
-        vf_profile_extra(
-            r->profile, PYPY, "The JIT's own log",
-            "was on: the time it takes to write counts as tracing; --no-jitlog leaves it "
-            "out");
-    if (r->log.minors.len == 0)
+        vf_profile_extra(r->profile, PYPY, "The JIT's own log",
+                         "was on: the time it takes to write counts as tracing; for times of "
+                         "compilation without it record with --no-jitlog");
+    if (count_minors(r) == 0)
         vf_profile_extra(r->profile, PYPY, "Not in the log", "minor collections");
     if (r->labelled || r->ambiguous)
         vf_profile_extra(r->profile, PYPY, "Samples taken inside a section",

@@ -7,20 +7,6 @@ static vf_string_id text_id(struct vf_runtime *r, struct vf_str text)
     return vf_strings_add(&r->profile->strings, text);
 }
 
-/* A section's times; false where it is not shown. */
-static bool span(struct vf_runtime *r, uint32_t section, double *start_ms, double *end_ms)
-{
-    const struct vf_log_section *s = &r->log.sections.items[section];
-    if (section < r->part.first || section >= r->part.end)
-        return false;
-    if (vf_ticks_ms(&r->ticks, s->start) > r->profile->end_ms ||
-        vf_ticks_ms(&r->ticks, s->stop) < 0)
-        return false;
-    *start_ms = vf_runtime_ms(r, s->start);
-    *end_ms = vf_runtime_ms(r, s->stop);
-    return true;
-}
-
 /* ---- collections ------------------------------------------------------------------------------
  */
 
@@ -39,7 +25,7 @@ static void add_minors(struct vf_runtime *r, struct vf_markers *markers)
         for (; step < r->log.steps.len && r->log.steps.items[step].section < minor->section; step++)
             if (r->log.steps.items[step].done && heap_after(&r->log.steps.items[step]))
                 heap = heap_after(&r->log.steps.items[step]);
-        if (!span(r, minor->section, &start, &end))
+        if (!vf_runtime_span(r, minor->section, &start, &end))
             continue;
         vf_markers_add(markers, minor->has_text ? VF_MARKER_MINOR : VF_MARKER_MINOR_PLAIN, start,
                        end);
@@ -120,17 +106,28 @@ static void add_step(struct vf_runtime *r, struct vf_markers *markers,
         vf_markers_text(markers, "to", text_id(r, step->to));
 }
 
-/* A step that begins in FINALIZING belongs to no collection: the sweep was over before it. */
+/* A step that begins in FINALIZING belongs to no collection: the sweep was over before it.  In a
+ * log without texts it is the one behind the end of a sweep. */
+static bool is_finalizing(const struct vf_runtime *r, size_t i)
+{
+    const struct vf_log_step *step = &r->log.steps.items[i];
+    if (step->done)
+        return false;
+    if (step->from.len)
+        return vf_str_eq(step->from, VF_STR("FINALIZING"));
+    return i > 0 && step[-1].done;
+}
+
 static void add_majors(struct vf_runtime *r, struct vf_markers *markers)
 {
     struct major major = {0};
     double start, end;
     for (size_t i = 0; i < r->log.steps.len; i++) {
         const struct vf_log_step *step = &r->log.steps.items[i];
-        if (!span(r, step->section, &start, &end))
+        if (!vf_runtime_span(r, step->section, &start, &end))
             continue;
         add_step(r, markers, step, start, end);
-        if (major.steps == 0 && vf_str_eq(step->from, VF_STR("FINALIZING")) && !step->done)
+        if (major.steps == 0 && is_finalizing(r, i))
             continue;
         if (major.steps++ == 0)
             major.start_ms = start;
@@ -186,8 +183,11 @@ static vf_string_id what_of(struct vf_runtime *r, const struct vf_log_trace *tra
     const char *colon = text.len && (is_python || trace->where.len) ? ": " : "";
     vf_buf_str(&text, vf_str_from(colon));
     struct vf_str name = vf_str_basename(where->file), free_form = trace->where;
-    if (free_form.len > WHERE_MAX)
+    if (free_form.len > WHERE_MAX) {
         free_form.len = WHERE_MAX;
+        while (free_form.len && ((unsigned char)free_form.ptr[free_form.len] & 0xc0) == 0x80)
+            free_form.len--; /* not within a character of UTF-8 */
+    }
     if (is_python)
         vf_buf_printf(&text, "%.*s %.*s:%llu", VF_STR_ARG(where->function), VF_STR_ARG(name),
                       (unsigned long long)where->line);
@@ -251,7 +251,7 @@ static void add_traces(struct vf_runtime *r, struct vf_markers *markers)
 {
     double start, end;
     for (size_t i = 0; i < r->log.traces.len; i++)
-        if (span(r, r->log.traces.items[i].section, &start, &end)) {
+        if (vf_runtime_span(r, r->log.traces.items[i].section, &start, &end)) {
             vf_markers_add(markers, kind_of(&r->log.traces.items[i]), start, end);
             add_trace(r, markers, i);
         }
@@ -262,7 +262,7 @@ static void add_invalidations(struct vf_runtime *r, struct vf_markers *markers)
     double start, end;
     for (size_t i = 0; i < r->log.invalidations.len; i++) {
         const struct vf_log_invalidation *row = &r->log.invalidations.items[i];
-        if (!span(r, row->section, &start, &end))
+        if (!vf_runtime_span(r, row->section, &start, &end))
             continue;
         vf_markers_add(markers, VF_MARKER_INVALIDATION, start, end);
         if (row->field.len) {
@@ -332,11 +332,11 @@ static void add_heap(struct vf_runtime *r)
             i < r->log.minors.len ? r->log.minors.items[i].section : (uint32_t)r->log.sections.len;
         for (; step < r->log.steps.len && r->log.steps.items[step].section < section; step++) {
             const struct vf_log_step *done = &r->log.steps.items[step];
-            if (heap_after(done) && span(r, done->section, &start, &end))
+            if (heap_after(done) && vf_runtime_span(r, done->section, &start, &end))
                 add_row(&heap, end, (double)(heap_after(done)));
         }
         if (i == r->log.minors.len || !r->log.minors.items[i].has_text ||
-            !span(r, section, &start, &end))
+            !vf_runtime_span(r, section, &start, &end))
             continue;
         add_row(&heap, end, (double)(r->log.minors.items[i].memory_bytes));
         add_row(&survivors, end, (double)(r->log.minors.items[i].surviving_bytes));
@@ -353,9 +353,34 @@ static void take_looks(struct vf_runtime *r, struct vf_counter *loops, size_t *a
         const struct vf_log_loops *look = &r->log.loops.items[*at];
         if (r->log.sections.items[look->section].start >= stamp)
             break;
-        if (look->freed && span(r, look->section, &start, &end))
+        if (look->freed && vf_runtime_span(r, look->section, &start, &end))
             step_to(loops, end, (double)look->left);
     }
+}
+
+struct ended {
+    uint64_t stop;
+    size_t trace;
+};
+
+static int by_stop(const void *a, const void *b)
+{
+    const struct ended *x = a, *y = b;
+    if (x->stop != y->stop)
+        return x->stop > y->stop ? 1 : -1;
+    return (x->trace > y->trace) - (x->trace < y->trace);
+}
+
+/* Traces in the order in which they end: one may lie within another.  To be freed. */
+static struct ended *traces_by_end(const struct vf_runtime *r)
+{
+    size_t n = r->log.traces.len;
+    struct ended *order = vf_alloc(n + 1, sizeof *order);
+    for (size_t i = 0; i < n; i++)
+        order[i] = (struct ended){r->log.sections.items[r->log.traces.items[i].section].stop, i};
+    if (n)
+        qsort(order, n, sizeof *order, by_stop);
+    return order;
 }
 
 static void add_code(struct vf_runtime *r)
@@ -384,11 +409,12 @@ static void add_code(struct vf_runtime *r)
     double start, end, bytes = 0;
     size_t look = 0;
     uint64_t bridge_count = 0;
+    struct ended *order = traces_by_end(r);
     for (size_t i = 0; i < r->log.traces.len; i++) {
-        const struct vf_log_trace *trace = &r->log.traces.items[i];
-        /* It looks before it traces. */
-        take_looks(r, &loops, &look, r->log.sections.items[trace->section].stop);
-        if (trace->code_end <= trace->code_start || !span(r, trace->section, &start, &end))
+        const struct vf_log_trace *trace = &r->log.traces.items[order[i].trace];
+        take_looks(r, &loops, &look, order[i].stop); /* it looks before it traces */
+        if (trace->code_end <= trace->code_start ||
+            !vf_runtime_span(r, trace->section, &start, &end))
             continue;
         bytes += (double)(trace->code_end - trace->code_start);
         step_to(&code, end, bytes);
@@ -397,9 +423,10 @@ static void add_code(struct vf_runtime *r)
         step_to(counter, end, (n ? counter->rows.items[n - 1].value : 0) + 1);
         bridge_count += trace->kind == VF_LOG_TRACE_BRIDGE;
     }
+    free(order);
     take_looks(r, &loops, &look, UINT64_MAX);
     if (summary->section != VF_LOG_NONE && summary->freed_bridges <= bridge_count &&
-        bridges.rows.len && span(r, summary->section, &start, &end))
+        bridges.rows.len && vf_runtime_span(r, summary->section, &start, &end))
         step_to(&bridges, start, (double)(bridge_count - summary->freed_bridges));
     keep(r, code, true);
     keep(r, loops, true);

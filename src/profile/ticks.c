@@ -57,13 +57,20 @@ static void use_thread_cpu(struct vf_ticks *ticks, const struct vf_capture *capt
                            const struct vf_clock *clock)
 {
     const double tick_ms = 10; /* the kernel keeps a thread's time as of its last tick */
+    double most_idle_ms = 0;
     const unsigned char *p = (const unsigned char *)capture->cpu.ptr;
     uint64_t first = (uint64_t)capture->info.main_cpu_first_ns;
     for (size_t at = 0; at + ROW <= capture->cpu.len; at += ROW)
         if (vf_load_u64(p + at + 8) == capture->info.pid)
             add_knot(ticks, first + vf_load_u64(p + at + 16),
                      (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(p + at)) / 1e6);
-    ticks->error_ms = tick_ms;
+    /* Between two readings the thread may have slept first and run then, or the other way. */
+    for (size_t i = 1; i < ticks->knots.len; i++) {
+        const struct vf_tick_knot *k = &ticks->knots.items[i];
+        double idle_ms = k->ms - k[-1].ms - distance(k[-1].tick, k->tick) / 1e6;
+        most_idle_ms = idle_ms > most_idle_ms ? idle_ms : most_idle_ms;
+    }
+    ticks->error_ms = tick_ms + most_idle_ms;
     ticks->source = VF_TICKS_THREAD_CPU;
 }
 
@@ -136,9 +143,12 @@ bool vf_ticks_range(const struct vf_capture *capture, uint64_t *first, uint64_t 
     const unsigned char *p = (const unsigned char *)capture->pairs.ptr;
     if (rows < 2)
         return false;
-    *first = vf_load_u64(p + 8);
-    *last = vf_load_u64(p + (rows - 1) * ROW + 8);
-    return *first < *last;
+    uint64_t from = vf_load_u64(p + 8), to = vf_load_u64(p + (rows - 1) * ROW + 8);
+    if (from >= to)
+        return false;
+    *first = from;
+    *last = to;
+    return true;
 }
 
 void vf_ticks_release(struct vf_ticks *ticks)

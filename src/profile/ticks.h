@@ -1,9 +1,11 @@
 /* From the counter PyPy stamps its log with to the profile's line (milliseconds from its start).
  *
  * Sources, best first:
- * - pairs of readings the recorder took (record/counter.h), with straight lines between them; how
- *   far each pair lies off the line through its two neighbours is the error that is stated;
- * - where the log is stamped with the thread's CPU clock (no x86), the recorder's readings of it;
+ * - pairs of readings the recorder took (record/counter.h), with straight lines between them.  The
+ *   error that is stated is the most any pair lies off the line through its two neighbours (there
+ *   is none with two pairs), and the most the two readings of a pair may be apart;
+ * - where the log is stamped with the thread's CPU clock (no x86), the recorder's readings of it.
+ *   The error is a tick of the kernel, and the longest time the thread slept between two readings;
  * - the rate that jit-summary's TOTAL gives, with the log's end laid on the profile's end: an
  *   estimate;
  * - the log's two ends laid over the profile's run: an estimate. */
@@ -49,7 +51,8 @@ static inline bool vf_ticks_measured(const struct vf_ticks *ticks)
 double vf_ticks_ms(struct vf_ticks *ticks, uint64_t stamp);
 void vf_ticks_release(struct vf_ticks *ticks);
 
-/* Pairs alone, for choosing the part: false when there are none. */
+/* The first and last stamp of the pairs, for choosing the part.  False, and nothing is set, when
+ * there are none that rise. */
 bool vf_ticks_range(const struct vf_capture *capture, uint64_t *first, uint64_t *last);
 
 #endif
