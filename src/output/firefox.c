@@ -169,6 +169,13 @@ static void write_shared(struct vf_json *json, const struct vf_profile *p)
 /* ---- threads ----------------------------------------------------------------------------------
  */
 
+/* Damaged readings can be any number; the front-end counts up to 2^53. */
+static uint64_t whole_ns(float ns)
+{
+    const float most = 9e15f;
+    return ns < most ? (uint64_t)ns : (uint64_t)most;
+}
+
 static void write_samples(struct vf_json *json, const struct vf_thread *t)
 {
     size_t n = t->samples.len;
@@ -186,7 +193,7 @@ static void write_samples(struct vf_json *json, const struct vf_thread *t)
     if (t->has_cpu)
         COLUMN(json, "threadCPUDelta", n, {
             if (i)
-                vf_json_uint(json, (uint64_t)s[i].cpu_ns);
+                vf_json_uint(json, whole_ns(s[i].cpu_ns));
             else
                 vf_json_null(json);
         });

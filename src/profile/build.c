@@ -159,7 +159,9 @@ static void add_sample(struct build *b, const struct vf_record *record, uint64_t
     if (weight != 1)
         thread->weighted = true;
     VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
-    vf_gaps_add(b->gaps, time_ms);
+    /* A timer of wall time goes off in every thread, all but at the same moment. */
+    if (thread->is_main || !(b->scan.header.mode & VF_MODE_REAL_TIME))
+        vf_gaps_add(b->gaps, time_ms);
     if (sample->has_memory)
         add_memory(b, time_ms, sample->memory_kb);
 }

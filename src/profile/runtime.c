@@ -339,6 +339,9 @@ static void place(struct vf_runtime *r, const struct vf_capture *capture,
                 (unsigned long long)r->outside.count, count);
         return;
     }
+    if (!vf_ticks_measured(&r->ticks))
+        vf_warn(warnings, "PYPYLOG: the times of its lines are an %s",
+                vf_ticks_describe(r->ticks.source));
     if (r->outside.count)
         vf_warn(warnings,
                 "PYPYLOG: line %llu: %llu sections lie before the profile's start or behind its "

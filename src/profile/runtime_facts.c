@@ -4,33 +4,10 @@ static const char PYPY[] = "PyPy", CLOCK[] = "Clock";
 
 static void add_clock(struct vf_runtime *r)
 {
-    static const char label[] = "PyPy's log";
     struct vf_profile *p = r->profile;
-    switch (r->ticks.source) {
-    case VF_TICKS_PAIRS:
-        vf_profile_extra(p, CLOCK, label,
-                         "measured: time stamp counter, laid on CLOCK_MONOTONIC with %zu pairs of "
-                         "readings",
-                         r->ticks.knots.len);
-        break;
-    case VF_TICKS_THREAD_CPU:
-        vf_profile_extra(p, CLOCK, label,
-                         "measured: CPU clock of the main thread, laid on CLOCK_MONOTONIC with the "
-                         "recorder's %zu readings; sections of other threads are misplaced",
-                         r->ticks.knots.len);
-        break;
-    case VF_TICKS_TOTAL:
-        vf_profile_extra(p, CLOCK, label,
-                         "ESTIMATE: rate by the JIT's own stopwatch (TOTAL in jit-summary), the "
-                         "log's end laid on the profile's end");
-        break;
-    case VF_TICKS_ENDS:
-        vf_profile_extra(p, CLOCK, label,
-                         "ESTIMATE: the log's two ends laid over the profile's run");
-        break;
-    case VF_TICKS_NONE:
-        return;
-    }
+    vf_profile_extra(p, CLOCK, "PyPy's log", "%s", vf_ticks_describe(r->ticks.source));
+    if (vf_ticks_measured(&r->ticks))
+        vf_profile_extra(p, CLOCK, "Readings of both clocks", "%zu", r->ticks.knots.len);
     vf_profile_extra(p, CLOCK, "Rate of the log's counter", "%.6f MHz",
                      r->ticks.ticks_per_ms / 1e3);
     if (r->ticks.error_ms >= 0)

@@ -125,6 +125,25 @@ void vf_ticks_init(struct vf_ticks *ticks, const struct vf_capture *capture,
     ticks->ticks_per_ms = distance(a->tick, b->tick) / (b->ms - a->ms);
 }
 
+const char *vf_ticks_describe(enum vf_ticks_source source)
+{
+    switch (source) {
+    case VF_TICKS_PAIRS:
+        return "measured: time stamp counter, laid on CLOCK_MONOTONIC";
+    case VF_TICKS_THREAD_CPU:
+        return "measured: CPU clock of the main thread, laid on CLOCK_MONOTONIC; sections of other "
+               "threads are misplaced";
+    case VF_TICKS_TOTAL:
+        return "ESTIMATE: rate by the JIT's own stopwatch (TOTAL in jit-summary), the log's end "
+               "laid on the profile's end";
+    case VF_TICKS_ENDS:
+        return "ESTIMATE: the log's two ends laid over the profile's run";
+    case VF_TICKS_NONE:
+        break;
+    }
+    return "not known";
+}
+
 double vf_ticks_ms(struct vf_ticks *ticks, uint64_t stamp)
 {
     const struct vf_tick_knot *k = ticks->knots.items;

@@ -42,6 +42,8 @@ struct vf_ticks {
 void vf_ticks_init(struct vf_ticks *ticks, const struct vf_capture *capture,
                    const struct vf_clock *clock, const struct vf_runtime_log *log,
                    const struct vf_log_part *part, double run_ms);
+/* Where the times come from, and that they are an estimate where they are. */
+const char *vf_ticks_describe(enum vf_ticks_source source);
 /* True where stamps have measured times, so that one outside the recording is of another run. */
 static inline bool vf_ticks_measured(const struct vf_ticks *ticks)
 {

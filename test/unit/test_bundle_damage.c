@@ -282,10 +282,12 @@ static void companions_replace_what_the_capture_holds(void **state)
     OPEN_ZIP(JSON, PROF, PART("profile.jitlog", "old"), PART("profile.pypylog", "old"));
     taken(NULL);
     folder_put("new.jit", VF_STR("new"), 0644);
-    assert_int_equal(vf_capture_add_companions(&file.capture, "new.jit", NULL, NULL, &file.error), VF_OK);
+    assert_int_equal(vf_capture_add_companions(&file.capture, "new.jit", NULL, NULL, &file.error),
+                     VF_OK);
     assert_str(file.capture.jitlog, "new");
     assert_str(file.capture.pypylog, "old");
-    assert_int_equal(vf_capture_add_companions(&file.capture, NULL, "gone", NULL, &file.error), VF_FATAL);
+    assert_int_equal(vf_capture_add_companions(&file.capture, NULL, "gone", NULL, &file.error),
+                     VF_FATAL);
     assert_string_equal(file.error.text, "can't be opened: No such file or directory");
     vf_capture_release(&file.capture);
 }
