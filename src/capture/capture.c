@@ -94,7 +94,7 @@ static enum vf_status add_file(struct vf_capture *capture, const char *path, str
         return VF_FATAL;
     }
     VF_APPEND(&capture->members, bytes);
-    *out = vf_bytes_view(&bytes);
+    *out = bytes.ptr ? vf_bytes_view(&bytes) : VF_STR(""); /* empty, but given */
     return VF_OK;
 }
 

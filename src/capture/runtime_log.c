@@ -190,12 +190,11 @@ static void begin_part(struct reader *r, const struct vf_log_event *event)
                                   .end = (uint32_t)r->log->sections.len,
                                   .first_line = event->line,
                                   .first_stamp = event->stamp,
+                                  .summary = {.section = VF_LOG_NONE},
                               }));
     /* Another process: its loops are counted from 1, its JIT starts later. */
     vf_table_release(&r->log->run_index);
     r->log->has_run_index = false;
-    if (r->log->summary.section == VF_LOG_NONE)
-        r->log->summary.from = 0;
 }
 
 static void end_part(struct reader *r)
@@ -245,8 +244,7 @@ void vf_runtime_log_read(struct vf_runtime_log *log, struct vf_str bytes)
     /* So that a hostile log costs no more memory than a few times its size; the shortest section
      * that PyPy writes has more than twice as many bytes. */
     struct reader r = {.log = log, .bytes = bytes, .sections_max = 65536 + bytes.len / 36};
-    *log =
-        (struct vf_runtime_log){.current_trace = VF_LOG_NONE, .summary = {.section = VF_LOG_NONE}};
+    *log = (struct vf_runtime_log){.current_trace = VF_LOG_NONE};
     vf_pypylog_open(&lines, bytes);
     while (vf_pypylog_next(&lines, &event)) {
         if (event.type == VF_LOG_TEXT) {

@@ -122,6 +122,7 @@ struct vf_log_part {
     uint32_t first, end; /* sections */
     uint64_t first_line, last_line;
     uint64_t first_stamp, last_stamp;
+    struct vf_log_summary summary; /* the first, should there be several */
 };
 
 /* What is wrong with a log: how often, and in which line first. */
@@ -138,7 +139,6 @@ struct vf_runtime_log {
     VF_VEC(struct vf_log_invalidation) invalidations;
     VF_VEC(struct vf_log_loops) loops;
     VF_VEC(struct vf_log_part) parts;
-    struct vf_log_summary summary;
     uint64_t lines;
     uint64_t nursery_bytes;    /* as set last */
     uint32_t current_trace;    /* while reading: the one that is being made; VF_LOG_NONE: none */

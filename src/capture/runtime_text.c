@@ -66,6 +66,12 @@ static bool in_backend(const struct vf_runtime_log *log, const struct vf_log_sec
            vf_log_section_kind(log, section->parent) == VF_LOG_BACKEND;
 }
 
+/* Of the part that is read: there is one as soon as a section opens. */
+static struct vf_log_summary *summary_of(struct vf_runtime_log *log)
+{
+    return &log->parts.items[log->parts.len - 1].summary;
+}
+
 void vf_log_text_open(struct vf_runtime_log *log, uint32_t row)
 {
     struct vf_log_section *section = &log->sections.items[row];
@@ -102,8 +108,8 @@ void vf_log_text_open(struct vf_runtime_log *log, uint32_t row)
         VF_APPEND(&log->loops, ((struct vf_log_loops){.section = row}));
         break;
     case VF_LOG_SUMMARY:
-        if (log->summary.section == VF_LOG_NONE)
-            log->summary.section = row;
+        if (summary_of(log)->section == VF_LOG_NONE)
+            summary_of(log)->section = row;
         break;
     default:
         break;
@@ -113,8 +119,9 @@ void vf_log_text_open(struct vf_runtime_log *log, uint32_t row)
 /* The JIT starts its stopwatch within the first trace, in front of its first look at the loops. */
 static void note_start(struct vf_runtime_log *log, const struct vf_log_section *section)
 {
-    if (log->traces.len && log->summary.from == 0 && log->summary.section == VF_LOG_NONE)
-        log->summary.from = section->start;
+    struct vf_log_summary *summary = summary_of(log);
+    if (log->traces.len && summary->from == 0 && summary->section == VF_LOG_NONE)
+        summary->from = section->start;
 }
 
 /* What a trace calls may be traced before it is done itself. */
@@ -426,8 +433,8 @@ void vf_log_text_line(struct vf_runtime_log *log, uint32_t row, struct vf_str li
             vf_line_number_after(line, VF_STR("Loop tokens left:"), &log->loops.items[record].left);
         break;
     case VF_LOG_SUMMARY:
-        if (log->summary.section == row) /* the first, as where it counts from */
-            summary_line(&log->summary, line);
+        if (summary_of(log)->section == row) /* the first, as where it counts from */
+            summary_line(summary_of(log), line);
         break;
     case VF_LOG_COUNTS:
         counts_line(log, line);

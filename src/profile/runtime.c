@@ -359,7 +359,7 @@ void vf_runtime_init(struct vf_runtime *r, struct vf_profile *profile,
                      struct vf_warnings *warnings)
 {
     *r = (struct vf_runtime){.profile = profile};
-    if (capture->pypylog.len == 0)
+    if (!capture->pypylog.ptr)
         return;
     vf_runtime_log_read(&r->log, capture->pypylog);
     vf_runtime_log_warn(&r->log, warnings);

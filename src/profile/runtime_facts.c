@@ -61,7 +61,7 @@ static size_t count_minors(struct vf_runtime *r)
 
 static void add_counts(struct vf_runtime *r)
 {
-    const struct vf_log_summary *s = &r->log.summary;
+    const struct vf_log_summary *s = &r->part.summary;
     size_t steps = 0, done = 0, traces = 0, aborted = 0;
     for (size_t i = 0; i < r->log.steps.len; i++) {
         bool shown = is_shown(r, r->log.steps.items[i].section);

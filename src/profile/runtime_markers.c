@@ -405,7 +405,7 @@ static void add_code(struct vf_runtime *r)
                                  .unit = "number",
                                  .color = "blue",
                                  .rows_label = "bridges"};
-    const struct vf_log_summary *summary = &r->log.summary;
+    const struct vf_log_summary *summary = &r->part.summary;
     double start, end, bytes = 0;
     size_t look = 0;
     uint64_t bridge_count = 0;

@@ -80,7 +80,7 @@ static void use_thread_cpu(struct vf_ticks *ticks, const struct vf_capture *capt
 static void use_estimate(struct vf_ticks *ticks, const struct vf_runtime_log *log,
                          const struct vf_log_part *part, double run_ms)
 {
-    const struct vf_log_summary *s = &log->summary;
+    const struct vf_log_summary *s = &part->summary;
     uint64_t first = part->first_stamp, last = part->last_stamp;
     ticks->error_ms = -1;
     if (last <= first || !(run_ms > 0))

@@ -110,7 +110,9 @@ static void check_records(const struct vf_runtime_log *log)
         touch(log->invalidations.items[i].field);
     for (size_t i = 0; i < log->names.len; i++)
         touch(log->names.items[i].text);
-    require(log->summary.section == VF_LOG_NONE || log->summary.section < log->sections.len);
+    for (size_t i = 0; i < log->parts.len; i++)
+        require(log->parts.items[i].summary.section == VF_LOG_NONE ||
+                log->parts.items[i].summary.section < log->parts.items[i].end);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -81,7 +81,7 @@ static void a_log_with_text_is_read_whole(void **state)
     assert_int_equal(log_.nursery_bytes, 2097152);
     for (size_t i = 0; i < log_.minors.len; i++)
         assert_true(log_.minors.items[i].has_text);
-    const struct vf_log_summary *summary = &log_.summary;
+    const struct vf_log_summary *summary = &log_.parts.items[0].summary;
     assert_int_equal(summary->tracings, log_.traces.len);
     assert_int_equal(summary->backends, count_made());
     assert_int_equal(summary->loops, 4);
@@ -142,9 +142,9 @@ static void a_log_without_text_has_all_its_sections(void **state)
     assert_int_equal(count_kind(VF_LOG_BACKEND), 6);
     assert_int_equal(count_made(), 0);
     assert_int_equal(log_.nursery_bytes, 0);
-    assert_int_not_equal(log_.summary.section, VF_LOG_NONE);
-    assert_false(log_.summary.has_text);
-    assert_true(log_.summary.from > 0);
+    assert_int_not_equal(log_.parts.items[0].summary.section, VF_LOG_NONE);
+    assert_false(log_.parts.items[0].summary.has_text);
+    assert_true(log_.parts.items[0].summary.from > 0);
 }
 
 /* Published with an older converter; see test_shared_data.c for the folder. */

@@ -148,7 +148,7 @@ static void a_loop_is_told_whole(void **state)
     assert_int_equal(log_.loops.len, 1);
     assert_int_equal(log_.loops.items[0].freed, 2);
     assert_int_equal(log_.loops.items[0].left, 3);
-    assert_int_equal(log_.summary.from, 2);
+    assert_int_equal(log_.parts.items[0].summary.from, 2);
 }
 
 static void a_bridge_knows_its_loop_and_guard(void **state)
@@ -332,22 +332,22 @@ static void the_summary_tells_counts_and_seconds(void **state)
          "TOTAL:      \t\t0.027656\nops:             \t2419\nTotal # of loops:\t4\n"
          "Total # of bridges:\t3\nFreed # of loops:\t1\nFreed # of bridges:\t2\n"
          "[6] jit-summary}\n");
-    assert_int_equal(log_.summary.section, 0);
-    assert_true(log_.summary.has_text);
-    assert_seconds(log_.summary.tracing_s, 0.007014);
-    assert_seconds(log_.summary.backend_s, 0.001808);
-    assert_seconds(log_.summary.total_s, 0.027656);
-    assert_int_equal(log_.summary.tracings, 8);
-    assert_int_equal(log_.summary.backends, 7);
-    assert_int_equal(log_.summary.loops, 4);
-    assert_int_equal(log_.summary.bridges, 3);
-    assert_int_equal(log_.summary.freed_loops, 1);
-    assert_int_equal(log_.summary.freed_bridges, 2);
+    assert_int_equal(log_.parts.items[0].summary.section, 0);
+    assert_true(log_.parts.items[0].summary.has_text);
+    assert_seconds(log_.parts.items[0].summary.tracing_s, 0.007014);
+    assert_seconds(log_.parts.items[0].summary.backend_s, 0.001808);
+    assert_seconds(log_.parts.items[0].summary.total_s, 0.027656);
+    assert_int_equal(log_.parts.items[0].summary.tracings, 8);
+    assert_int_equal(log_.parts.items[0].summary.backends, 7);
+    assert_int_equal(log_.parts.items[0].summary.loops, 4);
+    assert_int_equal(log_.parts.items[0].summary.bridges, 3);
+    assert_int_equal(log_.parts.items[0].summary.freed_loops, 1);
+    assert_int_equal(log_.parts.items[0].summary.freed_bridges, 2);
     READ("[5] {jit-summary\n[6] jit-summary}\n");
-    assert_int_equal(log_.summary.section, 0);
-    assert_false(log_.summary.has_text);
-    READ("");
-    assert_int_equal(log_.summary.section, VF_LOG_NONE);
+    assert_int_equal(log_.parts.items[0].summary.section, 0);
+    assert_false(log_.parts.items[0].summary.has_text);
+    READ("[5] {gc-minor\n[6] gc-minor}\n");
+    assert_int_equal(log_.parts.items[0].summary.section, VF_LOG_NONE);
 }
 
 #define TRACE(start, name, addr)                                                                   \
@@ -391,12 +391,14 @@ static void counts_and_summary_are_of_their_own_part(void **state)
     assert_false(log_.traces.items[1].has_runs);
     assert_int_equal(log_.traces.items[2].runs, 8);
     assert_int_equal(log_.traces.items[3].runs, 9);
-    assert_int_equal(log_.summary.from, 1);
+    assert_int_equal(log_.parts.items[1].summary.from, 1);
     READ(TRACE("4000000", "Loop # 1", "") SUMMARY("4000001", "1.5") TRACE("1", "Loop # 1", "")
              SUMMARY("5", "2.5"));
-    assert_int_equal(log_.summary.from, 0x4000000);
-    assert_int_equal(log_.sections.items[log_.summary.section].start, 0x4000001);
-    assert_seconds(log_.summary.total_s, 1.5);
+    assert_int_equal(log_.parts.items[0].summary.from, 0x4000000);
+    assert_int_equal(log_.sections.items[log_.parts.items[0].summary.section].start, 0x4000001);
+    assert_seconds(log_.parts.items[0].summary.total_s, 1.5);
+    assert_int_equal(log_.parts.items[1].summary.from, 1);
+    assert_seconds(log_.parts.items[1].summary.total_s, 2.5);
 }
 
 /* ---- where a trace begins -------------------------------------------------------------------- */

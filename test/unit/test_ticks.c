@@ -321,7 +321,7 @@ static void total_gives_the_rate_and_the_ends_meet(void **state)
     (void)state;
     read_log(with_total);
     w.run_ms = 20;
-    assert_int_equal(w.log.summary.from, 2000);
+    assert_int_equal(w.log.parts.items[0].summary.from, 2000);
     assert_int_equal(place(), VF_TICKS_TOTAL);
     assert_false(vf_ticks_measured(&w.ticks));
     assert_true(w.ticks.error_ms < 0);
@@ -403,7 +403,7 @@ static void the_best_source_is_taken(void **state)
     assert_int_equal(place(), VF_TICKS_THREAD_CPU);
     w.cpu.len = 0;
     assert_int_equal(place(), VF_TICKS_TOTAL);
-    w.log.summary.has_text = false;
+    w.log.parts.items[0].summary.has_text = false;
     assert_int_equal(place(), VF_TICKS_ENDS);
     w.run_ms = 0;
     assert_int_equal(place(), VF_TICKS_NONE);
