@@ -208,8 +208,21 @@ static void end_part(struct reader *r)
     r->log->current_trace = VF_LOG_NONE;
 }
 
+/* PyPy sets up its collector first of all, and sums up its JIT last. */
+static bool is_another_process(const struct reader *r, const struct vf_log_event *event)
+{
+    const struct vf_runtime_log *log = r->log;
+    return event->type == VF_LOG_START && r->depth == 0 && log->parts.len &&
+           log->parts.items[log->parts.len - 1].summary.section != VF_LOG_NONE &&
+           vf_log_kind_of(event->text) == VF_LOG_NURSERY;
+}
+
 static void take_stamp(struct reader *r, struct vf_log_event *event)
 {
+    if (r->has_stamp && is_another_process(r, event)) {
+        end_part(r);
+        r->has_stamp = false;
+    }
     if (r->has_stamp && event->stamp < r->last_stamp) {
         if (r->last_stamp - event->stamp <= SLACK_TICKS) {
             event->stamp = r->last_stamp;

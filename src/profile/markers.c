@@ -59,7 +59,7 @@ const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT] = {
             {"file", "File", "unique-string"}, {"line", "Line", "integer"},                        \
             {"result", "Result", "unique-string"}, {"recorded", "Operations recorded", "integer"}, \
             {"optimized", "Operations optimised", "integer"}, {"guards", "Guards", "integer"},     \
-            {"code", "Machine code", "bytes"}, {"runs", "Runs", "integer"},                        \
+            {"code", "Machine code", "bytes"}, {"runs", "Times entered", "integer"},               \
             {"tracing", "Time tracing", "duration"},                                               \
             {"optimizing", "Time optimising", "duration"},                                         \
             {"backend", "Time in the backend", "duration"},                                        \

@@ -31,9 +31,9 @@ static void choose_part(struct vf_runtime *r, const struct vf_capture *capture,
     r->part = r->log.parts.items[chosen];
     if (r->log.parts.len > 1 && most > 0)
         vf_warn(warnings,
-                "PYPYLOG: the time goes back %zu times, first in line %llu: these are several "
-                "logs; the one in lines %llu to %llu is shown",
-                r->log.parts.len - 1, (unsigned long long)r->log.parts.items[1].first_line,
+                "PYPYLOG: %zu logs stand in the file, the second from line %llu on; the one in "
+                "lines %llu to %llu is shown",
+                r->log.parts.len, (unsigned long long)r->log.parts.items[1].first_line,
                 (unsigned long long)r->part.first_line, (unsigned long long)r->part.last_line);
 }
 

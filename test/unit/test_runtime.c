@@ -348,8 +348,9 @@ static void of_several_logs_the_recordings_own_is_shown(void **state)
     begin(&r);
     build(&r, three_logs);
     assert_int_equal(r.warnings.count, 1);
-    assert_warned(&r, "the time goes back 2 times, first in line 16: these are several logs; the "
-                      "one in lines 16 to 19 is shown");
+    assert_warned(&r,
+                  "3 logs stand in the file, the second from line 16 on; the one in lines 16 to "
+                  "19 is shown");
     TRACK(&r, {0, "running[Interpreter]"}, {10, "gc-collect-step[GC]"},
           {20, "running[Interpreter]"}, {30, "gc-minor[GC]"}, {35, "running[Interpreter]"});
     CLASSES_ARE(&r, 185, 0, 0, 0, 5, 10, 0);

@@ -401,6 +401,24 @@ static void counts_and_summary_are_of_their_own_part(void **state)
     assert_seconds(log_.parts.items[1].summary.total_s, 2.5);
 }
 
+/* Appended in order of time, so that no stamp falls. */
+static void a_new_setup_behind_a_summary_is_another_log(void **state)
+{
+    (void)state;
+#define SETUP(start)                                                                               \
+    "[" start "] {gc-set-nursery-size\nnursery size: 5\n[" start "] gc-set-nursery-size}\n"
+    READ(SETUP("1") SETUP("2") SUMMARY("3", "1.5") COUNTS("4", "") SETUP("5") SETUP("6")
+             SUMMARY("7", "2.5"));
+    assert_int_equal(log_.parts.len, 2);
+    assert_int_equal(log_.parts.items[0].last_stamp, 4);
+    assert_int_equal(log_.parts.items[1].first_stamp, 5);
+    assert_int_equal(log_.parts.items[1].first_line, 12);
+    assert_seconds(log_.parts.items[0].summary.total_s, 1.5);
+    assert_seconds(log_.parts.items[1].summary.total_s, 2.5);
+    READ(SETUP("1") "[2] {gc-minor\n" SETUP("3") "[4] gc-minor}\n");
+    assert_int_equal(log_.parts.len, 1);
+}
+
 /* ---- where a trace begins -------------------------------------------------------------------- */
 
 static void assert_where(const char *text, const char *function, const char *file,
@@ -480,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_summary_tells_counts_and_seconds),
         cmocka_unit_test(counts_tell_runs),
         cmocka_unit_test(counts_and_summary_are_of_their_own_part),
+        cmocka_unit_test(a_new_setup_behind_a_summary_is_another_log),
         cmocka_unit_test(places_are_read_in_both_forms),
         cmocka_unit_test(other_texts_are_no_places),
     };
