@@ -117,8 +117,8 @@ struct vf_log_summary {
     uint64_t from; /* the stamp nearest to the JIT's start, from which total_s counts */
 };
 
-/* The log of one process: more than one where several stand in a file.  A new one begins where stamps
- * fall, and where PyPy sets up its collector although it has summed up its JIT already. */
+/* The log of one process: more than one where several stand in a file.  A new one begins where
+ * stamps fall, and where PyPy sets up its collector although it has summed up its JIT already. */
 struct vf_log_part {
     uint32_t first, end; /* sections */
     uint64_t first_line, last_line;

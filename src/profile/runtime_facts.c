@@ -5,13 +5,16 @@ static const char PYPY[] = "PyPy", CLOCK[] = "Clock";
 static void add_clock(struct vf_runtime *r)
 {
     struct vf_profile *p = r->profile;
-    vf_profile_extra(p, CLOCK, "PyPy's log", "%s", vf_ticks_describe(r->ticks.source));
+    vf_profile_extra(p, CLOCK, "Source", "%s", vf_ticks_describe(r->ticks.source));
     if (vf_ticks_measured(&r->ticks))
         vf_profile_extra(p, CLOCK, "Readings of both clocks", "%zu", r->ticks.knots.len);
-    vf_profile_extra(p, CLOCK, "Rate of the log's counter", "%.6f MHz",
-                     r->ticks.ticks_per_ms / 1e3);
-    if (r->ticks.error_ms >= 0)
+    vf_profile_extra(p, CLOCK, "Rate", "%.6f MHz", r->ticks.ticks_per_ms / 1e3);
+    if (r->ticks.source == VF_TICKS_PAIRS)
         vf_profile_extra(p, CLOCK, "Error", "%.2f µs (largest residual, and the readings' own)",
+                         r->ticks.error_ms * 1e3);
+    else if (r->ticks.source == VF_TICKS_THREAD_CPU)
+        vf_profile_extra(p, CLOCK, "Error",
+                         "%.0f µs (a tick of the kernel, and the longest sleep between readings)",
                          r->ticks.error_ms * 1e3);
     else
         vf_profile_extra(p, CLOCK, "Error", "not known: nothing was measured");

@@ -129,9 +129,10 @@ const char *vf_ticks_describe(enum vf_ticks_source source)
 {
     switch (source) {
     case VF_TICKS_PAIRS:
-        return "measured: time stamp counter, laid on CLOCK_MONOTONIC";
+        return "measured: the time stamp counter in PyPy's log, laid on CLOCK_MONOTONIC";
     case VF_TICKS_THREAD_CPU:
-        return "measured: CPU clock of the main thread, laid on CLOCK_MONOTONIC; sections of other "
+        return "measured: the main thread's CPU clock in PyPy's log, laid on CLOCK_MONOTONIC; "
+               "sections of other "
                "threads are misplaced";
     case VF_TICKS_TOTAL:
         return "ESTIMATE: rate by the JIT's own stopwatch (TOTAL in jit-summary), the log's end "

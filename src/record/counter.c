@@ -15,13 +15,18 @@ bool vf_counter_has(void)
     return true;
 }
 
-/* rdtscp waits for what stands before it, the fence keeps what follows behind it. */
+/* Between fences, so that it is read neither before nor behind the clocks around it.  (Not rdtscp:
+ * some virtual machines lack it.) */
 static uint64_t read_counter(void)
 {
-    unsigned core;
-    uint64_t value = __rdtscp(&core);
+#if defined(__SSE2__)
+    _mm_lfence();
+    uint64_t value = __rdtsc();
     _mm_lfence();
     return value;
+#else
+    return __rdtsc();
+#endif
 }
 
 #else

@@ -38,7 +38,7 @@ def clock(profile):
 
 
 def rate_mhz(profile):
-    return float(clock(profile)["Rate of the log's counter"].split()[0])
+    return float(clock(profile)["Rate"].split()[0])
 
 
 def weights(profile):
@@ -78,7 +78,7 @@ def apart(pypy, recorder):
 def test_the_rate_comes_from_the_jits_stopwatch(apart, tmp_path):
     made, prof, log = apart
     profile, said = convert(tmp_path, prof, log)
-    row = clock(profile)["PyPy's log"]
+    row = clock(profile)["Source"]
     assert row.startswith("ESTIMATE: ") and "jit-summary" in row
     assert rate_mhz(profile) == pytest.approx(rate_mhz(made.profile), rel=0.01)
     assert "not known" in clock(profile)["Error"]
@@ -98,7 +98,7 @@ def test_without_it_both_ends_are_the_run(apart, tmp_path):
     bare, count = TOTAL.subn(b"", log)
     assert count == 1
     profile, said = convert(tmp_path, prof, bare)
-    row = clock(profile)["PyPy's log"]
+    row = clock(profile)["Source"]
     assert row.startswith("ESTIMATE: ") and "two ends" in row and said == ""
     stamps = [int(stamp, 16) for stamp in re.findall(rb"^\[([0-9a-f]+)\] ", bare, re.M)]
     samples = profile.samples_of(profile.runtime)
@@ -135,7 +135,7 @@ def test_pystone(tmp_path):
     """A published log: no texts, no rate; its shares are known."""
     profile, said = convert(tmp_path, (SHARED / "pypy-pystone.prof").read_bytes(),
                             (SHARED / "pystone.pypylog").read_bytes())
-    assert said == "" and clock(profile)["PyPy's log"].startswith("ESTIMATE: ")
+    assert said == "" and clock(profile)["Source"].startswith("ESTIMATE: ")
     found = weights(profile)
     whole = sum(found.values())
     tracing = sum(ms for path, ms in found.items() if path.split(" > ")[0] == "jit-tracing")

@@ -152,10 +152,10 @@ def test_pairs_of_readings(pypy, recorder):
     assert rows[0][0] <= info["start_monotonic_ns"] + 1000000
     assert rows[-1][0] >= info["end_monotonic_ns"] - 1000000
     clock = section_of(made.profile, "Clock")
-    assert clock["PyPy's log"].startswith("measured: ")
+    assert clock["Source"].startswith("measured: ")
     assert clock["Error"].split()[1] == "\u00b5s" and first_number(clock["Error"]) < 100
     rate = (rows[-1][1] - rows[0][1]) / (rows[-1][0] - rows[0][0]) * 1e3
-    stated = re.fullmatch(r"([\d.]+) MHz", clock["Rate of the log's counter"])
+    stated = re.fullmatch(r"([\d.]+) MHz", clock["Rate"])
     assert float(stated.group(1)) == pytest.approx(rate, rel=1e-6)
 
 
@@ -185,7 +185,7 @@ def log_times(log):
 def test_the_track_adds_up_to_the_log(pypy, recorder, program, options):
     made = recorder(pypy, program, *options)
     profile = made.profile
-    rate_mhz = first_number(section_of(profile, "Clock")["Rate of the log's counter"])
+    rate_mhz = first_number(section_of(profile, "Clock")["Rate"])
     wanted = log_times(support.member(made.capture, "profile.pypylog"))
     assert {"gc-minor", "gc-collect-step", "jit-tracing", "jit-optimize"} <= set(wanted)
     found = {}
@@ -235,7 +235,7 @@ def test_collections_sit_under_who_allocates(pypy, recorder, options):
     assert found["maker"] > 0.9 * whole and found.get("thinker", 0) < 0.1 * whole
     # As much of the function's samples as the log says.
     log = log_times(support.member(made.capture, "profile.pypylog"))
-    rate_mhz = first_number(section_of(made.profile, "Clock")["Rate of the log's counter"])
+    rate_mhz = first_number(section_of(made.profile, "Clock")["Rate"])
     seconds = (log["gc-minor"] + log["gc-collect-step"]) / rate_mhz / 1e6
     part = seconds / made.told["passed"]["maker"]
     mine = found["maker"] / sum(s.weight for s in samples if has(s, "maker"))

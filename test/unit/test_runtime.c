@@ -116,7 +116,7 @@ static void assert_not_shown(const struct recording *r)
         assert_false(thread(r, i)->is_runtime);
     for (size_t i = 0; i < r->profile.extras.len; i++)
         assert_string_not_equal(r->profile.extras.items[i].label, "PyPy");
-    assert_fact(r, "PyPy's log", NULL);
+    assert_fact(r, "Source", NULL);
     assert_fact(r, "Samples taken inside a section", NULL);
 }
 
@@ -250,10 +250,10 @@ static void the_pairs_place_the_sections(void **state)
     /* 1500 and 2500: behind and in front of the bend; 2000 is 25 ms off its neighbours' line. */
     build(&r, "[5dc] {gc-minor\n[9c4] gc-minor}\n");
     TRACK(&r, {0, "running[Interpreter]"}, {50, "gc-minor[GC]"}, {125, "running[Interpreter]"});
-    assert_fact(&r, "PyPy's log", "measured: time stamp counter");
-    assert_fact(&r, "PyPy's log", "measured: time stamp counter");
+    assert_fact(&r, "Source", "measured: the time stamp counter");
+    assert_fact(&r, "Source", "measured: the time stamp counter");
     assert_fact(&r, "Readings of both clocks", "4");
-    assert_fact(&r, "Rate of the log's counter", "0.015000 MHz");
+    assert_fact(&r, "Rate", "0.015000 MHz");
     assert_fact(&r, "Error", "25000.50 µs");
     recording_release(&r);
 }
@@ -387,7 +387,7 @@ static void without_pairs_the_longest_of_several_logs_is_shown(void **state)
         assert_warned(&r, "the one in lines 3 to 6 is shown");
         TRACK(&r, {0, "gc-collect-step[GC]"}, {80, "running[Interpreter]"}, {160, "gc-minor[GC]"},
               {200, "running[Interpreter]"});
-        assert_fact(&r, "PyPy's log", "ESTIMATE: the log's two ends");
+        assert_fact(&r, "Source", "ESTIMATE: the log's two ends");
         recording_release(&r);
     }
 }
@@ -613,7 +613,7 @@ static void no_leaves_where_the_samples_times_are_not_measured(void **state)
     for (size_t i = 0; i < 20; i++)
         assert_string_equal(recording_stack(&r, 0, i), "main");
     assert_fact(&r, "Samples taken inside a section", "the times of the samples are not measured");
-    assert_fact(&r, "PyPy's log", "ESTIMATE: the log's two ends");
+    assert_fact(&r, "Source", "ESTIMATE: the log's two ends");
     recording_release(&r);
 }
 
@@ -680,7 +680,7 @@ static void the_jits_own_stopwatch_stands_beside(void **state)
                 "10.000 ms tracing and optimising, 2.500 ms backend (collections included), of "
                 "25.000 ms since its first trace");
     /* 50 ms of the counter are 25 ms: the log's 60 are 30, up to the end of the run. */
-    assert_fact(&r, "PyPy's log", "ESTIMATE: rate by the JIT's own stopwatch");
+    assert_fact(&r, "Source", "ESTIMATE: rate by the JIT's own stopwatch");
     TRACK(&r, {0, "running[Interpreter]"}, {170, "jit-tracing[Compile]"},
           {175, "running[Interpreter]"}, {195, "jit-summary[Compile]"},
           {200, "running[Interpreter]"});
