@@ -276,6 +276,7 @@ static void read_counters(struct vf_jit_traces *traces, struct vf_str jitlog)
             if (record.type != VF_JITLOG_COUNTER || counter->kind == 'l')
                 continue;
             struct vf_jit_trace *trace = NULL;
+            traces->has_counters = true;
             if (counter->kind == 'e')
                 trace = find_last(traces, &by_id, counter->key);
             else if (counter->key)

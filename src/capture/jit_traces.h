@@ -57,6 +57,7 @@ struct vf_jit_traces {
     /* Entries of no trace here: of one from before the log began, or of a temporary callback, which
      * stands for a loop that is called but not yet compiled. */
     uint64_t unknown_runs;
+    bool has_counters;       /* some are in the log: they are written when it ends in order */
     struct vf_error problem; /* why the log ended early; text is empty where it did not */
 };
 

@@ -4,6 +4,8 @@
 
 /* Stamps of two cores may differ by little: less than this is no step back. */
 enum { SLACK_TICKS = 100000 };
+/* Logs of so many processes in one file are read. */
+enum { PARTS_MAX = 1000 };
 
 struct reader {
     struct vf_runtime_log *log;
@@ -13,7 +15,7 @@ struct reader {
     uint64_t made_stop; /* the end of the last section in the backend's that was put in */
     uint64_t last_stamp;
     bool has_stamp;
-    size_t sections_max;
+    size_t rows_max;
     struct vf_str bytes;
     bool looked, has_backend;
 };
@@ -241,6 +243,12 @@ static void take_stamp(struct reader *r, struct vf_log_event *event)
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
+/* Sections, and what hangs on them, in sections' sizes. */
+static size_t rows_of(const struct vf_runtime_log *log)
+{
+    return log->sections.len + log->minors.len + 2 * log->steps.len + 6 * log->traces.len;
+}
+
 static void take_text(struct reader *r, struct vf_str line)
 {
     uint32_t row = r->open[r->depth - 1];
@@ -254,9 +262,9 @@ void vf_runtime_log_read(struct vf_runtime_log *log, struct vf_str bytes)
 {
     struct vf_pypylog lines;
     struct vf_log_event event;
-    /* So that a hostile log costs no more memory than a few times its size; the shortest section
-     * that PyPy writes has more than twice as many bytes. */
-    struct reader r = {.log = log, .bytes = bytes, .sections_max = 65536 + bytes.len / 36};
+    /* So that a hostile log costs no more memory than a few times its size.  PyPy's own sections
+     * have some 55 bytes at least, without their texts. */
+    struct reader r = {.log = log, .bytes = bytes, .rows_max = 65536 + bytes.len / 36};
     *log = (struct vf_runtime_log){.current_trace = VF_LOG_NONE};
     vf_pypylog_open(&lines, bytes);
     while (vf_pypylog_next(&lines, &event)) {
@@ -268,7 +276,7 @@ void vf_runtime_log_read(struct vf_runtime_log *log, struct vf_str bytes)
         take_stamp(&r, &event);
         if (event.type == VF_LOG_STOP)
             close_section(&r, &event);
-        else if (log->sections.len + 2 <= r.sections_max)
+        else if (rows_of(log) + 2 <= r.rows_max && log->parts.len <= PARTS_MAX)
             open_section(&r, &event);
         else {
             note(&log->too_many, event.line);

@@ -95,6 +95,7 @@ struct vf_log_trace {
     uint64_t recorded, optimized, guards, compiled; /* operations; 0: not known */
     uint64_t runs;                                  /* of the loop's entry, or of the bridge */
     bool has_runs;
+    uint32_t same_first, same_next; /* while reading: traces with one name in jit-backend-counts */
 };
 
 struct vf_log_invalidation {

@@ -326,16 +326,41 @@ static uint64_t run_key(const struct vf_log_trace *trace)
     return trace->kind == VF_LOG_TRACE_BRIDGE ? trace->guard : trace->loop;
 }
 
+/* The trace that jit-backend-counts means, or NULL. */
+static struct vf_log_trace *find_run(struct vf_runtime_log *log, enum vf_log_trace_kind kind,
+                                     uint64_t key)
+{
+    struct vf_probe probe = vf_table_probe(&log->run_index, vf_hash_u64(key, kind));
+    uint32_t row;
+    while (vf_table_next(&log->run_index, &probe, &row)) {
+        struct vf_log_trace *trace = &log->traces.items[row];
+        if (trace->kind == kind && run_key(trace) == key)
+            return trace;
+    }
+    return NULL;
+}
+
+/* Guards' numbers are addresses and may be given out again: the counts come in the order in which the
+ * traces were made.  Those of one name are a chain; the last one is in the index and has its head. */
 static void index_runs(struct vf_runtime_log *log)
 {
     uint32_t first_section = log->parts.items[log->parts.len - 1].first;
     log->has_run_index = true;
-    for (size_t i = 0; i < log->traces.len; i++) {
-        const struct vf_log_trace *trace = &log->traces.items[i];
+    for (size_t i = log->traces.len; i > 0; i--) {
+        uint32_t row = (uint32_t)i - 1;
+        struct vf_log_trace *trace = &log->traces.items[row];
         if (trace->section < first_section) /* loops are counted from 1 in each process */
+            break;
+        if (trace->kind == VF_LOG_TRACE_UNKNOWN || run_key(trace) == 0)
             continue;
-        if (trace->kind != VF_LOG_TRACE_UNKNOWN && run_key(trace))
-            vf_table_insert(&log->run_index, vf_hash_u64(run_key(trace), trace->kind), (uint32_t)i);
+        struct vf_log_trace *last = find_run(log, trace->kind, run_key(trace));
+        trace->same_next = last ? last->same_first : VF_LOG_NONE;
+        if (last)
+            last->same_first = row;
+        else {
+            trace->same_first = row;
+            vf_table_insert(&log->run_index, vf_hash_u64(run_key(trace), trace->kind), row);
+        }
     }
 }
 
@@ -343,7 +368,6 @@ static void index_runs(struct vf_runtime_log *log)
 static void counts_line(struct vf_runtime_log *log, struct vf_str line)
 {
     uint64_t key, count;
-    uint32_t row;
     struct vf_str rest;
     enum vf_log_trace_kind kind = VF_LOG_TRACE_LOOP;
     if (!log->has_run_index)
@@ -355,15 +379,13 @@ static void counts_line(struct vf_runtime_log *log, struct vf_str line)
     struct vf_str name = vf_str_cut(&rest, ':');
     if (!vf_str_to_u64(name, 10, &key) || !vf_line_number(rest, 10, &count))
         return;
-    struct vf_probe probe = vf_table_probe(&log->run_index, vf_hash_u64(key, kind));
-    while (vf_table_next(&log->run_index, &probe, &row)) {
-        struct vf_log_trace *trace = &log->traces.items[row];
-        if (trace->kind != kind || run_key(trace) != key || trace->has_runs)
-            continue;
-        trace->runs = count;
-        trace->has_runs = true;
+    struct vf_log_trace *last = find_run(log, kind, key);
+    if (!last || last->same_first == VF_LOG_NONE)
         return;
-    }
+    struct vf_log_trace *trace = &log->traces.items[last->same_first];
+    last->same_first = trace->same_next;
+    trace->runs = count;
+    trace->has_runs = true;
 }
 
 /* ---- a line -----------------------------------------------------------------------------------

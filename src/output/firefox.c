@@ -336,7 +336,7 @@ static void write_counter_display(struct vf_json *json, const struct vf_counter 
     vf_json_key(json, "tooltipRows");
     vf_json_begin(json, '[');
     const char *const rows[][2] = {
-        {"accumulated", c->rows_label},
+        {"sample-number", c->rows_label}, /* the level itself, whatever part is looked at */
         {"count-range", "range in the graph"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -381,6 +381,7 @@ static void write_counter(struct vf_json *json, const struct vf_profile *p,
            vf_json_double(json, i == 0   ? 0
                                 : i == 1 ? r[0].value
                                          : r[i - 1].value - r[i - 2].value));
+    COLUMN(json, "number", n + 1, vf_json_double(json, r[i ? i - 1 : 0].value));
     vf_json_end(json, '}');
     write_counter_display(json, c, (size_t)(c - p->counters.items));
     vf_json_end(json, '}');

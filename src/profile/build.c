@@ -129,7 +129,7 @@ static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
         counter->description = "Resident memory of the process";
         counter->unit = "bytes";
         counter->color = "orange";
-        counter->rows_label = "memory above the lowest seen";
+        counter->rows_label = "resident memory";
     }
     struct vf_counter *counter = &profile->counters.items[0];
     double bytes = (double)memory_kb * 1024;
@@ -282,8 +282,7 @@ static void add_runtime(struct build *b, struct vf_runtime *runtime)
     if (!runtime->shown)
         return;
     if (!b->options.no_phases)
-        vf_runtime_label_samples(runtime, b->capture, &b->clock,
-                                 (b->scan.header.mode & VF_MODE_REAL_TIME) != 0);
+        vf_runtime_label_samples(runtime, b->capture, &b->clock, b->scan.header.mode);
     vf_runtime_add_thread(runtime);
     vf_runtime_add_markers(runtime, &profile->threads.items[profile->threads.len - 1].markers);
     vf_runtime_add_counters(runtime);

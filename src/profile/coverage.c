@@ -95,6 +95,26 @@ static void add_gap(struct vf_coverage *c, struct vf_markers *markers, double fr
     vf_markers_number(markers, "interval", c->interval_ms);
 }
 
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The median of a few gaps; 0 with less than three, of which none is the usual one. */
+static double median_of_few(const double *readings, size_t count)
+{
+    enum { FEW = 16 };
+    double gaps[FEW];
+    size_t n = count ? count - 1 : 0;
+    if (n < 3 || n > FEW)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        gaps[i] = readings[i + 1] - readings[i];
+    qsort(gaps, n, sizeof *gaps, by_size);
+    return gaps[(n - 1) / 2];
+}
+
 /* The usual gap on the timer's clock: on a busy machine less than that of the samples' times. */
 static void measure_interval(struct vf_coverage *c, const double *readings, size_t count)
 {
@@ -102,6 +122,9 @@ static void measure_interval(struct vf_coverage *c, const double *readings, size
     for (size_t i = 0; i < count; i++)
         vf_gaps_add(gaps, readings[i]);
     double median = vf_gaps_median(gaps);
+    if (median <= 0)
+        median = median_of_few(readings, count);
+    c->usual_known = median > 0;
     if (median > 0)
         c->interval_ms = median;
     free(gaps);
@@ -118,9 +141,9 @@ static void walk_gaps(struct vf_coverage *c, struct vf_profile *profile, struct 
     measure_interval(c, readings, n);
     for (size_t i = 1; i < n; i++) {
         double gap = readings[i] - readings[i - 1];
-        if (curve)
+        if (curve && !c->by_format)
             weigh(c, samples[i], gap);
-        if (gap > VF_COVERAGE_GAP * c->interval_ms)
+        if (c->usual_known && gap > VF_COVERAGE_GAP * c->interval_ms)
             add_gap(c, &profile->threads.items[0].markers, samples[i - 1]->time_ms,
                     samples[i]->time_ms, gap);
     }
@@ -189,12 +212,16 @@ void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profi
                              ? ": a timer of CPU time goes off on a tick of the kernel only"
                              : "");
     }
+    if (c->lost_ms > 0)
+        vf_profile_extra(profile, section, "Lost time", "%.3f s in gaps over one second",
+                         c->lost_ms / 1e3);
+    if (!c->usual_known) {
+        vf_profile_extra(profile, section, "Gaps", "too few samples to tell what is usual");
+        return;
+    }
     vf_profile_extra(profile, section, "Gaps",
                      "%llu of more than %.2f times the usual %.2f ms: some %.0f samples late or "
                      "missing, %.1f ms or %.2f %% of the %s",
                      (unsigned long long)c->gaps, VF_COVERAGE_GAP, c->interval_ms, c->missing,
                      c->missing_ms, 100 * c->missing_ms / c->covered_ms, kind);
-    if (c->lost_ms > 0)
-        vf_profile_extra(profile, section, "Lost time", "%.3f s in gaps over one second",
-                         c->lost_ms / 1e3);
 }

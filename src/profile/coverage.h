@@ -21,7 +21,8 @@ enum vf_coverage_clock {
 struct vf_coverage {
     enum vf_coverage_clock clock;
     bool by_format;     /* the file's own stamps give the weights (profile/clock.h) */
-    uint64_t samples;   /* of all threads, on the timer's clock */
+    bool usual_known;   /* false: interval_ms is not measured, and no gap is called one */
+    uint64_t samples;   /* of all threads; with wall time of the main one */
     double covered_ms;  /* of that clock, from the first sample to the last */
     double interval_ms; /* the usual gap */
     uint64_t gaps;      /* more than VF_COVERAGE_GAP times as long */

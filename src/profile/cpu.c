@@ -2,12 +2,17 @@
 
 enum { ROW = 24 };
 
-static void add_reading(struct vf_cpu_curve *out, double time_ms, double cpu_ns)
+/* `threads` can't have used more CPU time than has passed.  They seem to where the kernel's figure
+ * is of a tick behind the sample that the reading is said to belong to; then the next one has less.
+ */
+static void add_reading(struct vf_cpu_curve *out, double time_ms, double cpu_ns, size_t threads)
 {
     const struct vf_cpu_reading *last =
         out->readings.len ? &out->readings.items[out->readings.len - 1] : NULL;
-    if (!last || (time_ms > last->time_ms && cpu_ns >= last->cpu_ns))
-        VF_APPEND(&out->readings, ((struct vf_cpu_reading){time_ms, cpu_ns}));
+    if (last && !(time_ms > last->time_ms && cpu_ns >= last->cpu_ns))
+        return;
+    double most = last ? last->cpu_ns + (time_ms - last->time_ms) * 1e6 * (double)threads : cpu_ns;
+    VF_APPEND(&out->readings, ((struct vf_cpu_reading){time_ms, cpu_ns < most ? cpu_ns : most}));
 }
 
 static double row_time_ms(const unsigned char *row, const struct vf_clock *clock)
@@ -41,7 +46,7 @@ static void collect(struct vf_cpu_curve *out, const struct vf_profile *profile, 
     for (size_t at = 0; at + ROW <= rows.len; at += ROW)
         if (find_tid(&index, profile, vf_load_u64(p + at + 8), &row))
             add_reading(&out[row], row_time_ms(p + at, clock),
-                        (double)(int64_t)vf_load_u64(p + at + 16));
+                        (double)(int64_t)vf_load_u64(p + at + 16), 1);
     vf_table_release(&index);
 }
 
@@ -142,6 +147,7 @@ void vf_cpu_curve_read(struct vf_cpu_curve *curve, struct vf_str rows, const str
     const unsigned char *p = (const unsigned char *)rows.ptr;
     struct last_rows last = {0};
     double sum = 0;
+    size_t group = 0; /* rows of the same moment, one a thread */
     *curve = (struct vf_cpu_curve){0};
     for (size_t at = 0; at + ROW <= rows.len; at += ROW) {
         double cpu_ns = (double)(int64_t)vf_load_u64(p + at + 16);
@@ -149,8 +155,11 @@ void vf_cpu_curve_read(struct vf_cpu_curve *curve, struct vf_str rows, const str
         sum += more > 0 ? more : 0; /* less: the id was used again */
         bool group_ends =
             at + 2 * ROW > rows.len || vf_load_u64(p + at) != vf_load_u64(p + at + ROW);
-        if (group_ends)
-            add_reading(curve, row_time_ms(p + at, clock), sum);
+        group++;
+        if (group_ends) {
+            add_reading(curve, row_time_ms(p + at, clock), sum, group);
+            group = 0;
+        }
     }
     free(last.rows.items);
     vf_table_release(&last.index);

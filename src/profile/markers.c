@@ -70,7 +70,9 @@ const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT] = {
         }                                                                                          \
     }
     [VF_MARKER_TRACE] = {"Trace", "Trace", "{marker.data.what}", "{marker.data.what}",
-                         "A loop or function is recorded, optimised and turned into machine code.",
+                         "A loop or function is recorded, optimised and turned into machine code. "
+                         "The program goes on "
+                         "while it is recorded: what it calls meanwhile is in the time.",
                          true, VF_CATEGORY_JIT_COMPILATION, TRACE_FIELDS},
     [VF_MARKER_BRIDGE] = {"Bridge", "Bridge", "{marker.data.what}", "{marker.data.what}",
                           "A guard of a trace failed often: the way from there on is compiled.",

@@ -41,8 +41,8 @@ struct vf_counter_row {
 };
 
 struct vf_counter {
-    /* Literals.  `unit` is "bytes" or "number"; `rows_label` says what the level above its lowest
-     * is, `color` is one of the front-end's. */
+    /* Literals.  `unit` is "bytes" or "number"; `rows_label` says what the level is, `color` is one
+     * of the front-end's. */
     const char *name, *category, *description, *unit, *color, *rows_label;
     VF_VEC(struct vf_counter_row) rows;
 };

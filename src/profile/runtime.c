@@ -1,5 +1,7 @@
 #include "profile/runtime.h"
 
+#include "capture/vmprof.h"
+
 /* ---- which part -------------------------------------------------------------------------------
  */
 
@@ -235,6 +237,27 @@ static uint32_t root_of(const struct vf_runtime_log *log, uint32_t section)
     return root;
 }
 
+static uint8_t leaf_category(const struct vf_profile *p, vf_stack_id stack)
+{
+    return p->stacks.frames.items[p->stacks.stacks.items[stack.i].frame.i].category;
+}
+
+/* The timeline gives a sample the time from halfway to the one before to halfway to the one behind,
+ * as high as the CPU time in it.  So that work of the runtime is as long as it was and in its own
+ * colour, it ends with a sample of its own, which weighs nothing. */
+static bool add_end(const struct vf_profile *p, struct vf_thread *thread,
+                    const struct vf_sample_row *next)
+{
+    struct vf_sample_row end = thread->samples.items[thread->samples.len - 1];
+    if (leaf_category(p, end.stack) == leaf_category(p, next->stack))
+        return false;
+    end.cpu_ns = next->cpu_ns;
+    end.time_ms = next->time_ms;
+    end.weight = 0;
+    VF_APPEND(&thread->samples, end);
+    return true;
+}
+
 void vf_runtime_add_thread(struct vf_runtime *r)
 {
     struct vf_profile *p = r->profile;
@@ -254,14 +277,48 @@ void vf_runtime_add_thread(struct vf_runtime *r)
         if (phase->section != VF_LOG_NONE)
             row.stack = push_sections(r, (vf_stack_id){VF_NONE}, phase->section, true);
         /* The timeline's height: how much of the time since the sample before was the runtime's. */
-        if (i && root_of(&r->log, phase[-1].section) != VF_LOG_NONE)
+        if (i && root_of(&r->log, phase[-1].section) != VF_LOG_NONE) {
             row.cpu_ns = (float)((phase->time_ms - phase[-1].time_ms) * 1e6);
+            if (add_end(p, thread, &row))
+                row.cpu_ns = 0;
+        }
         VF_APPEND(&thread->samples, row);
     }
 }
 
 /* ---- leaves of samples ------------------------------------------------------------------------
  */
+
+/* Where a library's code can run: in the runtime, below it (the collector clears memory), or only
+ * elsewhere. */
+enum where { ELSEWHERE, BELOW, INSIDE };
+
+static enum where place_of(const struct vf_runtime *r, vf_stack_id stack)
+{
+    const struct vf_profile *p = r->profile;
+    if (stack.i == VF_NONE)
+        return INSIDE;
+    const struct vf_frame_row *frame =
+        &p->stacks.frames.items[p->stacks.stacks.items[stack.i].frame.i];
+    vf_lib_id lib = p->funcs.funcs.items[frame->func.i].lib;
+    if (lib.i == VF_NONE) /* a Python frame: the JIT's code below it has none of its own */
+        return INSIDE;
+    struct vf_str name = vf_strings_get(&p->strings, p->funcs.libs.items[lib.i].name);
+    if (name.len == 0 || memmem(name.ptr, name.len, "pypy", 4))
+        return INSIDE;
+    return vf_str_starts(name, VF_STR("libc.so")) || vf_str_starts(name, VF_STR("libc-")) ||
+                   vf_str_starts(name, VF_STR("ld-"))
+               ? BELOW
+               : ELSEWHERE;
+}
+
+/* True for a sample that can be of the section's own work. */
+static bool is_inside(const struct vf_runtime *r, vf_stack_id stack, uint32_t section, bool several)
+{
+    enum where where = place_of(r, stack);
+    bool gc = category_of(vf_log_section_kind(&r->log, section)) == VF_CATEGORY_GC;
+    return where == INSIDE || (where == BELOW && gc && !several);
+}
 
 /* Walks a thread's samples along the phases.  First pass (`label` false): notes in `owners`, by
  * outermost section, which thread has samples in it.  Second: labels those of one thread. */
@@ -278,7 +335,9 @@ static void walk_samples(struct vf_runtime *r, uint32_t thread, uint32_t *owners
         if (root == VF_LOG_NONE)
             continue;
         uint32_t *owner = &owners[root - r->part.first];
-        if (!label) {
+        if (!is_inside(r, sample->stack, section, r->profile->threads.len > 1)) {
+            r->elsewhere += label;
+        } else if (!label) {
             *owner = *owner == 0 || *owner == thread + 1 ? thread + 1 : several;
         } else if (*owner == several) {
             r->ambiguous++;
@@ -291,23 +350,27 @@ static void walk_samples(struct vf_runtime *r, uint32_t thread, uint32_t *owners
 
 /* NULL: samples can be said to lie in a section or not. */
 static const char *why_not(const struct vf_runtime *r, const struct vf_capture *capture,
-                           const struct vf_clock *clock, bool wall)
+                           const struct vf_clock *clock, unsigned mode)
 {
     const double error_max_ms = 0.1;
     if (clock->source == VF_CLOCK_CPU || clock->source == VF_CLOCK_SPREAD)
         return "not shown in the stacks: the times of the samples are not measured";
     if (r->ticks.error_ms < 0 || r->ticks.error_ms > error_max_ms)
         return "not shown in the stacks: the times of the sections are too rough for it";
-    if (wall && (r->profile->threads.len > 1 || capture->info.threads.len > 1))
+    if ((mode & VF_MODE_REAL_TIME) &&
+        (r->profile->threads.len > 1 || capture->info.threads.len > 1))
         return "not shown in the stacks: there are several threads, and samples of waiting ones";
+    if (r->profile->threads.len > 1 && !(mode & VF_MODE_NATIVE))
+        return "not shown in the stacks: there are several threads, and without native frames "
+               "nothing says which one held the interpreter's lock";
     return NULL;
 }
 
 void vf_runtime_label_samples(struct vf_runtime *r, const struct vf_capture *capture,
-                              const struct vf_clock *clock, bool wall)
+                              const struct vf_clock *clock, unsigned mode)
 {
     size_t threads = r->profile->threads.len;
-    r->not_labelled = why_not(r, capture, clock, wall);
+    r->not_labelled = why_not(r, capture, clock, mode);
     if (!r->shown || r->not_labelled)
         return;
     uint32_t *owners = vf_alloc_zeroed(r->part.end - r->part.first + 1, sizeof *owners);

@@ -4,8 +4,10 @@
  * every sample that was taken inside a section, and sums for Profile Info.
  *
  * Which thread a section is of, the log does not say; the runtime works under the interpreter's
- * lock.  A section that holds samples of two threads is put into the stacks of neither, and where
- * samples are taken by the wall clock and there is more than one thread, none is. */
+ * lock.  So a sample gets no leaf where its own last frame is of another library: a thread that
+ * works without the lock, or what a trace calls while it is recorded.  With several threads that
+ * needs native frames; without them, and where samples are taken by the wall clock, none gets one.
+ * A section that holds samples of two threads is put into the stacks of neither. */
 #ifndef VF_PROFILE_RUNTIME_H
 #define VF_PROFILE_RUNTIME_H
 
@@ -43,8 +45,8 @@ struct vf_runtime {
     double whole_tracing_ms;                /* jit-tracing with all that happens inside it */
     double (*trace_ms)[VF_RUNTIME_CLASSES]; /* the same for each row of log.traces */
     struct vf_log_damage outside; /* sections wholly before the profile's start or behind its end */
-    uint64_t labelled, ambiguous; /* samples */
-    const char *not_labelled;     /* why none was; NULL: they were, or nobody asked for it */
+    uint64_t labelled, ambiguous, elsewhere; /* samples */
+    const char *not_labelled; /* why none was; NULL: they were, or nobody asked for it */
     bool other_run, has_jitlog;
 };
 
@@ -54,9 +56,9 @@ void vf_runtime_init(struct vf_runtime *runtime, struct vf_profile *profile,
                      const struct vf_capture *capture, const struct vf_clock *clock,
                      struct vf_warnings *warnings);
 /* Gives samples taken inside a section that section as their leaf, where both the samples' times
- * and the log's are measured.  `wall` is true where the timer runs on wall time. */
+ * and the log's are measured.  `mode` is that of the VMProf file (enum in capture/vmprof.h). */
 void vf_runtime_label_samples(struct vf_runtime *runtime, const struct vf_capture *capture,
-                              const struct vf_clock *clock, bool wall);
+                              const struct vf_clock *clock, unsigned mode);
 /* Adds the thread "PyPy runtime" with its samples. */
 void vf_runtime_add_thread(struct vf_runtime *runtime);
 /* runtime_join.c: what the JIT's log knows of the traces: operations, guards, runs. */

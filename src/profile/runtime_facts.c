@@ -92,6 +92,9 @@ static void add_limits(struct vf_runtime *r)
     bool made = false;
     for (uint32_t i = r->part.first; i < r->part.end && !made; i++)
         made = r->log.sections.items[i].made;
+    if (r->class_ms[VF_RUNTIME_TRACING] > 0)
+        vf_profile_extra(r->profile, PYPY, "Tracing includes",
+                         "what the traced code calls meanwhile: the log does not tell it apart");
     if (made)
         vf_profile_extra(r->profile, PYPY, "Backend is",
                          "the time from a trace's number to its address in the log: PyPy's own "
@@ -102,11 +105,13 @@ static void add_limits(struct vf_runtime *r)
                          "compilation without it record with --no-jitlog");
     if (count_minors(r) == 0)
         vf_profile_extra(r->profile, PYPY, "Not in the log", "minor collections");
-    if (r->labelled || r->ambiguous)
+    if (r->labelled || r->ambiguous || r->elsewhere)
         vf_profile_extra(r->profile, PYPY, "Samples taken inside a section",
-                         "%llu have it as their leaf; %llu have not: their section holds samples "
-                         "of several threads",
-                         (unsigned long long)r->labelled, (unsigned long long)r->ambiguous);
+                         "%llu have it as their leaf; %llu have not, being in another library (a "
+                         "thread without the interpreter's lock, or what a trace calls), and %llu "
+                         "as their section holds samples of several threads",
+                         (unsigned long long)r->labelled, (unsigned long long)r->elsewhere,
+                         (unsigned long long)r->ambiguous);
     else if (r->not_labelled)
         vf_profile_extra(r->profile, PYPY, "Samples taken inside a section", "%s", r->not_labelled);
 }

@@ -2,7 +2,7 @@
 #include "profile/runtime.h"
 
 /* The JIT's log counts what the text log does not. */
-static void take_counts(struct vf_log_trace *trace, const struct vf_jit_trace *found)
+static void take_counts(struct vf_log_trace *trace, const struct vf_jit_trace *found, bool counted)
 {
     if (trace->recorded == 0)
         trace->recorded = found->recorded;
@@ -10,9 +10,10 @@ static void take_counts(struct vf_log_trace *trace, const struct vf_jit_trace *f
         trace->optimized = found->optimised;
         trace->guards = found->guards;
     }
-    if (!trace->has_runs || trace->runs == 0)
+    if (counted && trace->runs == 0) {
         trace->runs = found->run_count;
-    trace->has_runs = true;
+        trace->has_runs = true;
+    }
 }
 
 void vf_runtime_join_jitlog(struct vf_runtime *r, struct vf_str jitlog,
@@ -34,7 +35,7 @@ void vf_runtime_join_jitlog(struct vf_runtime *r, struct vf_str jitlog,
         /* Code of a freed trace may lie where a later one is: the numbers must agree too. */
         bool bridge = trace->kind == VF_LOG_TRACE_BRIDGE;
         if (found && (bridge ? found->guard == trace->guard : found->id == trace->loop))
-            take_counts(trace, found);
+            take_counts(trace, found, traces.has_counters);
     }
     vf_jit_traces_release(&traces);
 }

@@ -23,7 +23,8 @@ static void add_minors(struct vf_runtime *r, struct vf_markers *markers)
     for (size_t i = 0; i < r->log.minors.len; i++) {
         const struct vf_log_minor *minor = &r->log.minors.items[i];
         for (; step < r->log.steps.len && r->log.steps.items[step].section < minor->section; step++)
-            if (r->log.steps.items[step].done && heap_after(&r->log.steps.items[step]))
+            if (r->log.steps.items[step].section >= r->part.first &&
+                heap_after(&r->log.steps.items[step]))
                 heap = heap_after(&r->log.steps.items[step]);
         if (!vf_runtime_span(r, minor->section, &start, &end))
             continue;
@@ -317,14 +318,14 @@ static void add_heap(struct vf_runtime *r)
                                              "without the nursery",
                               .unit = "bytes",
                               .color = "orange",
-                              .rows_label = "above the lowest seen"};
+                              .rows_label = "in use behind the collection"};
     struct vf_counter survivors = {.name = "Survivors",
                                    .category = "Memory",
                                    .description = "What each minor collection moved out of the "
                                                   "nursery",
                                    .unit = "bytes",
                                    .color = "yellow",
-                                   .rows_label = "above the lowest seen"};
+                                   .rows_label = "survived"};
     double start, end;
     size_t step = 0;
     for (size_t i = 0; i <= r->log.minors.len; i++) {

@@ -117,7 +117,7 @@ static void wall_time_goes_by_in_every_thread(void **state)
     assert_near(time_ms(&r, 2), 2.25 + 2.5);
     assert_fact(&r, "Weights", "the wall time since the one before it in its thread");
     assert_int_equal(thread(&r, 0)->markers.rows.len, 0);
-    assert_fact(&r, "Gaps", "0 of more than 1.75 times the usual 1.00 ms");
+    assert_fact(&r, "Gaps", "too few samples to tell what is usual");
     recording_release(&r);
 }
 
@@ -163,7 +163,8 @@ static void from_one_and_three_quarters_on_it_is_a_gap(void **state)
     (void)state;
     struct recording r;
     begin(&r, REAL_TIME);
-    sample(&r, 1, 10);
+    for (int i = 6; i <= 10; i++)
+        sample(&r, 1, i);
     sample(&r, 1, 11.75);
     sample(&r, 1, 13.5);
     sample(&r, 1, 15.26);
@@ -256,8 +257,8 @@ static void cpu_time_is_that_of_all_threads(void **state)
     WEIGHTS_MS(&r, 0, 0, 2, 13, 1); /* 4.5 to 10: 11 ms; 10 to 12: 2 */
     WEIGHTS_MS(&r, 1, 2, 3);
     assert_near(time_ms(&r, 1), 2 * 9 + 3);
-    assert_int_equal(thread(&r, 0)->markers.rows.len, 5 - 1);
-    assert_gap(&r, 3, 4.5, 12, 13);
+    assert_int_equal(thread(&r, 0)->markers.rows.len, 1);
+    assert_gap(&r, 0, 4.5, 12, 13);
     recording_release(&r);
 }
 

@@ -229,23 +229,30 @@ class Recorder(object):
 
             self.debug_start, self.debug_stop = debug_start, debug_stop
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_parent=self.forked, after_in_child=self.in_child)
+            os.register_at_fork(before=self.before_fork, after_in_parent=self.forked,
+                                after_in_child=self.in_child)
+
+    def before_fork(self):
+        """PyPy opens its log anew in a child, by an environment variable that is gone by then: it
+        would go to standard error.  It may do so before any code of ours runs there."""
+        if self.pypylog:
+            os.putenv("PYPYLOG", "none:" + os.devnull)
 
     def forked(self):
+        if self.pypylog:
+            os.unsetenv("PYPYLOG")
         if os.getpid() == self.pid:
             self.tell("forked")
 
     def in_child(self):
         """A child is not profiled.  PyPy's VMProf would go on to note new code in it, into a file
-        that is closed, and in the end wait for room that never comes.  And PyPy opens its log anew
-        in a child, by an environment variable that is gone: it would go to standard error."""
+        that is closed, and in the end wait for room that never comes."""
         if not self.is_pypy:
             return
         if self.jitlog is not None:
             lead_nowhere(self.jitlog_fd)
         if self.pypylog:
-            os.putenv("PYPYLOG", "none:" + os.devnull)
-            self.debug_start("vmfox")  # makes PyPy look, and take the variable away again
+            self.debug_start("vmfox")  # makes PyPy look now, and take the variable away again
             self.debug_stop("vmfox")
             os.unsetenv("PYPYLOG")
         try:
