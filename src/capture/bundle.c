@@ -182,6 +182,7 @@ static void read_info(struct bundle *b, json_t *root)
     info->pid = get_count(root, "pid");
     info->cpu_count = get_count(root, "cpu_count");
     info->memory_bytes = get_count(root, "memory_bytes");
+    info->counter_unsteady = get_count(root, "counter_unsteady");
     info->children = get_count(root, "children");
     info->sources_left_out = get_count(root, "sources_left_out");
     info->main_cpu_first_ns = get_int(root, "main_cpu_first_ns");

@@ -45,6 +45,7 @@ struct vf_capture_info {
     struct vf_str host, cpu, os, arch;
     struct vf_str recorder; /* "vmfox 0.1.0" */
     uint64_t pid, cpu_count, memory_bytes;
+    uint64_t counter_unsteady; /* 1: cores' time stamp counters may differ */
     uint64_t children; /* processes the program started that were not profiled: 0 or 1 = some */
     uint64_t sources_left_out;
     int64_t

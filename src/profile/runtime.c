@@ -355,7 +355,7 @@ static const char *why_not(const struct vf_runtime *r, const struct vf_capture *
     const double error_max_ms = 0.1;
     if (clock->source == VF_CLOCK_CPU || clock->source == VF_CLOCK_SPREAD)
         return "not shown in the stacks: the times of the samples are not measured";
-    if (r->ticks.error_ms < 0 || r->ticks.error_ms > error_max_ms)
+    if (r->ticks.error_ms < 0 || r->ticks.error_ms > error_max_ms || r->ticks.unsteady)
         return "not shown in the stacks: the times of the sections are too rough for it";
     if ((mode & VF_MODE_REAL_TIME) &&
         (r->profile->threads.len > 1 || capture->info.threads.len > 1))

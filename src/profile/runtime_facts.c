@@ -10,8 +10,12 @@ static void add_clock(struct vf_runtime *r)
         vf_profile_extra(p, CLOCK, "Readings of both clocks", "%zu", r->ticks.knots.len);
     vf_profile_extra(p, CLOCK, "Rate", "%.6f MHz", r->ticks.ticks_per_ms / 1e3);
     if (r->ticks.source == VF_TICKS_PAIRS)
-        vf_profile_extra(p, CLOCK, "Error", "%.2f µs (largest residual, and the readings' own)",
-                         r->ticks.error_ms * 1e3);
+        vf_profile_extra(p, CLOCK, "Error", "%.2f µs (%s)%s", r->ticks.error_ms * 1e3,
+                         r->ticks.knots.len > 2 ? "largest residual, and the readings' own"
+                                                : "the readings' own",
+                         r->ticks.unsteady ? ", and more if the processor's cores count apart: it "
+                                             "does not say that they don't"
+                                           : "");
     else if (r->ticks.source == VF_TICKS_THREAD_CPU)
         vf_profile_extra(p, CLOCK, "Error",
                          "%.0f µs (a tick of the kernel, and the longest sleep between readings)",

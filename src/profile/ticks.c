@@ -107,10 +107,11 @@ void vf_ticks_init(struct vf_ticks *ticks, const struct vf_capture *capture,
 {
     struct vf_str arch = capture->info.arch;
     *ticks = (struct vf_ticks){.error_ms = -1};
-    if (clock->source == VF_CLOCK_ARRIVAL && capture->pairs.len >= 2 * ROW)
+    if (clock->source == VF_CLOCK_ARRIVAL && capture->pairs.len >= 2 * ROW) {
         use_pairs(ticks, capture->pairs, clock->zero_ns);
-    else if (clock->source == VF_CLOCK_ARRIVAL && arch.len && !is_x86(arch) &&
-             capture->info.main_cpu_first_ns > 0)
+        ticks->unsteady = capture->info.counter_unsteady != 0;
+    } else if (clock->source == VF_CLOCK_ARRIVAL && arch.len && !is_x86(arch) &&
+               capture->info.main_cpu_first_ns > 0)
         use_thread_cpu(ticks, capture, clock);
     if (ticks->knots.len < 2) {
         ticks->knots.len = 0;

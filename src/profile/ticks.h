@@ -34,6 +34,7 @@ struct vf_ticks {
     VF_VEC(struct vf_tick_knot) knots; /* both columns rise; at least two, unless NONE */
     double ticks_per_ms;               /* over all of them */
     double error_ms;                   /* negative: not known */
+    bool unsteady;                     /* cores' counters may differ: error_ms is not all of it */
     size_t at;                         /* the piece used last */
 };
 

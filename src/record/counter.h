@@ -20,7 +20,7 @@ struct vf_counter_pair {
 };
 
 /* Every second pair is dropped when there are this many, and from then on they are taken half as
- * often: so a recording of any length has between 64 and 128, after the first few seconds. */
+ * often: so a recording of any length has no more. */
 enum { VF_COUNTER_PAIRS_MAX = 128 };
 
 struct vf_counter_pairs {

@@ -8,7 +8,7 @@
 /* `NAME : value` or `NAME="value"` in a text file; the first one. */
 static struct vf_str find_line(const char *path, const char *name, struct vf_arena *arena)
 {
-    char line[512];
+    char line[8192]; /* the processor's flags are long */
     struct vf_str out = VF_STR("");
     FILE *file = fopen(path, "re");
     while (file && out.len == 0 && fgets(line, sizeof line, file)) {
@@ -24,6 +24,15 @@ static struct vf_str find_line(const char *path, const char *name, struct vf_are
     return out;
 }
 
+/* The processor's counter runs at one rate, also while it sleeps: Linux then has it the same on all
+ * cores. */
+static bool has_steady_counter(struct vf_arena *arena)
+{
+    struct vf_str flags = find_line("/proc/cpuinfo", "flags", arena);
+    return strstr(flags.len ? flags.ptr : "", "constant_tsc") &&
+           strstr(flags.len ? flags.ptr : "", "nonstop_tsc");
+}
+
 void vf_machine_read(struct vf_machine *machine, struct vf_arena *arena)
 {
     struct utsname system;
@@ -37,6 +46,7 @@ void vf_machine_read(struct vf_machine *machine, struct vf_arena *arena)
         machine->os = vf_arena_printf(arena, "%.*s%s%s %s", VF_STR_ARG(machine->os),
                                       machine->os.len ? ", " : "", system.sysname, system.release);
     }
+    machine->steady_counter = has_steady_counter(arena);
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     machine->cpu_count = cpus > 0 ? (uint64_t)cpus : 0;
     if (sysinfo(&info) == 0)

@@ -7,6 +7,7 @@
 struct vf_machine {
     struct vf_str host, cpu, os, arch; /* in the arena; empty where not known */
     uint64_t cpu_count, memory_bytes;
+    bool steady_counter; /* x86: constant_tsc and nonstop_tsc (proc_cpuinfo(5)) */
 };
 
 void vf_machine_read(struct vf_machine *machine, struct vf_arena *arena);

@@ -1,5 +1,6 @@
 #include "record/session.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16 };
@@ -188,14 +189,34 @@ static void take_records(struct vf_session *s, struct vf_str bytes, int64_t at_n
         vf_session_flush(s);
 }
 
+/* The temporary folder is full, most likely of PyPy's logs: the samples are worth more. */
+static void give_up_logs(struct vf_session *s)
+{
+    if (s->pypylog && truncate(vf_session_pypylog(s), 0) != 0 && errno != ENOENT)
+        return;
+    if (s->jitlog_fd >= 0 && ftruncate(s->jitlog_fd, 0) != 0)
+        return;
+    s->logs_given_up = true;
+}
+
+static void write_out(struct vf_session *s, int fd, const struct vf_buf *bytes)
+{
+    off_t before = lseek(fd, 0, SEEK_CUR);
+    if (s->written != VF_OK)
+        return;
+    s->written = vf_write_fd(fd, vf_buf_view(bytes), &s->write_error);
+    if (s->written == VF_OK || before < 0)
+        return;
+    give_up_logs(s);
+    if (ftruncate(fd, before) == 0 && lseek(fd, before, SEEK_SET) == before)
+        s->written = vf_write_fd(fd, vf_buf_view(bytes), &s->write_error);
+}
+
 void vf_session_flush(struct vf_session *s)
 {
-    if (s->written == VF_OK)
-        s->written = vf_write_fd(s->prof_fd, vf_buf_view(&s->prof), &s->write_error);
-    if (s->written == VF_OK)
-        s->written = vf_write_fd(s->stamps_fd, vf_buf_view(&s->stamps), &s->write_error);
-    if (s->written == VF_OK)
-        s->written = vf_write_fd(s->cpu_fd, vf_buf_view(&s->cpu_rows), &s->write_error);
+    write_out(s, s->prof_fd, &s->prof);
+    write_out(s, s->stamps_fd, &s->stamps);
+    write_out(s, s->cpu_fd, &s->cpu_rows);
     s->prof.len = s->stamps.len = s->cpu_rows.len = 0;
 }
 

@@ -261,6 +261,11 @@ static enum vf_status finish(struct vf_session *s, const char *path,
     if (!s->has_stream)
         return vf_fail(error, "VMProf wrote nothing");
     vf_session_finish_stream(s);
+    if (s->logs_given_up)
+        vf_warn(s->warnings,
+                "%s is full: PyPy's logs are left out; name another folder with "
+                "TMPDIR, or record with --no-pypylog --no-jitlog",
+                vf_temp_folder());
     enum vf_status status = vf_session_save(s, path, error);
     result->saved = status != VF_FATAL;
     return status;

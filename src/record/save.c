@@ -50,6 +50,8 @@ static void write_machine(struct vf_json *json, struct vf_session *s)
     text(json, "arch", machine.arch);
     number(json, "cpu_count", (int64_t)machine.cpu_count);
     number(json, "memory_bytes", (int64_t)machine.memory_bytes);
+    if (s->pairs.len)
+        number(json, "counter_unsteady", !machine.steady_counter);
 }
 
 static void write_threads(struct vf_json *json, struct vf_session *s)
@@ -181,10 +183,14 @@ static bool add_descriptor(zip_t *zip, const char *name, int fd)
     return add_member(zip, name, source);
 }
 
+const char *vf_session_pypylog(struct vf_session *s)
+{
+    return vf_arena_printf(&s->arena, "%s/pypylog", s->folder).ptr;
+}
+
 static bool add_pypylog(zip_t *zip, struct vf_session *s)
 {
-    struct vf_str path = vf_arena_printf(&s->arena, "%s/pypylog", s->folder);
-    int fd = open(path.ptr, O_RDONLY | O_CLOEXEC);
+    int fd = open(vf_session_pypylog(s), O_RDONLY | O_CLOEXEC);
     bool good = add_descriptor(zip, "profile.pypylog", fd);
     if (fd >= 0)
         close(fd);
@@ -198,7 +204,8 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
     if (!add_bytes(zip, "capture.json", info) || !add_descriptor(zip, "profile.prof", s->prof_fd) ||
         !add_descriptor(zip, "stamps.i64", s->stamps_fd) ||
         !add_descriptor(zip, "cpu.i64", s->cpu_fd) ||
-        !add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))
+        (!s->logs_given_up &&
+         (!add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))))
         return false;
     if (s->pairs.len && !add_bytes(zip, "clock.i64",
                                    (struct vf_str){(const char *)s->pairs.items,

@@ -38,6 +38,7 @@ struct vf_session {
     struct sigaction child_before; /* what SIGCHLD did before us */
     bool native;                   /* asked for, and libunwind is there */
     bool pypylog;
+    bool logs_given_up; /* there was no room for them */
 
     /* What the program's bootstrap has told. */
     bool connected, forked;
@@ -79,7 +80,8 @@ struct vf_session {
 
 /* packets.c: takes one packet of the channel. */
 void vf_session_packet(struct vf_session *session, const struct vf_packet *packet);
-/* Writes what is buffered into the temporary files. */
+/* Writes what is buffered into the temporary files; where these are full, PyPy's logs are given up
+ * for it. */
 void vf_session_flush(struct vf_session *session);
 /* After the program is gone: names that only memory held, and a trailer where there is none. */
 void vf_session_finish_stream(struct vf_session *session);
@@ -92,6 +94,8 @@ enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *sign
 void vf_session_read_maps(struct vf_session *session);
 void vf_session_see_children(struct vf_session *session);
 
+/* Where PyPy writes its log. */
+const char *vf_session_pypylog(struct vf_session *session);
 /* save.c: writes the capture file. */
 enum vf_status vf_session_save(struct vf_session *session, const char *path,
                                struct vf_error *error);

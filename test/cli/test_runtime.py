@@ -1,8 +1,10 @@
 """What PyPy's runtime did, in a recording: at its true time, under the function that pays for it,
 and with sums that agree with the log's own."""
 import json
+import os
 import re
 import struct
+import subprocess
 
 import pytest
 
@@ -558,3 +560,70 @@ def test_no_log_no_track(pypy, recorder):
     assert made.profile.runtime is None
     assert not [f for f in made.profile.frames if f.category in (GC, JIT)]
     assert made.profile.counters == []
+
+
+# ---- a full folder ------------------------------------------------------------------------------
+
+
+def test_a_full_temporary_folder_costs_the_logs_and_not_the_samples(pypy, tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)]
+    if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("needs a file system that can be full")
+    try:
+        done = support.vmfox("record", "-o", "x.vmfox", pypy, support.PROGRAMS / "blame.py",
+                             cwd=tmp_path, env=support.environment(tmp_path, TMPDIR=str(small)))
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    assert done.code == 0
+    assert "is full: PyPy's logs are left out" in done.err
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert len(profile.samples()) > 50 and profile.runtime is None
+
+
+# ---- children and sudden ends -------------------------------------------------------------------
+
+
+FORKS = """
+import os
+for turn in range(200):
+    junk = [[i] * (turn * 37 % 101) for i in range(400 + turn * 7919 % 3001)]
+    pid = os.fork()
+    if pid == 0:
+        kept = [[i] * 50 for i in range(20000)]
+        os._exit(0)
+    os.waitpid(pid, 0)
+print(os.environ.get("PYPYLOG"))
+"""
+
+
+def test_children_that_collect_write_no_log(pypy, tmp_path):
+    """PyPy opens its log anew in a child, at the first section."""
+    (tmp_path / "forks.py").write_text(FORKS)
+    done = support.record(pypy, "forks.py", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "None\n", "")
+
+
+KILLED = """
+import os, signal
+def hot(n):
+    total = 0
+    for i in range(n):
+        total = total * 31 + i & 0xffff
+    return total
+for _ in range(30):
+    hot(300000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_of_a_killed_program_nobody_knows_how_often_a_trace_was_entered(pypy, tmp_path):
+    """The counters are written at the end."""
+    (tmp_path / "killed.py").write_text(KILLED)
+    assert support.record(pypy, "killed.py", cwd=tmp_path).code == 137
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    traces = profile.markers("Trace")
+    assert [t for t in traces if t.data.get("function") == "hot"]
+    assert all("runs" not in trace.data for trace in traces)
+    assert any(trace.data["optimized"] > 3 for trace in traces)
