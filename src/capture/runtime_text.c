@@ -340,8 +340,9 @@ static struct vf_log_trace *find_run(struct vf_runtime_log *log, enum vf_log_tra
     return NULL;
 }
 
-/* Guards' numbers are addresses and may be given out again: the counts come in the order in which the
- * traces were made.  Those of one name are a chain; the last one is in the index and has its head. */
+/* Guards' numbers are addresses and may be given out again: the counts come in the order in which
+ * the traces were made.  Those of one name are a chain; the last one is in the index and has its
+ * head. */
 static void index_runs(struct vf_runtime_log *log)
 {
     uint32_t first_section = log->parts.items[log->parts.len - 1].first;
