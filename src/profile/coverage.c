@@ -115,12 +115,20 @@ static double median_of_few(const double *readings, size_t count)
     return gaps[(n - 1) / 2];
 }
 
-/* The usual gap on the timer's clock: on a busy machine less than that of the samples' times. */
-static void measure_interval(struct vf_coverage *c, const double *readings, size_t count)
+/* The usual gap on the timer's clock: on a busy machine less than that of the samples' times.  A
+ * reading of CPU time may belong to a tick before or behind its sample, so single gaps jitter:
+ * there the mean of four that stand together is looked at. */
+static void measure_interval(struct vf_coverage *c, const double *readings, size_t count,
+                             bool jittery)
 {
     struct vf_gaps *gaps = vf_alloc_zeroed(1, sizeof *gaps);
-    for (size_t i = 0; i < count; i++)
-        vf_gaps_add(gaps, readings[i]);
+    size_t step = jittery && count > 16 ? 4 : 1;
+    double sum = 0;
+    for (size_t i = 0; i + step < count; i++) {
+        vf_gaps_add(gaps, sum);
+        sum += (readings[i + step] - readings[i]) / (double)step;
+    }
+    vf_gaps_add(gaps, sum);
     double median = vf_gaps_median(gaps);
     if (median <= 0)
         median = median_of_few(readings, count);
@@ -128,6 +136,20 @@ static void measure_interval(struct vf_coverage *c, const double *readings, size
     if (median > 0)
         c->interval_ms = median;
     free(gaps);
+}
+
+/* True where a sample is missing before the i-th.  What jitter adds to one gap it takes from the
+ * ones beside it; a sample that is not there leaves the three together longer. */
+static bool is_gap(const struct vf_coverage *c, const double *readings, size_t count, size_t i,
+                   bool jittery)
+{
+    double gap = readings[i] - readings[i - 1];
+    if (!c->usual_known || gap <= VF_COVERAGE_GAP * c->interval_ms)
+        return false;
+    if (!jittery || i < 2 || i + 1 >= count)
+        return true;
+    const double three = 3.5; /* half way to four, for the ends jitter as well */
+    return readings[i + 1] - readings[i - 2] > three * c->interval_ms;
 }
 
 static void walk_gaps(struct vf_coverage *c, struct vf_profile *profile, struct vf_cpu_curve *curve)
@@ -138,12 +160,12 @@ static void walk_gaps(struct vf_coverage *c, struct vf_profile *profile, struct 
     for (size_t i = 0; i < n; i++)
         readings[i] =
             curve ? vf_cpu_curve_at(curve, samples[i]->time_ms) / 1e6 : samples[i]->time_ms;
-    measure_interval(c, readings, n);
+    measure_interval(c, readings, n, curve != NULL);
     for (size_t i = 1; i < n; i++) {
         double gap = readings[i] - readings[i - 1];
         if (curve && !c->by_format)
             weigh(c, samples[i], gap);
-        if (c->usual_known && gap > VF_COVERAGE_GAP * c->interval_ms)
+        if (is_gap(c, readings, n, i, curve != NULL))
             add_gap(c, &profile->threads.items[0].markers, samples[i - 1]->time_ms,
                     samples[i]->time_ms, gap);
     }
@@ -219,9 +241,11 @@ void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profi
         vf_profile_extra(profile, section, "Gaps", "too few samples to tell what is usual");
         return;
     }
-    vf_profile_extra(profile, section, "Gaps",
-                     "%llu of more than %.2f times the usual %.2f ms: some %.0f samples late or "
-                     "missing, %.1f ms or %.2f %% of the %s",
-                     (unsigned long long)c->gaps, VF_COVERAGE_GAP, c->interval_ms, c->missing,
-                     c->missing_ms, 100 * c->missing_ms / c->covered_ms, kind);
+    vf_profile_extra(
+        profile, section, "Gaps",
+        "%llu of more than %.2f times the usual %.2f ms: some %.0f samples late or "
+        "missing, %.1f ms or %.2f %% of the %s%s",
+        (unsigned long long)c->gaps, VF_COVERAGE_GAP, c->interval_ms, c->missing, c->missing_ms,
+        100 * c->missing_ms / c->covered_ms, kind,
+        c->clock == VF_COVERAGE_CPU && !c->by_format ? ", as near as the kernel's ticks tell" : "");
 }

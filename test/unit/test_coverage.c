@@ -281,6 +281,34 @@ static void a_coarse_timer_of_cpu_time_is_explained(void **state)
     recording_release(&r);
 }
 
+/* A program that sleeps half of the time, 4 ms of CPU time to a sample; every other reading is of
+ * what comes 1.8 ms later.  `lost`: a sample is missing before that one, 0: none. */
+static void read_late(struct recording *r, int lost)
+{
+    begin(r, 0);
+    for (int i = 0; i < 40; i++) {
+        double more = lost && i >= lost ? 4 : 0;
+        cpu_at(r, i * 8 + 2 * more, 77, i * 4 + more + (i % 2 ? 1.8 : 0));
+        sample(r, 1, i * 8 + 2 * more);
+    }
+    recording_build(r);
+}
+
+static void readings_that_come_late_make_no_gaps(void **state)
+{
+    (void)state;
+    struct recording r;
+    read_late(&r, 0);
+    assert_int_equal(thread(&r, 0)->markers.rows.len, 0);
+    assert_fact(&r, "Gaps", "0 of more than 1.75 times the usual 4.00 ms");
+    recording_release(&r);
+    read_late(&r, 21);
+    assert_int_equal(thread(&r, 0)->markers.rows.len, 1);
+    assert_near(thread(&r, 0)->markers.rows.items[0].start_ms, 20 * 8);
+    assert_near(thread(&r, 0)->markers.rows.items[0].end_ms, 21 * 8 + 8);
+    recording_release(&r);
+}
+
 static void a_second_of_cpu_time_is_the_most_too(void **state)
 {
     (void)state;
@@ -456,6 +484,7 @@ int main(void)
         cmocka_unit_test(on_cpu_time_a_sleep_is_no_gap),
         cmocka_unit_test(cpu_time_is_that_of_all_threads),
         cmocka_unit_test(a_coarse_timer_of_cpu_time_is_explained),
+        cmocka_unit_test(readings_that_come_late_make_no_gaps),
         cmocka_unit_test(a_second_of_cpu_time_is_the_most_too),
         cmocka_unit_test(without_readings_all_weigh_one),
         cmocka_unit_test(without_times_all_weigh_one),
