@@ -217,5 +217,7 @@ test('samples of the program end in the section they were taken in', () => {
       }
     }
   }
-  assert.ok(seen.has('gc-minor') && seen.has('jit-tracing'));
+  // Which ones the recording has by chance.
+  assert.ok([...seen].some((name) => name.startsWith('gc-')));
+  assert.ok([...seen].some((name) => name.startsWith('jit-')));
 });
