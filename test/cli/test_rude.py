@@ -91,10 +91,8 @@ def test_a_main_thread_that_waits_is_drawn_idle(python, tmp_path):
           "for i in range(50):\n"
           "    thread = threading.Thread(target=work)\n"
           "    thread.start(); thread.join()\n")
-    done = support.vmfox("run", "-q", "-r", "--no-serve", "-o", "x.json", python, "wait.py",
-                         cwd=tmp_path)
-    assert done.code == 0
-    main = support.load_profile(tmp_path / "x.json").threads[0]
+    assert support.record("-r", python, "wait.py", cwd=tmp_path).code == 0
+    main = support.convert(tmp_path / "x.vmfox", tmp_path).threads[0]
     samples = main["samples"]
     busy_ms = sum(delta or 0 for delta in samples["threadCPUDelta"]) / 1e6
     assert main["isMainThread"]
