@@ -285,7 +285,6 @@ static void add_runtime(struct build *b, struct vf_runtime *runtime)
         vf_runtime_label_samples(runtime, b->capture, &b->clock, b->scan.header.mode);
     vf_runtime_add_thread(runtime);
     vf_runtime_add_markers(runtime, &profile->threads.items[profile->threads.len - 1].markers);
-    vf_runtime_add_counters(runtime);
     move_up(profile);
 }
 

@@ -68,6 +68,11 @@ void vf_clock_init(struct vf_clock *clock, const struct vf_capture *capture,
     choose_start(clock, capture, scan);
 }
 
+double vf_clock_ms(const struct vf_clock *clock, int64_t reading_ns)
+{
+    return (double)vf_clock_between(clock->zero_ns, reading_ns) / 1e6;
+}
+
 double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct vf_sample *sample)
 {
     double ms;
@@ -75,15 +80,13 @@ double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct v
         ms = ((double)index + 0.5) * clock->step_ms;
     } else if (clock->source == VF_CLOCK_ARRIVAL) {
         uint64_t at = index < clock->stamp_count ? index : clock->stamp_count - 1;
-        ms =
-            (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(clock->stamps + 8 * at)) /
-            1e6;
+        ms = vf_clock_ms(clock, (int64_t)vf_load_u64(clock->stamps + 8 * at));
     } else {
         if (clock->zero_from_first) {
             clock->zero_ns = sample->time_ns;
             clock->zero_from_first = false;
         }
-        ms = (double)vf_clock_between(clock->zero_ns, sample->time_ns) / 1e6;
+        ms = vf_clock_ms(clock, sample->time_ns);
     }
     if (ms < 0)
         ms = 0;
@@ -141,8 +144,6 @@ double vf_gaps_median(const struct vf_gaps *gaps)
 /* ---- weights ----------------------------------------------------------------------------------
  */
 
-static const int64_t GAP_LIMIT_NS = 1000000000;
-
 void vf_weights_init(struct vf_weights *weights, const struct vf_vmprof *header)
 {
     *weights = (struct vf_weights){.per_thread = (header->mode & VF_MODE_REAL_TIME) != 0};
@@ -181,10 +182,10 @@ double vf_weights_next(struct vf_weights *weights, const struct vf_sample *sampl
         gap = vf_clock_between(thread->last_ns, sample->time_ns);
     if (is_new || gap > 0)
         thread->last_ns = sample->time_ns;
-    if (gap > GAP_LIMIT_NS) {
-        if (__builtin_add_overflow(weights->lost_ns, gap - GAP_LIMIT_NS, &weights->lost_ns))
+    if (gap > VF_GAP_LIMIT_NS) {
+        if (__builtin_add_overflow(weights->lost_ns, gap - VF_GAP_LIMIT_NS, &weights->lost_ns))
             weights->lost_ns = INT64_MAX;
-        gap = GAP_LIMIT_NS;
+        gap = VF_GAP_LIMIT_NS;
     }
     double weight = (double)gap / (double)weights->period_ns;
     return weight > 1 ? weight : 1;

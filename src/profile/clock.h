@@ -36,6 +36,9 @@ double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct v
 /* A sentence for Profile Info on where the times come from. */
 const char *vf_clock_describe(const struct vf_clock *clock);
 
+/* A reading of the stamp clock, as milliseconds from the profile's start. */
+double vf_clock_ms(const struct vf_clock *clock, int64_t reading_ns);
+
 /* From one reading of a clock to another; damaged files have any numbers for them. */
 int64_t vf_clock_between(int64_t from, int64_t to);
 
@@ -50,6 +53,9 @@ struct vf_gaps {
 void vf_gaps_add(struct vf_gaps *gaps, double time_ms);
 /* The median gap in ms; 0 with fewer than ten gaps. */
 double vf_gaps_median(const struct vf_gaps *gaps);
+
+/* What a sample stands for at most; the rest of a longer gap is lost time. */
+enum { VF_GAP_LIMIT_NS = 1000000000 };
 
 /* Weights of version 7 (upstream): how many periods a sample stands for, by the time since the one
  * before it in the same thread (real time) or in any (CPU time).  Gaps over one second count as one

@@ -2,8 +2,6 @@
 
 #include "profile/cpu.h"
 
-static const double GAP_LIMIT_MS = 1000;
-
 /* ---- the timer's clock ------------------------------------------------------------------------
  */
 
@@ -37,9 +35,10 @@ static bool by_curve(const struct vf_coverage *c, const struct vf_clock *clock)
 
 static void weigh(struct vf_coverage *c, struct vf_sample_row *sample, double gap_ms)
 {
-    if (gap_ms > GAP_LIMIT_MS) {
-        c->lost_ms += gap_ms - GAP_LIMIT_MS;
-        gap_ms = GAP_LIMIT_MS;
+    const double limit_ms = VF_GAP_LIMIT_NS / 1e6;
+    if (gap_ms > limit_ms) {
+        c->lost_ms += gap_ms - limit_ms;
+        gap_ms = limit_ms;
     }
     sample->weight = (float)(gap_ms / c->interval_ms);
 }

@@ -1,6 +1,6 @@
 #include "profile/cpu.h"
 
-enum { ROW = 24 };
+#include "capture/rows.h"
 
 /* `threads` can't have used more CPU time than has passed.  They seem to where the kernel's figure
  * is of a tick behind the sample that the reading is said to belong to; then the next one has less.
@@ -13,11 +13,6 @@ static void add_reading(struct vf_cpu_curve *out, double time_ms, double cpu_ns,
         return;
     double most = last ? last->cpu_ns + (time_ms - last->time_ms) * 1e6 * (double)threads : cpu_ns;
     VF_APPEND(&out->readings, ((struct vf_cpu_reading){time_ms, cpu_ns < most ? cpu_ns : most}));
-}
-
-static double row_time_ms(const unsigned char *row, const struct vf_clock *clock)
-{
-    return (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(row)) / 1e6;
 }
 
 static bool find_tid(const struct vf_table *index, const struct vf_profile *profile, uint64_t tid,
@@ -35,18 +30,18 @@ static bool find_tid(const struct vf_table *index, const struct vf_profile *prof
 static void collect(struct vf_cpu_curve *out, const struct vf_profile *profile, struct vf_str rows,
                     const struct vf_clock *clock)
 {
-    const unsigned char *p = (const unsigned char *)rows.ptr;
     struct vf_table index = {0};
-    uint32_t row;
+    uint32_t thread;
     for (size_t i = 0; i < profile->threads.len; i++) {
         uint64_t tid = profile->threads.items[i].tid;
-        if (!find_tid(&index, profile, tid, &row))
+        if (!find_tid(&index, profile, tid, &thread))
             vf_table_insert(&index, vf_hash_u64(tid, 0), (uint32_t)i);
     }
-    for (size_t at = 0; at + ROW <= rows.len; at += ROW)
-        if (find_tid(&index, profile, vf_load_u64(p + at + 8), &row))
-            add_reading(&out[row], row_time_ms(p + at, clock),
-                        (double)(int64_t)vf_load_u64(p + at + 16), 1);
+    for (size_t i = 0; i < vf_rows_count(rows); i++) {
+        struct vf_row row = vf_rows_get(rows, i);
+        if (find_tid(&index, profile, row.second, &thread))
+            add_reading(&out[thread], vf_clock_ms(clock, row.mono_ns), (double)row.third, 1);
+    }
     vf_table_release(&index);
 }
 
@@ -144,20 +139,17 @@ static double exchange(struct last_rows *last, uint64_t tid, double cpu_ns)
 
 void vf_cpu_curve_read(struct vf_cpu_curve *curve, struct vf_str rows, const struct vf_clock *clock)
 {
-    const unsigned char *p = (const unsigned char *)rows.ptr;
     struct last_rows last = {0};
     double sum = 0;
     size_t group = 0; /* rows of the same moment, one a thread */
     *curve = (struct vf_cpu_curve){0};
-    for (size_t at = 0; at + ROW <= rows.len; at += ROW) {
-        double cpu_ns = (double)(int64_t)vf_load_u64(p + at + 16);
-        double more = cpu_ns - exchange(&last, vf_load_u64(p + at + 8), cpu_ns);
+    for (size_t i = 0, count = vf_rows_count(rows); i < count; i++) {
+        struct vf_row row = vf_rows_get(rows, i);
+        double more = (double)row.third - exchange(&last, row.second, (double)row.third);
         sum += more > 0 ? more : 0; /* less: the id was used again */
-        bool group_ends =
-            at + 2 * ROW > rows.len || vf_load_u64(p + at) != vf_load_u64(p + at + ROW);
         group++;
-        if (group_ends) {
-            add_reading(curve, row_time_ms(p + at, clock), sum, group);
+        if (i + 1 == count || vf_rows_get(rows, i + 1).mono_ns != row.mono_ns) {
+            add_reading(curve, vf_clock_ms(clock, row.mono_ns), sum, group);
             group = 0;
         }
     }

@@ -52,9 +52,9 @@ static double within(const struct vf_runtime *r, double ms)
 bool vf_runtime_span(struct vf_runtime *r, uint32_t section, double *start_ms, double *end_ms)
 {
     const double slack_ms = 1e-6; /* for rounding where the log's end is laid on the profile's */
-    const struct vf_log_section *s = &r->log.sections.items[section];
     if (section < r->part.first || section >= r->part.end)
         return false;
+    const struct vf_log_section *s = &r->log.sections.items[section];
     *start_ms = vf_ticks_ms(&r->ticks, s->start);
     *end_ms = vf_ticks_ms(&r->ticks, s->stop);
     if (*start_ms > r->profile->end_ms + slack_ms || *end_ms < -slack_ms)
@@ -81,6 +81,12 @@ static void close_until(struct vf_runtime *r, uint32_t *open, uint32_t *depth, u
         add_phase(r, within(r, vf_ticks_ms(&r->ticks, stop)),
                   *depth ? open[*depth - 1] : VF_LOG_NONE);
     }
+}
+
+/* Where the i-th phase ends. */
+static double phase_end(const struct vf_runtime *r, size_t i)
+{
+    return i + 1 < r->phases.len ? r->phases.items[i + 1].time_ms : r->profile->end_ms;
 }
 
 /* Sections come in the order in which they open, and lie inside each other or apart. */
@@ -156,8 +162,7 @@ static void add_up(struct vf_runtime *r)
     for (size_t i = 0; i < r->phases.len; i++) {
         uint32_t trace;
         bool tracing;
-        double end = i + 1 < r->phases.len ? r->phases.items[i + 1].time_ms : r->profile->end_ms;
-        double ms = end - r->phases.items[i].time_ms;
+        double ms = phase_end(r, i) - r->phases.items[i].time_ms;
         enum vf_runtime_class class =
             classify(&r->log, r->phases.items[i].section, &trace, &tracing);
         r->class_ms[class] += ms;
@@ -271,9 +276,9 @@ void vf_runtime_add_thread(struct vf_runtime *r)
     thread->has_cpu = true;
     for (size_t i = 0; i < r->phases.len; i++) {
         const struct vf_phase *phase = &r->phases.items[i];
-        double end = i + 1 < r->phases.len ? phase[1].time_ms : p->end_ms;
-        struct vf_sample_row row = {
-            .time_ms = phase->time_ms, .stack = running, .weight = (float)(end - phase->time_ms)};
+        struct vf_sample_row row = {.time_ms = phase->time_ms,
+                                    .stack = running,
+                                    .weight = (float)(phase_end(r, i) - phase->time_ms)};
         if (phase->section != VF_LOG_NONE)
             row.stack = push_sections(r, (vf_stack_id){VF_NONE}, phase->section, true);
         /* The timeline's height: how much of the time since the sample before was the runtime's. */
@@ -395,7 +400,6 @@ static void place(struct vf_runtime *r, const struct vf_capture *capture,
     }
     make_phases(r);
     if (vf_ticks_measured(&r->ticks) && r->outside.count * 2 > count) {
-        r->other_run = true;
         vf_warn(warnings,
                 "PYPYLOG: %llu of its %u sections lie outside the recording: it is the log of "
                 "another run, and is not shown",

@@ -47,7 +47,7 @@ struct vf_runtime {
     struct vf_log_damage outside; /* sections wholly before the profile's start or behind its end */
     uint64_t labelled, ambiguous, elsewhere; /* samples */
     const char *not_labelled; /* why none was; NULL: they were, or nobody asked for it */
-    bool other_run, has_jitlog;
+    bool has_jitlog;
 };
 
 /* Reads the capture's log and places it; `runtime->shown` says whether there is anything to show.
@@ -66,7 +66,6 @@ void vf_runtime_join_jitlog(struct vf_runtime *runtime, struct vf_str jitlog,
                             struct vf_warnings *warnings);
 /* runtime_markers.c: the markers of that thread, and the counters. */
 void vf_runtime_add_markers(struct vf_runtime *runtime, struct vf_markers *markers);
-void vf_runtime_add_counters(struct vf_runtime *runtime);
 /* runtime_facts.c: what Profile Info says of the clock and of the sums. */
 void vf_runtime_add_facts(struct vf_runtime *runtime);
 void vf_runtime_release(struct vf_runtime *runtime);

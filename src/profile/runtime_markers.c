@@ -7,6 +7,70 @@ static vf_string_id text_id(struct vf_runtime *r, struct vf_str text)
     return vf_strings_add(&r->profile->strings, text);
 }
 
+/* ---- counters ---------------------------------------------------------------------------------
+ */
+
+enum { HEAP, SURVIVORS, CODE, LOOPS, BRIDGES };
+
+static const struct vf_counter counters[] = {
+    [HEAP] = {.name = "Heap in use",
+              .category = "Memory",
+              .description = "The collector's figure behind each collection, without the nursery",
+              .unit = "bytes",
+              .color = "orange",
+              .rows_label = "in use behind the collection"},
+    [SURVIVORS] = {.name = "Survivors",
+                   .category = "Memory",
+                   .description = "What each minor collection moved out of the nursery",
+                   .unit = "bytes",
+                   .color = "yellow",
+                   .rows_label = "survived"},
+    [CODE] = {.name = "Machine code",
+              .category = "JIT",
+              .description = "Bytes of machine code the JIT has written so far",
+              .unit = "bytes",
+              .color = "purple",
+              .rows_label = "written so far"},
+    [LOOPS] = {.name = "Loops alive",
+               .category = "JIT",
+               .description = "Compiled loops and functions, less those the JIT has freed",
+               .unit = "number",
+               .color = "magenta",
+               .rows_label = "loops"},
+    [BRIDGES] = {.name = "Bridges alive",
+                 .category = "JIT",
+                 .description = "Compiled bridges; those freed together with their loop are known, "
+                                "and taken off, at the end only",
+                 .unit = "number",
+                 .color = "blue",
+                 .rows_label = "bridges"},
+};
+
+static void add_row(struct vf_counter *counter, double time_ms, double value)
+{
+    VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, value}));
+}
+
+/* A level that holds until it changes. */
+static void step_to(struct vf_counter *counter, double time_ms, double value)
+{
+    double before = counter->rows.len ? counter->rows.items[counter->rows.len - 1].value : 0;
+    if (before == value)
+        return;
+    add_row(counter, time_ms, before);
+    add_row(counter, time_ms, value);
+}
+
+/* A level lasts until the end of the run. */
+static void keep(struct vf_runtime *r, struct vf_counter counter, bool level)
+{
+    size_t n = counter.rows.len;
+    if (n && level)
+        add_row(&counter, r->profile->end_ms, counter.rows.items[n - 1].value);
+    if (n)
+        VF_APPEND(&r->profile->counters, counter);
+}
+
 /* ---- collections ------------------------------------------------------------------------------
  */
 
@@ -15,35 +79,60 @@ static uint64_t heap_after(const struct vf_log_step *step)
     return step->arena_bytes + step->raw_after_bytes;
 }
 
-static void add_minors(struct vf_runtime *r, struct vf_markers *markers)
+/* Steps in front of `section`: the heap as they left it, which stays in `*heap_bytes`. */
+static void take_steps(struct vf_runtime *r, size_t *at, uint32_t section, struct vf_counter *heap,
+                       uint64_t *heap_bytes)
 {
     double start, end;
+    for (; *at < r->log.steps.len && r->log.steps.items[*at].section < section; ++*at) {
+        const struct vf_log_step *step = &r->log.steps.items[*at];
+        if (heap_after(step) == 0 || step->section < r->part.first)
+            continue;
+        *heap_bytes = heap_after(step);
+        if (vf_runtime_span(r, step->section, &start, &end))
+            add_row(heap, end, (double)heap_after(step));
+    }
+}
+
+static void add_minor(struct vf_markers *markers, const struct vf_log_minor *minor,
+                      uint64_t heap_before)
+{
+    vf_markers_number(markers, "survivors", (double)minor->surviving_bytes);
+    if (minor->nursery_bytes) {
+        vf_markers_number(markers, "share",
+                          (double)minor->surviving_bytes / (double)minor->nursery_bytes);
+        vf_markers_number(markers, "nursery", (double)minor->nursery_bytes);
+    }
+    if (heap_before)
+        vf_markers_number(markers, "before", (double)heap_before);
+    vf_markers_number(markers, "heap", (double)minor->memory_bytes);
+    vf_markers_number(markers, "pinned", (double)minor->pinned);
+}
+
+/* Minor collections, and the two counters of memory. */
+static void add_minors(struct vf_runtime *r, struct vf_markers *markers)
+{
+    struct vf_counter heap = counters[HEAP], survivors = counters[SURVIVORS];
+    double start, end;
     size_t step = 0;
-    uint64_t heap = 0;
+    uint64_t heap_bytes = 0;
     for (size_t i = 0; i < r->log.minors.len; i++) {
         const struct vf_log_minor *minor = &r->log.minors.items[i];
-        for (; step < r->log.steps.len && r->log.steps.items[step].section < minor->section; step++)
-            if (r->log.steps.items[step].section >= r->part.first &&
-                heap_after(&r->log.steps.items[step]))
-                heap = heap_after(&r->log.steps.items[step]);
+        take_steps(r, &step, minor->section, &heap, &heap_bytes);
         if (!vf_runtime_span(r, minor->section, &start, &end))
             continue;
         vf_markers_add(markers, minor->has_text ? VF_MARKER_MINOR : VF_MARKER_MINOR_PLAIN, start,
                        end);
         if (!minor->has_text)
             continue;
-        vf_markers_number(markers, "survivors", (double)minor->surviving_bytes);
-        if (minor->nursery_bytes) {
-            vf_markers_number(markers, "share",
-                              (double)minor->surviving_bytes / (double)minor->nursery_bytes);
-            vf_markers_number(markers, "nursery", (double)minor->nursery_bytes);
-        }
-        if (heap)
-            vf_markers_number(markers, "before", (double)heap);
-        vf_markers_number(markers, "heap", (double)minor->memory_bytes);
-        vf_markers_number(markers, "pinned", (double)minor->pinned);
-        heap = minor->memory_bytes;
+        add_minor(markers, minor, heap_bytes);
+        heap_bytes = minor->memory_bytes;
+        add_row(&heap, end, (double)minor->memory_bytes);
+        add_row(&survivors, end, (double)minor->surviving_bytes);
     }
+    take_steps(r, &step, VF_LOG_NONE, &heap, &heap_bytes);
+    keep(r, heap, false);
+    keep(r, survivors, false);
 }
 
 /* A major collection on its way. */
@@ -85,7 +174,7 @@ static void end_major(struct vf_runtime *r, struct vf_markers *markers, struct m
         vf_markers_text(markers, "states",
                         text_id(r, (struct vf_str){major->states, major->states_len}));
     if (last && heap_after(last)) {
-        vf_markers_number(markers, "after", (double)(heap_after(last)));
+        vf_markers_number(markers, "after", (double)heap_after(last));
         vf_markers_number(markers, "arenas", (double)last->arena_bytes);
         vf_markers_number(markers, "rawBefore", (double)last->raw_before_bytes);
         vf_markers_number(markers, "rawAfter", (double)last->raw_after_bytes);
@@ -273,78 +362,8 @@ static void add_invalidations(struct vf_runtime *r, struct vf_markers *markers)
     }
 }
 
-void vf_runtime_add_markers(struct vf_runtime *r, struct vf_markers *markers)
-{
-    add_minors(r, markers);
-    add_majors(r, markers);
-    add_traces(r, markers);
-    add_invalidations(r, markers);
-    vf_markers_sort(markers);
-}
-
-/* ---- counters ---------------------------------------------------------------------------------
+/* ---- code -------------------------------------------------------------------------------------
  */
-
-static void add_row(struct vf_counter *counter, double time_ms, double value)
-{
-    VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, value}));
-}
-
-/* A level that holds until it changes. */
-static void step_to(struct vf_counter *counter, double time_ms, double value)
-{
-    double before = counter->rows.len ? counter->rows.items[counter->rows.len - 1].value : 0;
-    if (before == value)
-        return;
-    add_row(counter, time_ms, before);
-    add_row(counter, time_ms, value);
-}
-
-/* A level lasts until the end of the run. */
-static void keep(struct vf_runtime *r, struct vf_counter counter, bool level)
-{
-    size_t n = counter.rows.len;
-    if (n && level)
-        add_row(&counter, r->profile->end_ms, counter.rows.items[n - 1].value);
-    if (n)
-        VF_APPEND(&r->profile->counters, counter);
-}
-
-static void add_heap(struct vf_runtime *r)
-{
-    struct vf_counter heap = {.name = "Heap in use",
-                              .category = "Memory",
-                              .description = "The collector's figure behind each collection, "
-                                             "without the nursery",
-                              .unit = "bytes",
-                              .color = "orange",
-                              .rows_label = "in use behind the collection"};
-    struct vf_counter survivors = {.name = "Survivors",
-                                   .category = "Memory",
-                                   .description = "What each minor collection moved out of the "
-                                                  "nursery",
-                                   .unit = "bytes",
-                                   .color = "yellow",
-                                   .rows_label = "survived"};
-    double start, end;
-    size_t step = 0;
-    for (size_t i = 0; i <= r->log.minors.len; i++) {
-        uint32_t section =
-            i < r->log.minors.len ? r->log.minors.items[i].section : (uint32_t)r->log.sections.len;
-        for (; step < r->log.steps.len && r->log.steps.items[step].section < section; step++) {
-            const struct vf_log_step *done = &r->log.steps.items[step];
-            if (heap_after(done) && vf_runtime_span(r, done->section, &start, &end))
-                add_row(&heap, end, (double)(heap_after(done)));
-        }
-        if (i == r->log.minors.len || !r->log.minors.items[i].has_text ||
-            !vf_runtime_span(r, section, &start, &end))
-            continue;
-        add_row(&heap, end, (double)(r->log.minors.items[i].memory_bytes));
-        add_row(&survivors, end, (double)(r->log.minors.items[i].surviving_bytes));
-    }
-    keep(r, heap, false);
-    keep(r, survivors, false);
-}
 
 /* The JIT's own looks at its loops before `stamp`: which are left. */
 static void take_looks(struct vf_runtime *r, struct vf_counter *loops, size_t *at, uint64_t stamp)
@@ -386,26 +405,7 @@ static struct ended *traces_by_end(const struct vf_runtime *r)
 
 static void add_code(struct vf_runtime *r)
 {
-    struct vf_counter code = {.name = "Machine code",
-                              .category = "JIT",
-                              .description = "Bytes of machine code the JIT has written so far",
-                              .unit = "bytes",
-                              .color = "purple",
-                              .rows_label = "written so far"};
-    struct vf_counter loops = {.name = "Loops alive",
-                               .category = "JIT",
-                               .description = "Compiled loops and functions, less those the JIT "
-                                              "has freed",
-                               .unit = "number",
-                               .color = "magenta",
-                               .rows_label = "loops"};
-    struct vf_counter bridges = {.name = "Bridges alive",
-                                 .category = "JIT",
-                                 .description = "Compiled bridges; those freed together with their "
-                                                "loop are known, and taken off, at the end only",
-                                 .unit = "number",
-                                 .color = "blue",
-                                 .rows_label = "bridges"};
+    struct vf_counter code = counters[CODE], loops = counters[LOOPS], bridges = counters[BRIDGES];
     const struct vf_log_summary *summary = &r->part.summary;
     double start, end, bytes = 0;
     size_t look = 0;
@@ -426,16 +426,20 @@ static void add_code(struct vf_runtime *r)
     }
     free(order);
     take_looks(r, &loops, &look, UINT64_MAX);
-    if (summary->section != VF_LOG_NONE && summary->freed_bridges <= bridge_count &&
-        bridges.rows.len && vf_runtime_span(r, summary->section, &start, &end))
+    if (summary->freed_bridges <= bridge_count && bridges.rows.len &&
+        vf_runtime_span(r, summary->section, &start, &end))
         step_to(&bridges, start, (double)(bridge_count - summary->freed_bridges));
     keep(r, code, true);
     keep(r, loops, true);
     keep(r, bridges, true);
 }
 
-void vf_runtime_add_counters(struct vf_runtime *r)
+void vf_runtime_add_markers(struct vf_runtime *r, struct vf_markers *markers)
 {
-    add_heap(r);
+    add_minors(r, markers);
+    add_majors(r, markers);
+    add_traces(r, markers);
+    add_invalidations(r, markers);
+    vf_markers_sort(markers);
     add_code(r);
 }

@@ -1,10 +1,8 @@
 #include "profile/ticks.h"
 
-#include "base/reader.h"
+#include "capture/rows.h"
 
 #include <math.h>
-
-enum { ROW = 24 };
 
 static double distance(uint64_t from, uint64_t to)
 {
@@ -28,14 +26,13 @@ static double on_line(const struct vf_tick_knot *a, const struct vf_tick_knot *b
 /* ---- measured ---------------------------------------------------------------------------------
  */
 
-static void use_pairs(struct vf_ticks *ticks, struct vf_str rows, int64_t zero_ns)
+static void use_pairs(struct vf_ticks *ticks, struct vf_str rows, const struct vf_clock *clock)
 {
-    const unsigned char *p = (const unsigned char *)rows.ptr;
     double reading_ms = 0, residual_ms = 0;
-    for (size_t at = 0; at + ROW <= rows.len; at += ROW) {
-        double error_ms = (double)(int64_t)vf_load_u64(p + at + 16) / 1e6;
-        add_knot(ticks, vf_load_u64(p + at + 8),
-                 (double)vf_clock_between(zero_ns, (int64_t)vf_load_u64(p + at)) / 1e6);
+    for (size_t i = 0; i < vf_rows_count(rows); i++) {
+        struct vf_row row = vf_rows_get(rows, i);
+        double error_ms = (double)row.third / 1e6;
+        add_knot(ticks, row.second, vf_clock_ms(clock, row.mono_ns));
         reading_ms = error_ms > reading_ms ? error_ms : reading_ms;
     }
     const struct vf_tick_knot *k = ticks->knots.items;
@@ -58,12 +55,12 @@ static void use_thread_cpu(struct vf_ticks *ticks, const struct vf_capture *capt
 {
     const double tick_ms = 10; /* the kernel keeps a thread's time as of its last tick */
     double most_idle_ms = 0;
-    const unsigned char *p = (const unsigned char *)capture->cpu.ptr;
     uint64_t first = (uint64_t)capture->info.main_cpu_first_ns;
-    for (size_t at = 0; at + ROW <= capture->cpu.len; at += ROW)
-        if (vf_load_u64(p + at + 8) == capture->info.pid)
-            add_knot(ticks, first + vf_load_u64(p + at + 16),
-                     (double)vf_clock_between(clock->zero_ns, (int64_t)vf_load_u64(p + at)) / 1e6);
+    for (size_t i = 0; i < vf_rows_count(capture->cpu); i++) {
+        struct vf_row row = vf_rows_get(capture->cpu, i);
+        if (row.second == capture->info.pid)
+            add_knot(ticks, first + (uint64_t)row.third, vf_clock_ms(clock, row.mono_ns));
+    }
     /* Between two readings the thread may have slept first and run then, or the other way. */
     for (size_t i = 1; i < ticks->knots.len; i++) {
         const struct vf_tick_knot *k = &ticks->knots.items[i];
@@ -85,8 +82,8 @@ static void use_estimate(struct vf_ticks *ticks, const struct vf_runtime_log *lo
     ticks->error_ms = -1;
     if (last <= first || !(run_ms > 0))
         return;
-    if (s->has_text && s->total_s > 0 && s->from && s->section >= part->first &&
-        s->section < part->end && log->sections.items[s->section].start > s->from) {
+    if (s->has_text && s->total_s > 0 && s->from &&
+        log->sections.items[s->section].start > s->from) {
         double rate = distance(s->from, log->sections.items[s->section].start) / s->total_s / 1e3;
         add_knot(ticks, first, run_ms - distance(first, last) / rate);
         add_knot(ticks, last, run_ms);
@@ -107,8 +104,8 @@ void vf_ticks_init(struct vf_ticks *ticks, const struct vf_capture *capture,
 {
     struct vf_str arch = capture->info.arch;
     *ticks = (struct vf_ticks){.error_ms = -1};
-    if (clock->source == VF_CLOCK_ARRIVAL && capture->pairs.len >= 2 * ROW) {
-        use_pairs(ticks, capture->pairs, clock->zero_ns);
+    if (clock->source == VF_CLOCK_ARRIVAL && vf_rows_count(capture->pairs) >= 2) {
+        use_pairs(ticks, capture->pairs, clock);
         ticks->unsteady = capture->info.counter_unsteady != 0;
     } else if (clock->source == VF_CLOCK_ARRIVAL && arch.len && !is_x86(arch) &&
                capture->info.main_cpu_first_ns > 0)
@@ -133,8 +130,7 @@ const char *vf_ticks_describe(enum vf_ticks_source source)
         return "measured: the time stamp counter in PyPy's log, laid on CLOCK_MONOTONIC";
     case VF_TICKS_THREAD_CPU:
         return "measured: the main thread's CPU clock in PyPy's log, laid on CLOCK_MONOTONIC; "
-               "sections of other "
-               "threads are misplaced";
+               "sections of other threads are misplaced";
     case VF_TICKS_TOTAL:
         return "ESTIMATE: rate by the JIT's own stopwatch (TOTAL in jit-summary), the log's end "
                "laid on the profile's end";
@@ -160,11 +156,11 @@ double vf_ticks_ms(struct vf_ticks *ticks, uint64_t stamp)
 
 bool vf_ticks_range(const struct vf_capture *capture, uint64_t *first, uint64_t *last)
 {
-    size_t rows = capture->pairs.len / ROW;
-    const unsigned char *p = (const unsigned char *)capture->pairs.ptr;
-    if (rows < 2)
+    size_t count = vf_rows_count(capture->pairs);
+    if (count < 2)
         return false;
-    uint64_t from = vf_load_u64(p + 8), to = vf_load_u64(p + (rows - 1) * ROW + 8);
+    uint64_t from = vf_rows_get(capture->pairs, 0).second;
+    uint64_t to = vf_rows_get(capture->pairs, count - 1).second;
     if (from >= to)
         return false;
     *first = from;

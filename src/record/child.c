@@ -79,9 +79,9 @@ static char **make_environment(struct vf_session *s)
     VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list,
-                  keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s/pypylog", LOG_SECTIONS,
-                                          s->options->jitlog ? "" : COUNT_SECTIONS, s->folder)));
+        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s", LOG_SECTIONS,
+                                                 s->options->jitlog ? "" : COUNT_SECTIONS,
+                                                 vf_session_pypylog(s))));
     VF_APPEND(&list, NULL);
     return list.items;
 }

@@ -273,6 +273,15 @@ const char *recording_fact(const struct recording *r, const char *label)
     return NULL;
 }
 
+void assert_fact(const struct recording *r, const char *label, const char *part)
+{
+    const char *value = recording_fact(r, label);
+    if (!part && value)
+        fail_msg("%s is %s", label, value);
+    if (part && (!value || !strstr(value, part)))
+        fail_msg("%s is %s, expected %s", label, value ? value : "missing", part);
+}
+
 const char *recording_string(const struct recording *r, vf_string_id id)
 {
     return vf_strings_get(&r->profile.strings, id).ptr;

@@ -78,6 +78,8 @@ const char *recording_marker(struct recording *r, size_t thread, size_t marker);
 const char *recording_counter(struct recording *r, const char *name);
 /* The value of a line of Profile Info; NULL: there is none. */
 const char *recording_fact(const struct recording *r, const char *label);
+/* Fails unless that line holds `part`; NULL: unless there is no such line. */
+void assert_fact(const struct recording *r, const char *label, const char *part);
 const char *recording_string(const struct recording *r, vf_string_id id);
 
 #define CODE(id)                                                                                   \

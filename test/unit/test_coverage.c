@@ -26,15 +26,6 @@ static void cpu_at(struct recording *r, double ms, uint64_t tid, double cpu_ms)
     recording_cpu(r, RECORDING_ZERO_NS + llround(ms * 1e6), tid, llround(cpu_ms * 1e6));
 }
 
-static void assert_fact(const struct recording *r, const char *label, const char *part)
-{
-    const char *value = recording_fact(r, label);
-    if (!part && value)
-        fail_msg("%s is %s", label, value);
-    if (part && (!value || !strstr(value, part)))
-        fail_msg("%s is %s, expected %s", label, value ? value : "missing", part);
-}
-
 /* The unit of the weights, as said. */
 static double unit_ms(const struct recording *r)
 {

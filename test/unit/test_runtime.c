@@ -78,15 +78,6 @@ static void assert_track(struct recording *r, const struct phase *expected, size
     assert_track((r), (const struct phase[]){__VA_ARGS__},                                         \
                  sizeof((const struct phase[]){__VA_ARGS__}) / sizeof(struct phase))
 
-static void assert_fact(const struct recording *r, const char *label, const char *part)
-{
-    const char *value = recording_fact(r, label);
-    if (!part && value)
-        fail_msg("%s is %s", label, value);
-    if (part && (!value || !strstr(value, part)))
-        fail_msg("%s is %s, expected %s", label, value ? value : "missing", part);
-}
-
 static const char *const classes[] = {"Interpreter, compiled code, waiting",
                                       "Tracing",
                                       "Optimising",
@@ -256,7 +247,6 @@ static void the_pairs_place_the_sections(void **state)
     /* 1500 and 2500: behind and in front of the bend; 2000 is 25 ms off its neighbours' line. */
     build(&r, "[5dc] {gc-minor\n[9c4] gc-minor}\n");
     TRACK(&r, {0, "running[Interpreter]"}, {50, "gc-minor[GC]"}, {125, "running[Interpreter]"});
-    assert_fact(&r, "Source", "measured: the time stamp counter");
     assert_fact(&r, "Source", "measured: the time stamp counter");
     assert_fact(&r, "Readings of both clocks", "4");
     assert_fact(&r, "Rate", "0.015000 MHz");

@@ -23,15 +23,6 @@ static void assert_times(const struct recording *r, size_t t, const double *expe
 }
 #define TIMES(r, t, ...) assert_times((r), (t), (const double[]){__VA_ARGS__, -1})
 
-static void assert_fact(const struct recording *r, const char *label, const char *part)
-{
-    const char *value = recording_fact(r, label);
-    if (!part && value)
-        fail_msg("%s is %s", label, value);
-    if (part && (!value || !strstr(value, part)))
-        fail_msg("%s is %s, expected %s", label, value ? value : "missing", part);
-}
-
 static void assert_warned(const struct recording *r, const char *part)
 {
     if (!part) {

@@ -1,0 +1,29 @@
+/* Rows of a capture's members cpu.i64 and clock.i64 (docs/formats/vmfox.md): three little-endian
+ * 8-byte numbers, the first of which is CLOCK_MONOTONIC in ns. */
+#ifndef VF_CAPTURE_ROWS_H
+#define VF_CAPTURE_ROWS_H
+
+#include "base/reader.h"
+
+enum { VF_ROW_BYTES = 24 };
+
+struct vf_row {
+    int64_t mono_ns;
+    uint64_t second; /* cpu.i64: the thread's id; clock.i64: the time stamp counter */
+    int64_t third;   /* cpu.i64: CPU time in ns; clock.i64: how far the two may be apart, in ns */
+};
+
+/* How many whole ones there are. */
+static inline size_t vf_rows_count(struct vf_str rows)
+{
+    return rows.len / VF_ROW_BYTES;
+}
+
+static inline struct vf_row vf_rows_get(struct vf_str rows, size_t i)
+{
+    const unsigned char *p = (const unsigned char *)rows.ptr + i * VF_ROW_BYTES;
+    return (struct vf_row){(int64_t)vf_load_u64(p), vf_load_u64(p + 8),
+                           (int64_t)vf_load_u64(p + 16)};
+}
+
+#endif
