@@ -185,6 +185,9 @@ static void read_info(struct bundle *b, json_t *root)
     info->counter_unsteady = get_count(root, "counter_unsteady");
     info->children = get_count(root, "children");
     info->sources_left_out = get_count(root, "sources_left_out");
+    info->pc_period_ns = get_count(root, "pc_period_ns");
+    info->pc_lost = get_count(root, "pc_lost");
+    info->pc_missing = get_text(b, root, "pc_missing");
     info->main_cpu_first_ns = get_int(root, "main_cpu_first_ns");
     info->start_realtime_ns = get_int(root, "start_realtime_ns");
     info->start_monotonic_ns = get_int(root, "start_monotonic_ns");
@@ -215,6 +218,8 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
         unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
         unpack(b, "clock.i64", VF_INFLATED_MAX, &capture->pairs);
+        unpack(b, "pc.i64", VF_INFLATED_MAX, &capture->pcs);
+        unpack(b, "bytecode.txt", VF_ZIP_JSON_MAX, &capture->bytecode);
         unpack(b, "maps.txt", VF_ZIP_JSON_MAX, &capture->maps);
         unpack(b, "profile.jitlog", VF_INFLATED_MAX, &capture->jitlog);
         unpack(b, "profile.pypylog", VF_INFLATED_MAX, &capture->pypylog);

@@ -48,6 +48,9 @@ struct vf_capture_info {
     uint64_t counter_unsteady; /* 1: cores' time stamp counters may differ */
     uint64_t children; /* processes the program started that were not profiled: 0 or 1 = some */
     uint64_t sources_left_out;
+    uint64_t pc_period_ns;    /* CPU time between two rows of `pcs`; 0: none were taken */
+    uint64_t pc_lost;         /* rows the kernel had no room for */
+    struct vf_str pc_missing; /* why the kernel gave none; empty where it did */
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */
     int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns; /* 0: not known */
@@ -64,9 +67,11 @@ struct vf_capture {
     struct vf_str stamps; /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
     struct vf_str cpu;    /* CPU times of threads, rows as in record/cpu.h; may be empty */
     struct vf_str pairs; /* counter and clock together, rows as in record/counter.h; may be empty */
-    struct vf_str maps;  /* text of /proc/PID/maps; may be empty */
-    struct vf_str jitlog;  /* may be empty */
-    struct vf_str pypylog; /* may be empty */
+    struct vf_str pcs;   /* instruction addresses, rows as in record/pc.h; may be empty */
+    struct vf_str bytecode; /* as in capture/bytecode.h; may be empty */
+    struct vf_str maps;     /* text of /proc/PID/maps; may be empty */
+    struct vf_str jitlog;   /* may be empty */
+    struct vf_str pypylog;  /* may be empty */
     struct vf_capture_info info;
     VF_VEC(struct vf_source_text) sources;
     double time_start_s, time_end_s; /* `times` of a converter's zip, since the epoch; else 0 */

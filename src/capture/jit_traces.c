@@ -1,5 +1,6 @@
 #include "capture/jit_traces.h"
 
+#include "capture/jit_links.h"
 #include "capture/jitlog.h"
 
 #include <limits.h>
@@ -18,6 +19,7 @@ struct walk {
     bool started;  /* `now` is one */
     bool inside;   /* records are those of `now` in `stage` */
     bool has_code; /* its bounds were logged */
+    uint64_t at;   /* where the record at hand begins */
     unsigned char guards[(UINT16_MAX + 1) / CHAR_BIT];
 };
 
@@ -60,7 +62,7 @@ static void add_start(struct walk *w, const struct vf_jitlog_start *start)
     w->now = (struct vf_jit_trace){
         .id = start->id,
         .number = start->number,
-        .driver = start->driver,
+        .log_start = w->at,
         .kind = start->bridge ? VF_JIT_BRIDGE : VF_JIT_LOOP,
     };
     w->started = true;
@@ -174,8 +176,10 @@ static void walk_log(struct walk *w, struct vf_str jitlog, bool counting)
     *w = (struct walk){.out = out, .counting = counting};
     if (vf_jitlog_open(&log, jitlog, NULL) != VF_OK)
         return;
-    while (vf_jitlog_next(&log, &record))
+    while (vf_jitlog_next(&log, &record)) {
+        w->at = record.offset;
         add_record(w, &record);
+    }
     commit(w);
     out->problem = log.problem;
 }
@@ -338,10 +342,10 @@ static void sweep(struct vf_jit_traces *traces, const struct order *order, struc
         if (heap->len == 0)
             continue;
         uint32_t row = heap->rows[0];
-        struct vf_jit_code *last =
+        struct vf_jit_piece *last =
             traces->code.len ? &traces->code.items[traces->code.len - 1] : NULL;
         if (!last || last->trace != row)
-            traces->code.items[traces->code.len++] = (struct vf_jit_code){at, row};
+            traces->code.items[traces->code.len++] = (struct vf_jit_piece){at, row};
         at = rows[row].code_end;
         if (next < order->count && rows[order->rows[next]].code_start < at)
             at = rows[order->rows[next]].code_start;
@@ -394,9 +398,11 @@ enum vf_status vf_jit_traces_read(struct vf_jit_traces *traces, struct vf_str ji
         return VF_FATAL;
     traces->version = log.version;
     traces->machine = log.machine;
+    traces->log = jitlog;
     read_rows(traces, jitlog);
     read_counters(traces, jitlog);
     index_code(traces);
+    vf_jit_traces_link(traces);
     if (!traces->problem.text[0])
         return VF_OK;
     if (error)
@@ -415,6 +421,11 @@ void vf_jit_traces_release(struct vf_jit_traces *traces)
     free(traces->traces.items);
     free(traces->places.items);
     free(traces->code.items);
+    free(traces->names.items);
+    free(traces->labels.items);
+    free(traces->redirects.items);
+    free(traces->headers.items);
+    free(traces->children.items);
     vf_arena_release(&traces->arena);
     *traces = (struct vf_jit_traces){0};
 }

@@ -2,14 +2,18 @@
  * it was entered.
  *
  * Texts are slices of the log, which must stay as long as the rows are used.  The memory stays
- * within four times the log and 64 KiB.  Operations are only counted so far; once they are kept, a
- * trace gets the range of its own, and `places` holds every merge point and not the first one
- * alone. */
+ * within four times the log and 64 KiB: operations are only counted, and capture/jit_code.h reads
+ * those of one trace when they are wanted.
+ *
+ * A loop and the bridges on its guards, on the guards of these and so on, are a family.  Its rows
+ * are numbered through, so that one number names an operation in all of it: each trace has a row
+ * for what lies before its first operation, one for each assembled operation, and one for the exits
+ * of its guards (vf_jit_line()). */
 #ifndef VF_CAPTURE_JIT_TRACES_H
 #define VF_CAPTURE_JIT_TRACES_H
 
+#include "base/buf.h"
 #include "base/error.h"
-#include "base/mem.h"
 
 enum vf_jit_kind {
     VF_JIT_LOOP,
@@ -23,15 +27,19 @@ struct vf_jit_trace {
     uint64_t code_start, code_end; /* both 0: it was not assembled */
     uint64_t run_count;            /* entries; a loop's further rounds are not in it */
     uint64_t guard;                /* descr id of the guard it hangs on; 0: on none */
-    struct vf_str driver;          /* "pypyjit", ...; "" for loops: PyPy leaves it out */
+    uint64_t log_start; /* its first record in the log; the last is that before another trace's */
     /* Operations in each stage.  Merge points are none: those of the optimised stage are counted
      * by themselves. */
     uint32_t recorded, optimised, assembled;
     uint32_t guards; /* among the optimised operations */
     uint32_t merge_points;
-    uint32_t place1; /* vf_jit_trace_place() */
-    uint8_t kind;    /* enum vf_jit_kind */
-    bool aborted;    /* given up while it was optimised: it has no code */
+    uint32_t place1;  /* vf_jit_trace_place() */
+    uint32_t parent1; /* row + 1 of the trace whose guard it hangs on; 0: of none that is known */
+    uint32_t root;    /* row of the trace at the head of the family; a loop's own */
+    uint32_t bridges; /* that hang on its guards, not on those of its bridges */
+    uint32_t line;    /* rows of the family before its own */
+    uint8_t kind;     /* enum vf_jit_kind */
+    bool aborted;     /* given up while it was optimised: it has no code */
 };
 
 /* Where a merge point stands in the program. */
@@ -42,15 +50,45 @@ struct vf_jit_place {
 };
 
 /* From `start` on, machine code belongs to `trace`: to that trace's end, or to the next start. */
-struct vf_jit_code {
+struct vf_jit_piece {
     uint64_t start;
     uint32_t trace;
+};
+
+struct vf_jit_name {
+    struct vf_str name; /* "int_add" */
+    uint16_t opnum;
+    bool guard;
+};
+
+/* How often a label was passed: a loop's rounds. */
+struct vf_jit_label {
+    uint64_t id; /* of its descr */
+    uint64_t count;
+};
+
+/* Calls of the loop token `from` go to `address` since `to` was compiled. */
+struct vf_jit_redirect {
+    uint64_t from, to, address;
+};
+
+/* A log that was appended to another one has a header again. */
+struct vf_jit_header {
+    uint64_t offset;
+    unsigned addr_bytes;
+    int version;
 };
 
 struct vf_jit_traces {
     VF_VEC(struct vf_jit_trace) traces; /* in the order of the log */
     VF_VEC(struct vf_jit_place) places;
-    VF_VEC(struct vf_jit_code) code; /* by start */
+    VF_VEC(struct vf_jit_piece) code;         /* by start */
+    VF_VEC(struct vf_jit_name) names;         /* by opnum */
+    VF_VEC(struct vf_jit_label) labels;       /* by id */
+    VF_VEC(struct vf_jit_redirect) redirects; /* in the order of the log */
+    VF_VEC(struct vf_jit_header) headers;     /* behind the first */
+    VF_VEC(uint32_t) children;                /* rows with a parent, by parent and guard */
+    struct vf_str log;                        /* all of it */
     struct vf_arena arena;
     int version;
     struct vf_str machine;
@@ -80,6 +118,41 @@ const struct vf_jit_trace *vf_jit_traces_find(const struct vf_jit_traces *traces
 /* Where the trace begins: its first merge point; NULL when it has none. */
 const struct vf_jit_place *vf_jit_trace_place(const struct vf_jit_traces *traces,
                                               const struct vf_jit_trace *trace);
+
+/* Numbers in the family's rows, from 1 on.  `op` is a row of the assembled operations;
+ * VF_JIT_ENTRY stands for what lies before the first, VF_JIT_EXITS for what lies behind the last.
+ */
+#define VF_JIT_ENTRY UINT32_MAX
+#define VF_JIT_EXITS (UINT32_MAX - 1)
+static inline uint32_t vf_jit_line(const struct vf_jit_trace *trace, uint32_t op)
+{
+    if (op == VF_JIT_ENTRY)
+        return trace->line + 1;
+    return trace->line + 2 + (op == VF_JIT_EXITS ? trace->assembled : op);
+}
+
+/* The row of a trace of these, by its place in the array. */
+static inline uint32_t vf_jit_traces_row(const struct vf_jit_traces *traces,
+                                         const struct vf_jit_trace *trace)
+{
+    return (uint32_t)(trace - traces->traces.items);
+}
+
+/* Appends what a trace is called: "loop 12 simple.py:4", "entry bridge 9 a.py:3", "bridge 31 of
+ * loop 12"; a bridge whose loop is not known is "bridge 31 simple.py:5". */
+void vf_jit_trace_name(struct vf_buf *out, const struct vf_jit_traces *traces,
+                       const struct vf_jit_trace *trace);
+/* Appends the name under which the family's graph is a source: "jit/loop-12.iongraph.json"; `trace`
+ * is the one at its head. */
+void vf_jit_graph_path(struct vf_buf *out, const struct vf_jit_trace *trace);
+
+/* The operation's name; NULL where the log gives none. */
+const struct vf_jit_name *vf_jit_traces_name(const struct vf_jit_traces *traces, uint16_t opnum);
+/* The bridge on a guard of the trace in the row `parent`, by the guard's descr; NULL: none. */
+const struct vf_jit_trace *vf_jit_traces_bridge(const struct vf_jit_traces *traces, uint32_t parent,
+                                                uint64_t guard);
+/* How often the label with this descr was passed; false: not counted. */
+bool vf_jit_traces_label(const struct vf_jit_traces *traces, uint64_t id, uint64_t *count);
 
 void vf_jit_traces_release(struct vf_jit_traces *traces);
 

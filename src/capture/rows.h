@@ -1,5 +1,5 @@
-/* Rows of a capture's members cpu.i64 and clock.i64 (docs/formats/vmfox.md): three little-endian
- * 8-byte numbers, the first of which is CLOCK_MONOTONIC in ns. */
+/* Rows of a capture's members cpu.i64, clock.i64 and pc.i64 (docs/formats/vmfox.md): three
+ * little-endian 8-byte numbers, the first of which is CLOCK_MONOTONIC in ns. */
 #ifndef VF_CAPTURE_ROWS_H
 #define VF_CAPTURE_ROWS_H
 
@@ -9,8 +9,9 @@ enum { VF_ROW_BYTES = 24 };
 
 struct vf_row {
     int64_t mono_ns;
-    uint64_t second; /* cpu.i64: the thread's id; clock.i64: the time stamp counter */
-    int64_t third;   /* cpu.i64: CPU time in ns; clock.i64: how far the two may be apart, in ns */
+    uint64_t second; /* cpu.i64, pc.i64: the thread's id; clock.i64: the time stamp counter */
+    int64_t third;   /* cpu.i64: CPU time in ns; clock.i64: how far the two may be apart, in ns;
+                        pc.i64: the instruction's address */
 };
 
 /* How many whole ones there are. */

@@ -67,15 +67,22 @@ static void read_sources(struct vf_input *input, const char *folder)
     }
 }
 
+void vf_input_build_options(struct vf_input_options *options, const struct vf_args *args)
+{
+    options->no_phases = vf_args_has(args, "no-phases");
+    options->no_traces = vf_args_has(args, "no-traces");
+}
+
 struct vf_input_options vf_input_options(const struct vf_args *args)
 {
-    return (struct vf_input_options){
+    struct vf_input_options options = {
         .jitlog = vf_args_get(args, "jitlog"),
         .pypylog = vf_args_get(args, "pypylog"),
         .sources = vf_args_get(args, "sources"),
-        .no_phases = vf_args_has(args, "no-phases"),
         .quiet = vf_args_has(args, "quiet"),
     };
+    vf_input_build_options(&options, args);
+    return options;
 }
 
 static bool add_companions(struct vf_input *input, const struct vf_input_options *options,
@@ -100,7 +107,8 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
 {
     struct vf_error error;
     struct vf_warnings warnings = {0};
-    struct vf_build_options build = {.no_phases = options->no_phases};
+    struct vf_build_options build = {.no_phases = options->no_phases,
+                                     .no_traces = options->no_traces};
     *input = (struct vf_input){0};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);

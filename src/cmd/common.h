@@ -22,12 +22,13 @@ void vf_say_wrote(const char *name, size_t bytes);
     {"jitlog", 0, "FILE", "PyPy's JIT log that belongs to a plain .prof"},                         \
         {"pypylog", 0, "FILE", "PyPy's text log (PYPYLOG) that belongs to a plain .prof"},         \
         {"sources", 0, "DIR", "embed the sources of the profile that lie below DIR"},              \
-        VF_PHASES_OPTION
+        VF_BUILD_OPTIONS
 
 /* For every command that builds a profile. */
-#define VF_PHASES_OPTION                                                                           \
+#define VF_BUILD_OPTIONS                                                                           \
+    {"no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"},       \
     {                                                                                              \
-        "no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"      \
+        "no-traces", 0, NULL, "no frames for the JIT's traces"                                     \
     }
 
 /* A capture, and the profile made of it. */
@@ -40,10 +41,12 @@ struct vf_input {
 /* How a capture is read. */
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
-    bool no_phases, quiet;
+    bool no_phases, no_traces, quiet;
 };
 /* What VF_INPUT_OPTIONS and --quiet say. */
 struct vf_input_options vf_input_options(const struct vf_args *args);
+/* What VF_BUILD_OPTIONS say. */
+void vf_input_build_options(struct vf_input_options *options, const struct vf_args *args);
 
 /* Opens `path` and builds the profile.  Problems are said, with `name` for the file.  False: it
  * can't be used.  Release in either case. */

@@ -11,7 +11,7 @@ static const struct vf_option options[] = {
     {"no-serve", 0, NULL, "only write the profile (default: NAME.json.gz)"},
     VF_SERVE_OPTIONS,
     VF_RECORD_OPTIONS,
-    VF_PHASES_OPTION,
+    VF_BUILD_OPTIONS,
     VF_OPTION_HELP,
     {0},
 };
@@ -21,13 +21,15 @@ struct run {
     struct vf_serving serving;
     const char *output; /* NULL: not kept */
     char *made;         /* owns `output` where it is the default name */
-    bool serve, gzip, no_phases;
+    struct vf_input_options how;
+    bool serve, gzip;
 };
 
 static int prepare(struct run *r, const struct vf_args *args)
 {
     int code = vf_recording_init(&r->recording, args);
-    r->no_phases = vf_args_has(args, "no-phases");
+    vf_input_build_options(&r->how, args);
+    r->how.quiet = r->recording.quiet;
     if (code != VF_EXIT_OK)
         return code;
     r->serve = !vf_args_has(args, "no-serve");
@@ -68,8 +70,7 @@ static void show(const struct run *r, const char *capture)
 {
     struct vf_input input;
     struct vf_buf gzipped = {0};
-    struct vf_input_options how = {.no_phases = r->no_phases, .quiet = r->recording.quiet};
-    bool good = vf_input_open(&input, capture, "the recording", &how) && input.has_profile &&
+    bool good = vf_input_open(&input, capture, "the recording", &r->how) && input.has_profile &&
                 vf_input_write(&input, true, &gzipped);
     unlink(capture); /* it is mapped, and nobody else needs it */
     if (good && r->output)

@@ -124,7 +124,12 @@ static void write_natives(struct vf_json *json, const struct vf_profile *p)
     COLUMN(json, "libIndex", n, vf_json_uint(json, x[i].lib.i));
     COLUMN(json, "address", n, vf_json_uint(json, x[i].address));
     COLUMN(json, "name", n, vf_json_uint(json, x[i].name.i));
-    COLUMN(json, "functionSize", n, vf_json_null(json));
+    COLUMN(json, "functionSize", n, {
+        if (x[i].size)
+            vf_json_uint(json, x[i].size);
+        else
+            vf_json_null(json);
+    });
     vf_json_end(json, '}');
 }
 

@@ -2,14 +2,16 @@
 
 #include "output/firefox.h"
 
+enum { SUBCATEGORIES_MAX = 5 };
+
 static const struct category {
     const char *name, *color;
-    const char *subcategories[3];
+    const char *subcategories[SUBCATEGORIES_MAX];
 } categories[VF_CATEGORY_COUNT] = {
     /* One category must be grey: it is the front-end's default. */
     [VF_CATEGORY_OTHER] = {"Other", "grey", {"Other"}},
     [VF_CATEGORY_PYTHON] = {"Python", "yellow", {"Other"}},
-    [VF_CATEGORY_JIT] = {"JIT", "purple", {"Other", "Compiled", "Inlined"}},
+    [VF_CATEGORY_JIT] = {"JIT", "purple", {"Other", "Compiled", "Inlined", "Loop", "Bridge"}},
     [VF_CATEGORY_NATIVE] = {"Native", "blue", {"Other"}},
     [VF_CATEGORY_GC] = {"Garbage collection", "green", {"Other"}},
     [VF_CATEGORY_JIT_COMPILATION] = {"JIT compilation", "magenta", {"Other"}},
@@ -35,7 +37,7 @@ static void write_categories(struct vf_json *json)
         text(json, "color", vf_str_from(c->color));
         vf_json_key(json, "subcategories");
         vf_json_begin(json, '[');
-        for (size_t s = 0; s < 3 && c->subcategories[s]; s++)
+        for (size_t s = 0; s < SUBCATEGORIES_MAX && c->subcategories[s]; s++)
             vf_json_str(json, vf_str_from(c->subcategories[s]));
         vf_json_end(json, ']');
         vf_json_end(json, '}');

@@ -4,6 +4,7 @@
 #include "profile/coverage.h"
 #include "profile/cpu.h"
 #include "profile/facts.h"
+#include "profile/jit_build.h"
 #include "profile/runtime.h"
 #include "profile/walk.h"
 
@@ -20,6 +21,7 @@ struct build {
     struct vf_build_options options;
     struct vf_scan scan;
     struct vf_clock clock;
+    struct vf_jit_build jit;
     struct vf_walk walk;
     struct vf_weights weights;
     struct vf_gaps *gaps;
@@ -146,18 +148,22 @@ static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
 static void add_sample(struct build *b, const struct vf_record *record, uint64_t index)
 {
     const struct vf_sample *sample = &record->sample;
-    uint64_t root;
-    vf_stack_id stack = vf_walk_sample(&b->walk, sample, &root);
-    struct vf_thread *thread = find_thread(b, root, sample->thread);
+    struct vf_walked walked = vf_walk_sample(&b->walk, sample);
+    struct vf_thread *thread = find_thread(b, walked.thread, sample->thread);
     double time_ms = vf_clock_sample_ms(&b->clock, index, sample);
     if (record->type == VF_RECORD_ALLOCATION) {
         VF_APPEND(&thread->allocations,
-                  ((struct vf_allocation_row){time_ms, stack, b->sample_bytes}));
+                  ((struct vf_allocation_row){time_ms, walked.stack, b->sample_bytes}));
         return;
     }
     double weight = vf_weights_next(&b->weights, sample);
     if (weight != 1)
         thread->weighted = true;
+    vf_stack_id stack = walked.stack;
+    if (walked.ends_in_trace)
+        stack = vf_jit_pcs_place(&b->jit, stack, walked.trace, thread->tid, time_ms);
+    if (b->jit.jit)
+        vf_jit_count_sample(b->jit.jit, walked.trace, weight);
     VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
     /* A timer of wall time goes off in every thread, all but at the same moment. */
     if (thread->is_main || !(b->scan.header.mode & VF_MODE_REAL_TIME))
@@ -310,6 +316,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     struct vf_runtime runtime;
     vf_runtime_init(&runtime, profile, b->capture, &b->clock, warnings);
     add_runtime(b, &runtime);
+    vf_jit_pcs_add_thread(&b->jit, &b->walk);
     struct vf_facts facts = {
         .capture = b->capture,
         .scan = &b->scan,
@@ -325,6 +332,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     vf_facts_add(profile, &facts, warnings);
     vf_coverage_add_facts(&coverage, profile, &b->scan.header);
     vf_runtime_add_facts(&runtime);
+    vf_jit_facts_add(&b->jit);
     vf_runtime_release(&runtime);
     vf_profile_freeze(profile);
 }
@@ -346,12 +354,15 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
         b.sample_bytes = (double)bytes;
     b.gaps = vf_alloc_zeroed(1, sizeof *b.gaps);
     vf_clock_init(&b.clock, capture, &b.scan, warnings);
-    vf_walk_init(&b.walk, profile, &b.scan, capture);
+    vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, warnings);
+    b.jit.hidden = b.options.no_traces;
+    vf_walk_init(&b.walk, profile, &b.scan, capture, &b.jit);
     vf_weights_init(&b.weights, &b.scan.header);
     index_told(&b);
     add_samples(&b);
     finish(&b, warnings);
     vf_walk_release(&b.walk);
+    vf_jit_build_release(&b.jit);
     vf_weights_release(&b.weights);
     vf_scan_release(&b.scan);
     vf_table_release(&b.thread_index);

@@ -6,6 +6,7 @@
 #include "profile/profile.h"
 
 struct vf_build_options {
+    bool no_traces; /* the JIT's traces get no frames of their own */
     bool no_phases; /* samples taken inside a section of the runtime get no leaf for it */
 };
 

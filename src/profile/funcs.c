@@ -39,7 +39,7 @@ vf_native_id vf_funcs_native(struct vf_funcs *f, vf_lib_id lib, uint64_t address
             return (vf_native_id){row};
     }
     row = (uint32_t)f->natives.len;
-    VF_APPEND(&f->natives, ((struct vf_native){lib, address, name}));
+    VF_APPEND(&f->natives, ((struct vf_native){.lib = lib, .address = address, .name = name}));
     vf_table_insert(&f->native_index, hash, row);
     return (vf_native_id){row};
 }

@@ -21,6 +21,7 @@ struct vf_lib {
 struct vf_native {
     vf_lib_id lib;
     uint64_t address; /* relative to the library */
+    uint64_t size;    /* 0: not known */
     vf_string_id name;
 };
 

@@ -1,5 +1,7 @@
 #include "profile/profile.h"
 
+#include "profile/jit.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -68,6 +70,7 @@ void vf_profile_release(struct vf_profile *profile)
     free(profile->threads.items);
     free(profile->counters.items);
     free(profile->extras.items);
+    vf_jit_free(profile->jit);
     vf_strings_release(&profile->strings);
     vf_funcs_release(&profile->funcs);
     vf_stacks_release(&profile->stacks);

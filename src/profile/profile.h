@@ -26,7 +26,8 @@ struct vf_thread {
     vf_string_id name;
     uint64_t tid;
     bool is_main;
-    bool is_runtime; /* PyPy's runtime: weights are milliseconds (profile/runtime.h) */
+    bool is_addresses; /* instruction addresses of the program's threads (profile/jit.h) */
+    bool is_runtime;   /* PyPy's runtime: weights are milliseconds (profile/runtime.h) */
     VF_VEC(struct vf_sample_row) samples;
     bool weighted; /* the weights say something */
     bool has_cpu;
@@ -56,6 +57,8 @@ struct vf_extra {
     VF_VEC(struct vf_extra_entry) entries;
 };
 
+struct vf_jit;
+
 struct vf_profile {
     struct vf_strings strings;
     struct vf_funcs funcs;
@@ -69,6 +72,7 @@ struct vf_profile {
     uint64_t pid;       /* 0: not known */
     struct vf_str product, process_name, arguments, cpu, os, platform, abi;
     uint64_t logical_cpus, memory_bytes;
+    struct vf_jit *jit;    /* PyPy's traces (profile/jit.h); owned; NULL: no log of them */
     struct vf_arena arena; /* texts above */
 };
 

@@ -1,5 +1,7 @@
 #include "profile/runtime.h"
 
+#include "profile/jit.h"
+
 #include "capture/vmprof.h"
 
 /* ---- which part -------------------------------------------------------------------------------
@@ -306,6 +308,8 @@ static enum where place_of(const struct vf_runtime *r, vf_stack_id stack)
     const struct vf_frame_row *frame =
         &p->stacks.frames.items[p->stacks.stacks.items[stack.i].frame.i];
     vf_lib_id lib = p->funcs.funcs.items[frame->func.i].lib;
+    if (p->jit && lib.i == p->jit->lib.i) /* a trace, or nothing at all */
+        return INSIDE;
     if (lib.i == VF_NONE) /* a Python frame: the JIT's code below it has none of its own */
         return INSIDE;
     struct vf_str name = vf_strings_get(&p->strings, p->funcs.libs.items[lib.i].name);
@@ -434,7 +438,7 @@ void vf_runtime_init(struct vf_runtime *r, struct vf_profile *profile,
         vf_warn(warnings, "PYPYLOG: there are no sections in it");
         return;
     }
-    vf_runtime_join_jitlog(r, capture->jitlog, warnings);
+    vf_runtime_join_jitlog(r);
     choose_part(r, capture, warnings);
     place(r, capture, clock, warnings);
 }

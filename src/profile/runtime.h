@@ -62,8 +62,7 @@ void vf_runtime_label_samples(struct vf_runtime *runtime, const struct vf_captur
 /* Adds the thread "PyPy runtime" with its samples. */
 void vf_runtime_add_thread(struct vf_runtime *runtime);
 /* runtime_join.c: what the JIT's log knows of the traces: operations, guards, runs. */
-void vf_runtime_join_jitlog(struct vf_runtime *runtime, struct vf_str jitlog,
-                            struct vf_warnings *warnings);
+void vf_runtime_join_jitlog(struct vf_runtime *runtime);
 /* runtime_markers.c: the markers of that thread, and the counters. */
 void vf_runtime_add_markers(struct vf_runtime *runtime, struct vf_markers *markers);
 /* runtime_facts.c: what Profile Info says of the clock and of the sums. */

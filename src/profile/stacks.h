@@ -24,6 +24,8 @@ enum vf_category {
 enum {
     VF_JIT_COMPILED = 1, /* the function that runs into compiled code */
     VF_JIT_INLINED = 2,  /* a function inside a trace */
+    VF_JIT_LOOPS = 3,    /* a trace itself */
+    VF_JIT_BRIDGES = 4,
 };
 
 struct vf_frame_row {

@@ -47,35 +47,38 @@ static bool has_real_name(struct vf_str text, const struct vf_code_name *name)
     return text.len && name->name.len && !vf_str_starts(name->name, VF_STR("<native symbol 0x"));
 }
 
+vf_func_id vf_walk_func(struct vf_walk *walk, const struct vf_code_name *name)
+{
+    struct vf_func func = {.name = vf_strings_add(&walk->profile->strings, name->name),
+                           .source = add_source(walk, name->file),
+                           .lib = {VF_NONE},
+                           .line = name->line,
+                           .is_python = true};
+    return vf_funcs_func(&walk->profile->funcs, func);
+}
+
 static struct vf_frame_row code_frame(struct vf_walk *walk, const struct vf_walk_frame *raw)
 {
     struct vf_str text = name_text(walk, raw->name);
     struct vf_code_name name = vf_code_name_parse(text);
-    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true};
-    if (!has_real_name(text, &name)) {
+    vf_func_id func;
+    if (has_real_name(text, &name)) {
+        func = vf_walk_func(walk, &name);
+    } else {
         char unnamed[64];
         snprintf(unnamed, sizeof unnamed, "unnamed code 0x%llx", (unsigned long long)raw->value);
-        func.name = vf_strings_add(&walk->profile->strings, vf_str_from(unnamed));
+        func = text_func(walk, vf_str_from(unnamed));
         walk->unnamed_code++;
-    } else {
-        func.name = vf_strings_add(&walk->profile->strings, name.name);
-        func.source = add_source(walk, name.file);
-        func.line = name.line;
     }
     bool jit = raw->kind == VF_FRAME_JITTED;
     struct vf_frame_row row =
-        frame_row(vf_funcs_func(&walk->profile->funcs, func),
-                  jit ? VF_CATEGORY_JIT : VF_CATEGORY_PYTHON, jit ? VF_JIT_INLINED : 0);
+        frame_row(func, jit ? VF_CATEGORY_JIT : VF_CATEGORY_PYTHON, jit ? VF_JIT_INLINED : 0);
     row.line = raw->line > 0 && raw->line <= INT32_MAX ? (uint32_t)raw->line : 0;
     return row;
 }
 
-/* The library at an address, by the maps; VF_NONE where they do not say. */
-static vf_lib_id find_lib(struct vf_walk *walk, uint64_t address, uint64_t *relative)
+vf_lib_id vf_walk_lib(struct vf_walk *walk, const struct vf_map *map)
 {
-    const struct vf_map *map = vf_maps_find(&walk->maps, address);
-    if (!map || map->path.len == 0)
-        return (vf_lib_id){VF_NONE};
     struct vf_profile *profile = walk->profile;
     vf_lib_id lib = vf_funcs_lib(&profile->funcs, vf_strings_add(&profile->strings, map->path),
                                  vf_strings_add(&profile->strings, vf_str_basename(map->path)));
@@ -84,8 +87,17 @@ static vf_lib_id find_lib(struct vf_walk *walk, uint64_t address, uint64_t *rela
         if (vf_str_eq(walk->capture->info.modules.items[i].path, map->path))
             row->build_id = walk->capture->info.modules.items[i].build_id;
     row->arch = walk->capture->info.arch;
-    *relative = address - map->base;
     return lib;
+}
+
+/* The library at an address, by the maps; VF_NONE where they do not say. */
+static vf_lib_id find_lib(struct vf_walk *walk, uint64_t address, uint64_t *relative)
+{
+    const struct vf_map *map = vf_maps_find(&walk->maps, address);
+    if (!map || map->path.len == 0)
+        return (vf_lib_id){VF_NONE};
+    *relative = address - map->base;
+    return vf_walk_lib(walk, map);
 }
 
 static bool is_source_file(struct vf_str file)
@@ -133,6 +145,17 @@ static struct vf_frame_row native_frame(struct vf_walk *walk, const struct vf_wa
     return row;
 }
 
+/* True where assembler frames are looked up among the traces of the JIT's log. */
+static bool has_traces(const struct vf_walk *walk)
+{
+    return walk->jit->jit && walk->jit->jit->present;
+}
+
+static bool shows_traces(const struct vf_walk *walk)
+{
+    return has_traces(walk) && !walk->jit->hidden;
+}
+
 /* No kind of VMProf's. */
 enum { UNKNOWN_KIND = INT32_MAX };
 
@@ -140,6 +163,9 @@ static struct vf_frame_row state_frame(struct vf_walk *walk, int kind)
 {
     switch (kind) {
     case VF_FRAME_ASM:
+        if (shows_traces(walk))
+            return frame_row(text_func(walk, VF_STR("(compiled code of no known trace)")),
+                             VF_CATEGORY_JIT, VF_JIT_COMPILED);
         return frame_row(text_func(walk, VF_STR("(compiled code)")), VF_CATEGORY_JIT,
                          VF_JIT_COMPILED);
     case VF_FRAME_BLACKHOLE:
@@ -188,12 +214,15 @@ static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame 
                                 .line = frame->line,
                                 .key_kind = frame->kind,
                                 .kind = frame->kind,
+                                .trace = VF_NONE,
                                 .frame = {VF_NONE}};
     bool named = frame->kind == VF_FRAME_CODE || frame->kind == VF_FRAME_JITTED ||
                  frame->kind == VF_FRAME_NATIVE;
     raw.name = named ? vf_scan_name(walk->scan, frame->value) : VF_NONE;
-    if (!named)
-        raw.value = 0; /* an assembler frame's address makes no frame of its own */
+    if (frame->kind == VF_FRAME_ASM && has_traces(walk))
+        raw.value = raw.trace = vf_jit_build_find(walk->jit, frame->value);
+    else if (!named)
+        raw.value = 0; /* its address makes no frame of its own */
     uint64_t hash = vf_hash_u64(raw.value, (uint64_t)raw.line << 8 ^ (uint64_t)raw.key_kind);
     struct vf_probe probe = vf_table_probe(&walk->frame_index, hash);
     uint32_t row;
@@ -225,6 +254,8 @@ static vf_frame_id profile_frame(struct vf_walk *walk, struct vf_walk_frame *raw
     struct vf_frame_row made;
     if (raw->frame.i != VF_NONE)
         return raw->frame;
+    if (raw->trace != VF_NONE)
+        return raw->frame = vf_jit_build_frame(walk->jit, raw->trace, 0);
     if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
         made = code_frame(walk, raw);
     else if (raw->kind == VF_FRAME_NATIVE)
@@ -277,23 +308,105 @@ static bool is_left_out(struct vf_walk *walk, struct vf_walk_step *step,
     return false;
 }
 
-static void take_frame(struct vf_walk *walk, struct vf_walk_step *step, struct vf_walk_frame *raw)
+/* The trace of the assembler frame that ends the row of jitted frames here; VF_NONE: there is none.
+ * Notes how far it has looked: a sample with other frames there may come out otherwise. */
+static uint32_t find_own_trace(struct vf_walk *walk, struct vf_walk_step *step,
+                               const struct vf_sample *sample, uint32_t next)
 {
+    for (uint32_t i = next; i < sample->depth; i++) {
+        struct vf_frame frame = vf_vmprof_frame(&walk->scan->header, sample, i);
+        if (step->ahead < i + 1)
+            step->ahead = i + 1;
+        if (frame.kind != VF_FRAME_JITTED)
+            return frame.kind == VF_FRAME_ASM ? vf_jit_build_find(walk->jit, frame.value) : VF_NONE;
+    }
+    step->ahead = UINT32_MAX;
+    return VF_NONE;
+}
+
+/* True for a jitted frame that is the same activation as the one above. */
+static bool goes_on(struct vf_walk *walk, struct vf_walk_step *step,
+                    const struct vf_walk_frame *raw, const struct vf_sample *sample, uint32_t at)
+{
+    if (raw->kind != VF_FRAME_JITTED || step->kind != VF_FRAME_ASM || step->trace == VF_NONE ||
+        step->inner != raw->value || !has_traces(walk))
+        return false;
+    uint32_t own = find_own_trace(walk, step, sample, at + 1);
+    return own != VF_NONE &&
+           vf_jit_build_continues(walk->jit, step->trace, own, name_text(walk, raw->name));
+}
+
+static void take_trace(struct vf_walk *walk, struct vf_walk_step *step, struct vf_walk_frame *raw,
+                       int before)
+{
+    if (before == VF_FRAME_CODE)
+        step->stack = in_jit(walk, step->stack);
+    step->trace = raw->trace;
+    step->asm_frames++;
+    step->unowned += raw->trace == VF_NONE && has_traces(walk);
+    if (shows_traces(walk) || before == 0)
+        step->stack = vf_stacks_push(&walk->profile->stacks, step->stack, profile_frame(walk, raw));
+}
+
+/* Takes the frame `at` of the sample. */
+static void take_frame(struct vf_walk *walk, struct vf_walk_step *step,
+                       const struct vf_sample *sample, uint32_t at)
+{
+    struct vf_frame frame = vf_vmprof_frame(&walk->scan->header, sample, at);
+    struct vf_walk_frame *raw = lookup(walk, &frame);
     int before = step->kind;
     uint64_t value_before = step->value;
     if (step->outside || is_left_out(walk, step, raw))
         return;
+    bool continued = goes_on(walk, step, raw, sample, at);
     step->started = true;
     step->kind = raw->kind;
     step->value = raw->value;
-    if (raw->kind == VF_FRAME_JITTED && before == VF_FRAME_CODE && value_before == raw->value)
+    if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
+        step->inner = raw->value;
+    if (continued)
+        step->continued++;
+    else if (raw->kind == VF_FRAME_ASM)
+        take_trace(walk, step, raw, before);
+    else if (raw->kind == VF_FRAME_JITTED && before == VF_FRAME_CODE && value_before == raw->value)
         step->stack = in_jit(walk, step->stack);
-    else if (raw->kind == VF_FRAME_ASM && before == VF_FRAME_CODE)
-        step->stack = in_jit(walk, step->stack);
-    else if (raw->kind != VF_FRAME_ASM || before == 0)
+    else
         step->stack = vf_stacks_push(&walk->profile->stacks, step->stack, profile_frame(walk, raw));
     if (step->in_trace && raw->kind == VF_FRAME_CODE)
         step->stack = in_jit(walk, step->stack);
+}
+
+/* Where the group of frames begins that the assembler frame `at` ends. */
+static uint32_t group_start(const struct vf_walk *walk, const struct vf_sample *sample, uint32_t at)
+{
+    while (at > 0 && vf_vmprof_frame(&walk->scan->header, sample, at - 1).kind == VF_FRAME_JITTED)
+        at--;
+    return at;
+}
+
+/* The frames of a sample that VMProf has made up (vf_jit_build_is_left_over()); none: from is
+ * UINT32_MAX. */
+static struct vf_walk_range find_left_over(struct vf_walk *walk, const struct vf_sample *sample)
+{
+    const struct vf_vmprof *v = &walk->scan->header;
+    const struct vf_walk_range none = {UINT32_MAX, UINT32_MAX};
+    if (!has_traces(walk) || sample->depth < 2)
+        return none;
+    struct vf_frame leaf = vf_vmprof_frame(v, sample, sample->depth - 1);
+    if (leaf.kind != VF_FRAME_ASM)
+        return none;
+    uint32_t to = group_start(walk, sample, sample->depth - 1);
+    struct vf_frame before = {0};
+    if (to > 0)
+        before = vf_vmprof_frame(v, sample, to - 1);
+    if (before.kind != VF_FRAME_ASM)
+        return none;
+    uint32_t outer = vf_jit_build_find(walk->jit, before.value);
+    uint32_t inner = vf_jit_build_find(walk->jit, leaf.value);
+    if (outer == VF_NONE || inner == VF_NONE || !vf_jit_build_is_left_over(walk->jit, outer, inner))
+        return none;
+    walk->jit->jit->left_over++;
+    return (struct vf_walk_range){group_start(walk, sample, to - 1), to};
 }
 
 /* How many frames from the root two samples have in common. */
@@ -316,33 +429,57 @@ static uint32_t common_frames(const struct vf_walk *walk, const struct vf_sample
     return same;
 }
 
-vf_stack_id vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample, uint64_t *thread)
+static void count_traces(struct vf_walk *walk, const struct vf_walk_step *step)
+{
+    struct vf_jit *jit = walk->jit->jit;
+    if (!jit)
+        return;
+    jit->asm_frames += step->asm_frames;
+    jit->unowned += step->unowned;
+    jit->continued += step->continued;
+}
+
+struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample)
 {
     uint32_t same = common_frames(walk, sample);
-    struct vf_walk_step step = {.stack = {VF_NONE}};
+    struct vf_walk_step step = {.stack = {VF_NONE}, .trace = VF_NONE};
+    struct vf_walk_range left_out = find_left_over(walk, sample);
+    if (same > left_out.from)
+        same = left_out.from;
+    if (same > walk->left_out_from)
+        same = walk->left_out_from;
+    walk->left_out_from = left_out.from;
+    while (same && walk->path.items[same - 1].ahead > same)
+        same--;
     if (same)
         step = walk->path.items[same - 1];
     walk->path.len = same;
     for (uint32_t i = same; i < sample->depth; i++) {
-        struct vf_frame frame = vf_vmprof_frame(&walk->scan->header, sample, i);
-        take_frame(walk, &step, lookup(walk, &frame));
+        if (i < left_out.from || i >= left_out.to)
+            take_frame(walk, &step, sample, i);
         VF_APPEND(&walk->path, step);
     }
     walk->before = *sample;
     walk->has_before = true;
-    *thread = step.thread;
+    count_traces(walk, &step);
     if (step.stack.i == VF_NONE && sample->depth > 0)
-        return vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
-    return step.stack;
+        step.stack =
+            vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
+    return (struct vf_walked){.stack = step.stack,
+                              .thread = step.thread,
+                              .trace = step.trace,
+                              .ends_in_trace = step.kind == VF_FRAME_ASM && step.trace != VF_NONE};
 }
 
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
-                  const struct vf_capture *capture)
+                  const struct vf_capture *capture, struct vf_jit_build *jit)
 {
-    *walk = (struct vf_walk){.profile = profile, .scan = scan, .capture = capture};
+    *walk = (struct vf_walk){.profile = profile, .scan = scan, .capture = capture, .jit = jit};
     vf_maps_parse(&walk->maps, capture->maps.len ? capture->maps : scan->maps_text);
+    walk->left_out_from = UINT32_MAX;
     walk->frames_max = 65536 + scan->header.in.len / 128;
-    walk->folded = (struct vf_walk_frame){.kind = UNKNOWN_KIND, .frame = {VF_NONE}};
+    walk->folded =
+        (struct vf_walk_frame){.kind = UNKNOWN_KIND, .trace = VF_NONE, .frame = {VF_NONE}};
     walk->outside_frame = vf_stacks_frame(
         &profile->stacks, frame_row(text_func(walk, VF_STR("(interpreter start and exit)")),
                                     VF_CATEGORY_INTERPRETER, 0));

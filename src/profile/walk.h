@@ -7,7 +7,11 @@
  * - A code frame followed by its own jitted frame is one frame, in category JIT: PyPy writes both
  *   when the function itself has run into compiled code.  Every other jitted frame is a function
  *   inlined into the trace and is kept, in order.
- * - An assembler frame says that the frame above it runs compiled code; it is no frame of its own.
+ * - An assembler frame says that the frame above it runs compiled code.  With the JIT's log at hand
+ *   it is a frame of its own, that of its trace, unless traces are hidden; without, it is none.
+ * - With the log, frames that VMProf has made up are left out (vf_jit_build_is_left_over()).
+ * - With the log, a jitted frame behind an assembler frame that is the same activation of its
+ * function as the one above (vf_jit_build_continues()) is left out: Python has called it once.
  * - A thread started under the recorder has a root frame whose name carries its number; that frame
  *   goes and the number becomes the sample's thread. */
 #ifndef VF_PROFILE_WALK_H
@@ -15,6 +19,7 @@
 
 #include "capture/capture.h"
 #include "capture/maps.h"
+#include "profile/jit_build.h"
 #include "profile/profile.h"
 #include "profile/roles.h"
 #include "profile/scan.h"
@@ -24,20 +29,30 @@ struct vf_walk_step {
     vf_stack_id stack;
     uint64_t value;  /* of the raw frame taken last */
     uint64_t thread; /* from the thread's root frame; 0: none */
-    int kind;        /* of the raw frame taken last, 0: none */
-    bool started;    /* a frame of the program has been seen */
-    bool launched;   /* a launcher has been left out */
-    bool outside;    /* inside the recorder's own work: frames below do not count */
-    bool in_trace;   /* between VF_ROLE_TRACE_BEGINS and _ENDS */
+    uint64_t inner;  /* of the last code or jitted frame */
+    uint32_t trace;  /* of the last assembler frame that has one; VF_NONE: none so far */
+    uint32_t ahead;  /* so many raw frames have been looked at for it, some may lie ahead */
+    uint32_t asm_frames, unowned, continued; /* as in struct vf_jit */
+    int kind;                                /* of the raw frame taken last, 0: none */
+    bool started;                            /* a frame of the program has been seen */
+    bool launched;                           /* a launcher has been left out */
+    bool outside;  /* inside the recorder's own work: frames below do not count */
+    bool in_trace; /* between VF_ROLE_TRACE_BEGINS and _ENDS */
+};
+
+/* Raw frames of a sample, counted from the root: [from, to). */
+struct vf_walk_range {
+    uint32_t from, to;
 };
 
 /* A raw frame as it came, and the profile's frame for it. */
 struct vf_walk_frame {
     uint64_t value;
     int64_t line;
-    int key_kind;  /* as it came */
-    int kind;      /* as it is meant */
-    uint32_t name; /* row of its name, VF_NONE: none */
+    int key_kind;   /* as it came */
+    int kind;       /* as it is meant */
+    uint32_t name;  /* row of its name, VF_NONE: none */
+    uint32_t trace; /* of an assembler frame; VF_NONE: none */
     enum vf_role role;
     vf_frame_id frame; /* VF_NONE until it is needed */
     uint64_t thread;   /* VF_ROLE_THREAD */
@@ -47,6 +62,7 @@ struct vf_walk {
     struct vf_profile *profile;
     const struct vf_scan *scan;
     const struct vf_capture *capture;
+    struct vf_jit_build *jit;
     struct vf_maps maps;
     VF_VEC(struct vf_walk_frame) frames;
     struct vf_table frame_index;
@@ -54,6 +70,7 @@ struct vf_walk {
     VF_VEC(struct vf_walk_step) path;
     struct vf_sample before;
     bool has_before;
+    uint32_t left_out_from;    /* where in it frames were left out; UINT32_MAX: nowhere */
     vf_frame_id outside_frame; /* "(interpreter start and exit)" */
     /* A damaged or hostile file can hold a different frame in every eight bytes.  So that it costs
      * no more memory than a few times its size, only so many are told apart; real recordings stay
@@ -65,9 +82,20 @@ struct vf_walk {
 };
 
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
-                  const struct vf_capture *capture);
-/* The stack of one sample, and the id from its thread's root frame (0: none). */
-vf_stack_id vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample, uint64_t *thread);
+                  const struct vf_capture *capture, struct vf_jit_build *jit);
+
+/* What a walk over a sample gives. */
+struct vf_walked {
+    vf_stack_id stack;
+    uint64_t thread;    /* the id from its thread's root frame; 0: none */
+    uint32_t trace;     /* the innermost trace; VF_NONE: none */
+    bool ends_in_trace; /* the leaf is that trace's code */
+};
+struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample);
+
+/* The function of a name record, the library of a map. */
+vf_func_id vf_walk_func(struct vf_walk *walk, const struct vf_code_name *name);
+vf_lib_id vf_walk_lib(struct vf_walk *walk, const struct vf_map *map);
 void vf_walk_release(struct vf_walk *walk);
 
 #endif

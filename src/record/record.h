@@ -12,6 +12,7 @@ struct vf_record_options {
     double period_s;
     bool real_time, native, lines, memory; /* lines and memory: on CPython */
     bool jitlog, pypylog;                  /* on PyPy */
+    bool pc;                               /* on PyPy: instruction addresses (record/pc.h) */
     char *const *environment;              /* the program's, ends with NULL */
 };
 

@@ -83,9 +83,9 @@ def lines_of(file):
 # ---- profiles -----------------------------------------------------------------------------------
 
 
-def convert(path, cwd):
+def convert(path, cwd, *options):
     """The Firefox Profiler file that `vmfox convert` makes of `path`, checked and wrapped."""
-    done = vmfox("convert", "-q", path, "-o", "-", cwd=cwd)
+    done = vmfox("convert", "-q", path, "-o", "-", *options, cwd=cwd)
     assert (done.code, done.err) == (0, "")
     return Profile(json.loads(done.out))
 

@@ -36,7 +36,11 @@ def test_the_vmprof_file_inside_says_the_same(tmp_path, file):
     """Without what the recorder adds there are no times and no names of threads, but the same
     samples."""
     (tmp_path / "x.prof").write_bytes(support.member(file, "profile.prof"))
-    whole, bare = support.convert(file, tmp_path), support.convert("x.prof", tmp_path)
+    options = ()
+    if "profile.jitlog" in support.members(file):
+        (tmp_path / "x.jitlog").write_bytes(support.member(file, "profile.jitlog"))
+        options = ("--jitlog", "x.jitlog")
+    whole, bare = support.convert(file, tmp_path), support.convert("x.prof", tmp_path, *options)
     support.check_structure(bare.data)
 
     def stacks(profile):

@@ -3,7 +3,7 @@
  * themselves. */
 #include "fuzz.h"
 
-#include "capture/jit_traces.h"
+#include "capture/jit_code.h"
 #include "capture/jitlog.h"
 
 #include <stdlib.h>
@@ -86,14 +86,47 @@ static void read_records(struct vf_jitlog *log, size_t size)
         abort();
 }
 
+static void check_code(const struct vf_jit_traces *traces, uint32_t row)
+{
+    struct vf_jit_code code;
+    vf_jit_code_read(&code, traces, row);
+    for (size_t stage = 0; stage < 3; stage++) {
+        const struct vf_jit_stage_code *s = &code.stages[stage];
+        for (size_t i = 0; i < s->ops.len; i++) {
+            struct vf_jit_op_text text = vf_jit_code_op(&code, &s->ops.items[i]);
+            const struct vf_jit_point *point = vf_jit_code_point(&code, &s->ops.items[i]);
+            touch(text.name);
+            touch(text.texts.args);
+            touch(text.code);
+            if (point)
+                touch(point->place.function);
+            if (text.code.len != s->ops.items[i].code_len)
+                abort();
+        }
+        for (size_t i = 0; i < s->points.len; i++)
+            if (s->points.items[i].caller1 > i)
+                abort(); /* callers come first */
+    }
+    uint32_t count = (uint32_t)code.stages[2].ops.len;
+    for (uint32_t offset = 0; offset < code.code_size && offset < 64; offset++) {
+        uint32_t op = vf_jit_code_find(&code, offset);
+        if (op >= count && op != VF_JIT_ENTRY && op != VF_JIT_EXITS)
+            abort();
+    }
+    vf_jit_code_release(&code);
+}
+
 static void check_trace(const struct vf_jit_traces *traces, const struct vf_jit_trace *trace)
 {
     const struct vf_jit_place *place = vf_jit_trace_place(traces, trace);
-    touch(trace->driver);
     if (place) {
         touch(place->file);
         touch(place->function);
     }
+    check_code(traces, vf_jit_traces_row(traces, trace));
+    if (trace->parent1 > vf_jit_traces_row(traces, trace) ||
+        traces->traces.items[trace->root].parent1)
+        abort(); /* parents come first, and the head has none */
     if (trace->guards > trace->optimised || trace->code_start > trace->code_end)
         abort();
     /* Code is found again, or that of a later trace in its place. */

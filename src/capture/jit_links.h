@@ -1,0 +1,12 @@
+/* What joins the traces of a JIT log with each other: the names of operations, which guard a bridge
+ * hangs on, how often labels were passed, where calls are led to. */
+#ifndef VF_CAPTURE_JIT_LINKS_H
+#define VF_CAPTURE_JIT_LINKS_H
+
+#include "capture/jit_traces.h"
+
+/* Fills names, labels, redirects, and of each trace parent1, root, bridges and line.  For
+ * vf_jit_traces_read(), once the rows are there. */
+void vf_jit_traces_link(struct vf_jit_traces *traces);
+
+#endif

@@ -1,0 +1,61 @@
+#include "profile/jit_build.h"
+
+static const char JIT[] = "JIT code";
+
+static double percent(double part, double whole)
+{
+    return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void add_addresses(struct vf_jit_build *b)
+{
+    const struct vf_jit *jit = b->jit;
+    const struct vf_capture_info *info = &b->capture->info;
+    if (info->pc_missing.len)
+        vf_profile_extra(b->profile, JIT, "Instruction addresses", "none: %.*s",
+                         VF_STR_ARG(info->pc_missing));
+    if (jit->pcs.len == 0)
+        return;
+    vf_profile_extra(b->profile, JIT, "Instruction addresses",
+                     "%zu, one each %.3f ms of CPU time; %llu in traces (%.1f %%)", jit->pcs.len,
+                     (double)info->pc_period_ns / 1e6, (unsigned long long)jit->pcs_inside,
+                     percent((double)jit->pcs_inside, (double)jit->pcs.len));
+    if (info->pc_lost)
+        vf_profile_extra(b->profile, JIT, "Instruction addresses lost", "%llu",
+                         (unsigned long long)info->pc_lost);
+    vf_profile_extra(b->profile, JIT, "Samples with an instruction",
+                     "%llu: one was seen in the same trace of the same thread at most half a "
+                     "period away",
+                     (unsigned long long)jit->placed);
+}
+
+void vf_jit_facts_add(struct vf_jit_build *b)
+{
+    const struct vf_jit *jit = b->jit;
+    if (!jit)
+        return;
+    if (jit->foreign) {
+        vf_profile_extra(b->profile, JIT, "JIT log",
+                         "of another run: no address of a sample lies in one of its traces");
+        return;
+    }
+    double inside = 0;
+    for (size_t i = 0; i < jit->rows.len; i++)
+        inside += jit->rows.items[i].samples;
+    vf_profile_extra(b->profile, JIT, "Samples in traces", "%.0f of %.0f (%.1f %%)", inside,
+                     jit->samples, percent(inside, jit->samples));
+    if (jit->unowned)
+        vf_profile_extra(b->profile, JIT, "Compiled code of no known trace",
+                         "%llu of %llu frames: of traces compiled before the log began, or missing "
+                         "from it",
+                         (unsigned long long)jit->unowned, (unsigned long long)jit->asm_frames);
+    if (jit->left_over)
+        vf_profile_extra(b->profile, JIT, "Frames that VMProf has made up",
+                         "left out in %llu samples: a trace named by the return address of a call "
+                         "that was over, which can't have called the trace below it",
+                         (unsigned long long)jit->left_over);
+    if (jit->continued)
+        vf_profile_extra(b->profile, JIT, "Activations that went on in another trace",
+                         "%llu frames, not shown twice", (unsigned long long)jit->continued);
+    add_addresses(b);
+}

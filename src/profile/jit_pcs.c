@@ -1,0 +1,206 @@
+#include "capture/rows.h"
+#include "profile/jit_pcs.h"
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int by_thread_and_time(const void *a, const void *b)
+{
+    const struct vf_jit_pc *x = a, *y = b;
+    if (x->tid != y->tid)
+        return x->tid < y->tid ? -1 : 1;
+    return (x->mono_ns > y->mono_ns) - (x->mono_ns < y->mono_ns);
+}
+
+static int by_trace_and_offset(const void *a, const void *b)
+{
+    const struct vf_jit_pc *const *x = a, *const *y = b;
+    if ((*x)->trace != (*y)->trace)
+        return (*x)->trace < (*y)->trace ? -1 : 1;
+    return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
+}
+
+static void read_rows(struct vf_jit *jit, struct vf_str rows)
+{
+    size_t count = vf_rows_count(rows);
+    jit->pcs.items = vf_alloc(count, sizeof *jit->pcs.items);
+    jit->pcs.len = jit->pcs.cap = count;
+    for (size_t i = 0; i < count; i++) {
+        struct vf_row row = vf_rows_get(rows, i);
+        struct vf_jit_pc *pc = &jit->pcs.items[i];
+        *pc = (struct vf_jit_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0};
+        const struct vf_jit_trace *trace = vf_jit_traces_find(&jit->traces, pc->ip);
+        if (!trace || trace->code_end - trace->code_start > INT32_MAX)
+            continue;
+        pc->trace = vf_jit_traces_row(&jit->traces, trace);
+        pc->offset = (uint32_t)(pc->ip - trace->code_start);
+        jit->pcs_inside++;
+    }
+    if (count)
+        qsort(jit->pcs.items, count, sizeof *jit->pcs.items, by_thread_and_time);
+}
+
+static void count_hits(struct vf_jit *jit)
+{
+    const struct vf_jit_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
+    size_t n = 0;
+    for (size_t i = 0; i < jit->pcs.len; i++)
+        if (jit->pcs.items[i].trace != VF_NONE)
+            order[n++] = &jit->pcs.items[i];
+    if (n)
+        qsort(order, n, sizeof *order, by_trace_and_offset);
+    for (size_t i = 0; i < n; i++) {
+        struct vf_jit_row *row = &jit->rows.items[order[i]->trace];
+        row->pcs++;
+        if (row->count == 0)
+            row->first = (uint32_t)jit->hits.len;
+        if (row->count && jit->hits.items[jit->hits.len - 1].offset == order[i]->offset) {
+            jit->hits.items[jit->hits.len - 1].count++;
+            continue;
+        }
+        VF_APPEND(&jit->hits, ((struct vf_jit_hit){order[i]->offset, 1}));
+        row->count++;
+    }
+    free(order);
+}
+
+void vf_jit_pcs_read(struct vf_jit_build *b)
+{
+    if (vf_rows_count(b->capture->pcs) == 0)
+        return;
+    read_rows(b->jit, b->capture->pcs);
+    count_hits(b->jit);
+    /* Only the recorder's stamps are of the clock that the addresses have. */
+    if (b->clock->source == VF_CLOCK_ARRIVAL)
+        b->half_period_ms = (double)b->capture->info.pc_period_ns / 2e6;
+}
+
+/* ---- where in the program -------------------------------------------------------------------- */
+
+static void add_point(struct vf_jit_chain *chain, const struct vf_jit_code *code,
+                      const struct vf_jit_point *point, uint32_t *skip)
+{
+    const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_OPTIMISED];
+    for (;;) {
+        if (*skip)
+            --*skip;
+        else if (chain->count < VF_JIT_FRAMES_MAX)
+            chain->places[chain->count++] = &point->place;
+        if (point->caller1 == 0)
+            break;
+        point = &stage->points.items[point->caller1 - 1];
+    }
+    *skip += point->inherit;
+}
+
+void vf_jit_find_chain(struct vf_jit_build *b, uint32_t trace, uint32_t offset,
+                       struct vf_jit_chain *chain)
+{
+    const struct vf_jit_code *code = vf_jit_build_code(b, trace);
+    const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_ASSEMBLED];
+    uint32_t at = vf_jit_code_find(code, offset), skip = 0;
+    const struct vf_jit_op *op = at < stage->ops.len ? &stage->ops.items[at] : NULL;
+    chain->count = 0;
+    if (at == VF_JIT_EXITS) /* which guard has failed is not known */
+        return;
+    for (int depth = 0; depth < VF_JIT_FRAMES_MAX; depth++) {
+        const struct vf_jit_point *point = op ? vf_jit_code_point(code, op) : NULL;
+        if (point)
+            add_point(chain, code, point, &skip);
+        const struct vf_jit_trace *info = &b->jit->traces.traces.items[trace];
+        if (info->parent1 == 0)
+            return;
+        trace = info->parent1 - 1;
+        code = vf_jit_build_code(b, trace);
+        op = vf_jit_code_guard(code, info->guard);
+    }
+}
+
+bool vf_jit_same_file(struct vf_str recorded, struct vf_str file)
+{
+    if (recorded.len != VF_PYPY_NAME_MAX || !vf_str_ends(recorded, VF_STR("...")))
+        return vf_str_eq(recorded, file);
+    return file.len > VF_PYPY_NAME_MAX && memcmp(recorded.ptr, file.ptr, VF_PYPY_NAME_KEPT) == 0;
+}
+
+/* ---- the instruction of a sample ------------------------------------------------------------- */
+
+static const struct vf_jit_pc *find_pc(const struct vf_jit_build *b, uint32_t trace, uint64_t tid,
+                                       double time_ms)
+{
+    const struct vf_jit_pc *pcs = b->jit->pcs.items, *best = NULL;
+    int64_t at = b->clock->zero_ns + (int64_t)(time_ms * 1e6);
+    int64_t half = (int64_t)(b->half_period_ms * 1e6);
+    const struct vf_jit_pc from = {.tid = tid, .mono_ns = at - half};
+    size_t low = 0, high = b->jit->pcs.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (by_thread_and_time(&pcs[middle], &from) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = low; i < b->jit->pcs.len; i++) {
+        if (pcs[i].tid != tid || pcs[i].mono_ns > at + half)
+            break;
+        if (pcs[i].trace == trace &&
+            (!best || llabs(pcs[i].mono_ns - at) < llabs(best->mono_ns - at)))
+            best = &pcs[i];
+    }
+    return best;
+}
+
+static bool is_function(const struct vf_profile *p, vf_func_id id, const struct vf_jit_place *place)
+{
+    const struct vf_func *func = &p->funcs.funcs.items[id.i];
+    if (!vf_str_eq(vf_strings_get(&p->strings, func->name), place->function))
+        return false;
+    return func->source.i == VF_NONE ||
+           vf_jit_same_file(
+               vf_strings_get(&p->strings, p->funcs.sources.items[func->source.i].path),
+               place->file);
+}
+
+/* The stack with the lines of `chain` in its leaves; frames of traces between them stay as they
+ * are.  It stops at the first function that is another one. */
+static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
+                             const struct vf_jit_chain *chain)
+{
+    struct vf_stacks *stacks = &b->profile->stacks;
+    vf_frame_id frames[2 * VF_JIT_FRAMES_MAX];
+    size_t count = 0, done = 0;
+    while (stack.i != VF_NONE && count < 2 * VF_JIT_FRAMES_MAX && done < chain->count) {
+        struct vf_stack_row row = stacks->stacks.items[stack.i];
+        struct vf_frame_row frame = stacks->frames.items[row.frame.i];
+        if (b->profile->funcs.funcs.items[frame.func.i].lib.i != b->jit->lib.i) {
+            if (!is_function(b->profile, frame.func, chain->places[done]))
+                break;
+            frame.line = chain->places[done++]->line;
+        }
+        frames[count++] = vf_stacks_frame(stacks, frame);
+        stack = row.parent;
+    }
+    while (count > 0)
+        stack = vf_stacks_push(stacks, stack, frames[--count]);
+    return stack;
+}
+
+vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
+                             uint64_t tid, double time_ms)
+{
+    struct vf_stacks *stacks = &b->profile->stacks;
+    struct vf_jit_chain chain;
+    if (b->half_period_ms <= 0 || stack.i == VF_NONE)
+        return stack;
+    const struct vf_jit_pc *pc = find_pc(b, trace, tid, time_ms);
+    if (!pc || pc->offset == 0)
+        return stack;
+    b->jit->placed++;
+    vf_jit_find_chain(b, trace, pc->offset, &chain);
+    if (b->hidden)
+        return put_lines(b, stack, &chain);
+    struct vf_stack_row leaf = stacks->stacks.items[stack.i];
+    if (stacks->frames.items[leaf.frame.i].func.i != b->jit->rows.items[trace].func.i)
+        return stack;
+    vf_stack_id above = put_lines(b, leaf.parent, &chain);
+    return vf_stacks_push(stacks, above, vf_jit_build_frame(b, trace, pc->offset));
+}

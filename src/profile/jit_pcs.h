@@ -1,0 +1,23 @@
+/* Where in the program an instruction of a trace is; for jit_pcs.c and jit_thread.c. */
+#ifndef VF_PROFILE_JIT_PCS_H
+#define VF_PROFILE_JIT_PCS_H
+
+#include "profile/jit_build.h"
+
+/* Functions inlined into each other in one trace; deeper ones are damage. */
+enum { VF_JIT_FRAMES_MAX = 128 };
+
+/* The functions at work at an instruction, innermost first.  A bridge's outer ones are those of the
+ * guard it hangs on, and so on up to the loop. */
+struct vf_jit_chain {
+    const struct vf_jit_place *places[VF_JIT_FRAMES_MAX];
+    size_t count; /* 0: not known */
+};
+
+void vf_jit_find_chain(struct vf_jit_build *b, uint32_t trace, uint32_t offset,
+                       struct vf_jit_chain *chain);
+
+/* True where a name record's file, which may be cut, is `file`. */
+bool vf_jit_same_file(struct vf_str recorded, struct vf_str file);
+
+#endif

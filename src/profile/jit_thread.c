@@ -1,0 +1,152 @@
+/* The thread of all instruction addresses. */
+#include "profile/jit_build.h"
+#include "profile/jit_pcs.h"
+#include "profile/walk.h"
+
+/* ---- functions by name ----------------------------------------------------------------------- */
+
+static void index_names(struct vf_jit_build *b)
+{
+    const struct vf_scan *scan = b->scan;
+    if (b->named.len)
+        return;
+    for (size_t i = 0; i < scan->names.len; i++) {
+        struct vf_code_name name = vf_code_name_parse(scan->names.items[i].text);
+        if (scan->names.items[i].is_native || !vf_str_eq(name.lang, VF_STR("py")))
+            continue;
+        vf_table_insert(&b->named_index, vf_hash_bytes(name.name.ptr, name.name.len),
+                        (uint32_t)b->named.len);
+        VF_APPEND(&b->named, name);
+    }
+}
+
+/* The function that a place in the program belongs to: of those of this name in the file the one
+ * that begins last before the line. */
+static const struct vf_code_name *find_name(struct vf_jit_build *b,
+                                            const struct vf_jit_place *place)
+{
+    enum { LOOK_AT = 1000 };
+    const struct vf_code_name *best = NULL;
+    struct vf_probe probe =
+        vf_table_probe(&b->named_index, vf_hash_bytes(place->function.ptr, place->function.len));
+    uint32_t row;
+    for (int i = 0; i < LOOK_AT && vf_table_next(&b->named_index, &probe, &row); i++) {
+        const struct vf_code_name *name = &b->named.items[row];
+        if (vf_str_eq(name->name, place->function) && name->line <= place->line &&
+            (!best || best->line < name->line) && vf_jit_same_file(name->file, place->file))
+            best = name;
+    }
+    return best;
+}
+
+static vf_frame_id place_frame(struct vf_jit_build *b, struct vf_walk *walk,
+                               const struct vf_jit_place *place, bool outermost)
+{
+    const struct vf_code_name *found = find_name(b, place);
+    struct vf_code_name name = {.lang = VF_STR("py"), .name = place->function, .file = place->file};
+    struct vf_frame_row row = {
+        .func = vf_walk_func(walk, found ? found : &name),
+        .native = {VF_NONE},
+        .address = -1,
+        .line = place->line,
+        .category = VF_CATEGORY_JIT,
+        .subcategory = outermost ? VF_JIT_COMPILED : VF_JIT_INLINED,
+    };
+    return vf_stacks_frame(&b->profile->stacks, row);
+}
+
+/* ---- stacks ---------------------------------------------------------------------------------- */
+
+static vf_stack_id stack_inside(struct vf_jit_build *b, struct vf_walk *walk,
+                                const struct vf_jit_pc *pc)
+{
+    struct vf_stacks *stacks = &b->profile->stacks;
+    struct vf_jit_chain chain;
+    vf_stack_id stack = {VF_NONE};
+    vf_jit_find_chain(b, pc->trace, pc->offset, &chain);
+    for (size_t i = chain.count; i > 0; i--)
+        stack = vf_stacks_push(stacks, stack,
+                               place_frame(b, walk, chain.places[i - 1], i == chain.count));
+    if (b->hidden && stack.i != VF_NONE)
+        return stack;
+    return vf_stacks_push(stacks, stack, vf_jit_build_frame(b, pc->trace, pc->offset));
+}
+
+/* Outside of traces only the file is told: the address of a call's target says nothing of who has
+ * called. */
+static vf_stack_id stack_outside(struct vf_jit_build *b, struct vf_walk *walk,
+                                 const struct vf_jit_pc *pc)
+{
+    struct vf_profile *p = b->profile;
+    const struct vf_map *map = vf_maps_find(&walk->maps, pc->ip);
+    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}};
+    struct vf_frame_row row = {.native = {VF_NONE}, .address = -1, .category = VF_CATEGORY_NATIVE};
+    if (map && map->path.len) {
+        func.lib = vf_walk_lib(walk, map);
+        func.name = p->funcs.libs.items[func.lib.i].name;
+    } else if (map && map->executable) {
+        func.name = vf_strings_add(&p->strings, VF_STR("(the JIT's own code, in no trace)"));
+        row.category = VF_CATEGORY_JIT;
+    } else {
+        func.name = vf_strings_add(&p->strings, VF_STR("(unknown memory)"));
+        row.category = VF_CATEGORY_OTHER;
+    }
+    row.func = vf_funcs_func(&p->funcs, func);
+    return vf_stacks_push(&p->stacks, (vf_stack_id){VF_NONE}, vf_stacks_frame(&p->stacks, row));
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+/* Each pair of trace and offset has one stack: found once. */
+static vf_stack_id *stack_of_hit(const struct vf_jit *jit, vf_stack_id *stacks,
+                                 const struct vf_jit_pc *pc)
+{
+    const struct vf_jit_row *row = &jit->rows.items[pc->trace];
+    size_t low = row->first, high = low + row->count;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (jit->hits.items[middle].offset <= pc->offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &stacks[low];
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct vf_sample_row *x = a, *y = b;
+    return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
+}
+
+void vf_jit_pcs_add_thread(struct vf_jit_build *b, struct vf_walk *walk)
+{
+    struct vf_jit *jit = b->jit;
+    if (!jit || jit->pcs.len == 0)
+        return;
+    index_names(b);
+    vf_stack_id *known = vf_alloc(jit->hits.len, sizeof *known);
+    memset(known, 0xff, jit->hits.len * sizeof *known);
+    struct vf_thread *thread = VF_PUSH(&b->profile->threads);
+    thread->name = vf_strings_add(&b->profile->strings, VF_STR("JIT code (pc samples)"));
+    thread->is_addresses = true;
+    for (size_t i = 0; i < jit->pcs.len; i++) {
+        const struct vf_jit_pc *pc = &jit->pcs.items[i];
+        vf_stack_id stack;
+        double time_ms = vf_clock_ms(b->clock, pc->mono_ns);
+        if (!(time_ms >= 0 && time_ms <= b->profile->end_ms))
+            continue;
+        if (pc->trace == VF_NONE) {
+            stack = stack_outside(b, walk, pc);
+        } else {
+            vf_stack_id *slot = stack_of_hit(jit, known, pc);
+            if (slot->i == VF_NONE)
+                *slot = stack_inside(b, walk, pc);
+            stack = *slot;
+        }
+        VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, 1, 0}));
+    }
+    if (thread->samples.len)
+        qsort(thread->samples.items, thread->samples.len, sizeof *thread->samples.items, by_time);
+    free(known);
+}
