@@ -38,6 +38,7 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
                     .lines = !vf_args_has(args, "no-lines"),
                     .memory = !vf_args_has(args, "no-memory"),
                     .jitlog = is_on(args, "jitlog", "no-jitlog"),
+                    .pc = !vf_args_has(args, "no-pc"),
                     .pypylog = is_on(args, "pypylog", "no-pypylog"),
                     .environment = environ},
     };

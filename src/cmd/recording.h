@@ -18,6 +18,7 @@
         {"no-jitlog", 0, NULL, "PyPy: keep no JIT log"},                                           \
         {"pypylog", 0, NULL, "PyPy: keep the runtime's log (the default)"},                        \
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
+        {"no-pc", 0, NULL, "PyPy: no instruction addresses"},                                      \
     {                                                                                              \
         "quiet", 'q', NULL, "print errors only"                                                    \
     }

@@ -292,6 +292,8 @@ static void write_thread(struct vf_json *json, const struct vf_profile *p,
     vf_json_key(json, "tid");
     if (t->is_runtime) /* it has none of its own: its work is done on the program's threads */
         vf_json_str(json, VF_STR("runtime"));
+    else if (t->is_addresses) /* likewise: of all threads */
+        vf_json_str(json, VF_STR("pc"));
     else
         write_tid(json, t->tid);
     vf_json_key(json, "isMainThread");

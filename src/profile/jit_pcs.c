@@ -171,7 +171,8 @@ static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
     while (stack.i != VF_NONE && count < 2 * VF_JIT_FRAMES_MAX && done < chain->count) {
         struct vf_stack_row row = stacks->stacks.items[stack.i];
         struct vf_frame_row frame = stacks->frames.items[row.frame.i];
-        if (b->profile->funcs.funcs.items[frame.func.i].lib.i != b->jit->lib.i) {
+        vf_lib_id lib = b->profile->funcs.funcs.items[frame.func.i].lib;
+        if (lib.i == VF_NONE || lib.i != b->jit->lib.i) {
             if (!is_function(b->profile, frame.func, chain->places[done]))
                 break;
             frame.line = chain->places[done++]->line;

@@ -164,8 +164,11 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
 
 /* In the child, between fork and exec: only async-signal-safe calls. */
 _Noreturn static void run_child(struct vf_session *s, char **argv, char **environment,
-                                const sigset_t *signals, int report)
+                                const sigset_t *signals, int report, int go)
 {
+    char byte;
+    while (read(go, &byte, 1) < 0 && errno == EINTR)
+        continue; /* until the events on us are open, and the other end is closed */
     fcntl(s->channel.theirs, F_SETFD, 0);
     if (s->options->jitlog)
         fcntl(s->jitlog_fd, F_SETFD, 0);
@@ -181,7 +184,7 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
 enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
                                 struct vf_error *error)
 {
-    int report[2], why = 0;
+    int report[2], go[2], why = 0;
     const struct vf_target *t = s->target;
     s->pypylog = s->options->pypylog && !find_variable(s->options->environment, "PYPYLOG");
     if (write_bootstrap(s, error) == VF_FATAL)
@@ -191,13 +194,24 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
     char **environment = make_environment(s);
     if (pipe2(report, O_CLOEXEC) != 0)
         return vf_fail_errno(error, errno, "can't make a pipe");
+    if (pipe2(go, O_CLOEXEC) != 0) {
+        close(report[0]);
+        close(report[1]);
+        return vf_fail_errno(error, errno, "can't make a pipe");
+    }
     s->start_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->start_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_counter_pairs_add(&s->pairs, s->start_monotonic_ns, true);
     s->pid = s->python_pid = fork();
-    if (s->pid == 0)
-        run_child(s, argv, environment, signals, report[1]);
+    if (s->pid == 0) {
+        close(go[1]);
+        run_child(s, argv, environment, signals, report[1], go[0]);
+    }
     int fork_errno = errno;
+    if (s->pid > 0 && s->options->pc && s->options->jitlog)
+        vf_pc_open(&s->pc, s->pid, true);
+    close(go[0]);
+    close(go[1]);
     close(report[1]);
     close(s->channel.theirs);
     s->channel.theirs = -1;

@@ -217,7 +217,9 @@ void vf_session_flush(struct vf_session *s)
     write_out(s, s->prof_fd, &s->prof);
     write_out(s, s->stamps_fd, &s->stamps);
     write_out(s, s->cpu_fd, &s->cpu_rows);
-    s->prof.len = s->stamps.len = s->cpu_rows.len = 0;
+    if (!s->logs_given_up)
+        write_out(s, s->pc_fd, &s->pc_rows);
+    s->prof.len = s->stamps.len = s->cpu_rows.len = s->pc_rows.len = 0;
 }
 
 /* ---- what comes from the bootstrap ------------------------------------------------------------
@@ -300,6 +302,22 @@ static void start_anew(struct vf_session *s)
     empty_file(s->prof_fd);
     empty_file(s->stamps_fd);
     empty_file(s->cpu_fd);
+    empty_file(s->pc_fd);
+    s->pc_rows.len = 0;
+}
+
+/* Only PyPy has traces to place the addresses in.  Events that were opened on a script which has
+ * started the interpreter do not follow it. */
+static void follow(struct vf_session *s, pid_t pid)
+{
+    bool open = vf_pc_is_open(&s->pc), pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
+    if (open && (!pypy || pid != s->python_pid)) {
+        vf_pc_close(&s->pc);
+        s->pc_rows.len = 0;
+        if (pypy)
+            vf_pc_open(&s->pc, pid, false);
+    }
+    s->python_pid = pid;
 }
 
 static void take_hello(struct vf_session *s, struct vf_str words)
@@ -312,7 +330,7 @@ static void take_hello(struct vf_session *s, struct vf_str words)
     s->version = keep(s, vf_str_cut(&words, 0));
     s->python_version = keep(s, vf_str_cut(&words, 0));
     if (vf_str_to_u64(vf_str_cut(&words, 0), 10, &pid) && pid > 0 && pid <= INT32_MAX)
-        s->python_pid = (pid_t)pid;
+        follow(s, (pid_t)pid);
     vf_session_read_maps(s);
 }
 
@@ -337,6 +355,8 @@ static void take_message(struct vf_session *s, struct vf_str words)
         vf_session_see_children(s);
         send_addresses(s);
     } else if (vf_str_eq(what, VF_STR("exec"))) {
+        vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
+        vf_pc_close(&s->pc);
         vf_warn(s->warnings,
                 "the program was replaced by another one (exec %.*s); from there on nothing is in "
                 "the profile",

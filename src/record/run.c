@@ -43,9 +43,10 @@ static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
     s->prof_fd = vf_temp_file();
     s->stamps_fd = vf_temp_file();
     s->cpu_fd = vf_temp_file();
+    s->pc_fd = vf_temp_file();
     if (s->options->jitlog && (s->jitlog_fd = vf_temp_file()) >= 0)
         s->jitlog_fd = vf_fd_move_up(s->jitlog_fd);
-    if (s->prof_fd < 0 || s->stamps_fd < 0 || s->cpu_fd < 0 ||
+    if (s->prof_fd < 0 || s->stamps_fd < 0 || s->cpu_fd < 0 || s->pc_fd < 0 ||
         (s->options->jitlog && s->jitlog_fd < 0))
         return vf_fail_errno(error, errno, "can't make a temporary file in %s", vf_temp_folder());
     return vf_channel_open(&s->channel, error);
@@ -68,8 +69,12 @@ static void close_session(struct vf_session *s)
         close(s->stamps_fd);
     if (s->cpu_fd >= 0)
         close(s->cpu_fd);
+    if (s->pc_fd >= 0)
+        close(s->pc_fd);
     if (s->jitlog_fd >= 0)
         close(s->jitlog_fd);
+    vf_pc_close(&s->pc);
+    vf_buf_release(&s->pc_rows);
     vf_channel_close(&s->channel);
     vf_layout_release(&s->layout);
     vf_cpu_release(&s->cpu);
@@ -117,6 +122,16 @@ static void drain(struct vf_session *s)
     vf_counter_pairs_add(&s->pairs, s->channel.last_ns, false);
 }
 
+/* The rings of instruction addresses have room for some seconds, and nothing wakes us for them. */
+enum { RINGS_EVERY_MS = 200 };
+
+static void drain_rings(struct vf_session *s)
+{
+    vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
+    if (s->pc_rows.len > 1 << 18)
+        vf_session_flush(s);
+}
+
 static bool has_ended(const struct vf_session *s)
 {
     siginfo_t info = {0};
@@ -133,8 +148,10 @@ static void watch(struct vf_session *s, int signals, int process)
                             {.fd = signals, .events = POLLIN},
                             {.fd = s->channel.ours, .events = POLLIN}};
     for (;;) {
-        if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
+        bool rings = vf_pc_is_open(&s->pc) && (wait_ms < 0 || wait_ms > RINGS_EVERY_MS);
+        if (poll(fds, 3, rings ? RINGS_EVERY_MS : wait_ms) < 0 && errno != EINTR)
             break;
+        drain_rings(s);
         if (fds[1].revents)
             pass_signal(s, signals);
         if (fds[2].revents & POLLIN)
@@ -147,6 +164,7 @@ static void watch(struct vf_session *s, int signals, int process)
             poll(fds, 2, NAP_US / 1000);
     }
     drain(s);
+    drain_rings(s);
 }
 
 static void reap(struct vf_session *s)
@@ -235,6 +253,9 @@ static void say_what_is_missing(struct vf_session *s)
     if (pypy && s->options->pypylog && !s->pypylog)
         vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
                              "has no log");
+    if (pypy && s->pc.missing[0])
+        vf_warn(s->warnings, "no instruction addresses, so no times for lines of compiled code: %s",
+                s->pc.missing);
     if (pypy && s->options->real_time && s->threads.len > 1)
         vf_warn(s->warnings, "PyPy samples only the main thread with --real-time");
     if (s->exit_signal == SIGSEGV && !pypy &&
@@ -283,6 +304,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .prof_fd = -1,
                            .stamps_fd = -1,
                            .cpu_fd = -1,
+                           .pc_fd = -1,
                            .jitlog_fd = -1};
     *result = (struct vf_record_result){0};
     s.native = options->native && has_libunwind();

@@ -134,6 +134,11 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
     number(json, "sources_left_out", (int64_t)sources->left_out);
+    if (s->options->pc && s->options->jitlog && vf_str_eq(s->implementation, VF_STR("pypy"))) {
+        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : VF_PC_PERIOD_NS);
+        number(json, "pc_lost", (int64_t)s->pc.lost);
+        text(json, "pc_missing", vf_str_from(s->pc.missing));
+    }
     write_threads(json, s);
     write_modules(json, s);
     write_source_list(json, sources);
@@ -205,7 +210,8 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
         !add_descriptor(zip, "stamps.i64", s->stamps_fd) ||
         !add_descriptor(zip, "cpu.i64", s->cpu_fd) ||
         (!s->logs_given_up &&
-         (!add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))))
+         (!add_descriptor(zip, "pc.i64", s->pc_fd) ||
+          !add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))))
         return false;
     if (s->pairs.len && !add_bytes(zip, "clock.i64",
                                    (struct vf_str){(const char *)s->pairs.items,

@@ -9,6 +9,7 @@
 #include "record/counter.h"
 #include "record/cpu.h"
 #include "record/layout.h"
+#include "record/pc.h"
 #include "record/record.h"
 
 #include <signal.h>
@@ -32,7 +33,7 @@ struct vf_session {
     struct vf_warnings *warnings;
     struct vf_channel channel;
     char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
-    int prof_fd, stamps_fd, cpu_fd, jitlog_fd;
+    int prof_fd, stamps_fd, cpu_fd, pc_fd, jitlog_fd;
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
     struct sigaction child_before; /* what SIGCHLD did before us */
@@ -58,6 +59,8 @@ struct vf_session {
     struct vf_buf prof, stamps; /* not yet in their files */
     struct vf_cpu cpu;
     struct vf_buf cpu_rows; /* likewise */
+    struct vf_pc pc;
+    struct vf_buf pc_rows; /* likewise */
     struct vf_counter_pairs pairs;
     enum vf_status written; /* VF_FATAL: a temporary file could not be written */
     struct vf_error write_error;

@@ -101,9 +101,10 @@ class Profile:
     def __init__(self, data):
         self.data = data
         self.meta = data["meta"]
-        # PyPy's runtime is a thread of its own kind.
+        # PyPy's runtime and the instruction addresses are threads of their own kind.
         self.runtime = next((t for t in data["threads"] if t["tid"] == "runtime"), None)
-        self.threads = [t for t in data["threads"] if t is not self.runtime]
+        self.addresses = next((t for t in data["threads"] if t["tid"] == "pc"), None)
+        self.threads = [t for t in data["threads"] if t["tid"] not in ("runtime", "pc")]
         self.counters = data["counters"]
         self.shared = data["shared"]
         self.strings = self.shared["stringArray"]

@@ -11,7 +11,8 @@ def test_hot_loops_are_in_the_jit(pypy, recorder):
                   if any(f.name == name and f.category == "JIT" for f in s.stack)]
         assert len(jitted) > 0.8 * len(inside), name
     for frame in made.profile.frames:
-        assert frame.category != "JIT" or frame.subcategory in ("Compiled", "Inlined", "Other")
+        assert frame.category != "JIT" or frame.subcategory in ("Compiled", "Inlined", "Other",
+                                                                "Loop", "Bridge")
 
 
 def test_a_function_and_its_own_trace_are_one_frame(pypy, recorder):
@@ -40,7 +41,8 @@ def test_inlined_functions_are_kept_in_order(pypy, tmp_path):
     profile = support.convert(tmp_path / "x.vmfox", tmp_path)
     found = set()
     for sample in profile.samples():
-        names = [f.name for f in sample.stack if f.category in ("Python", "JIT")]
+        names = [f.name for f in sample.stack
+                 if f.category in ("Python", "JIT") and f.lib != "PyPy JIT"]
         if names[:2] == ["<module>", "drive"] and "JIT" in {f.category for f in sample.stack}:
             found.add(" ".join(name for name in names[1:] if not name.startswith("(")))
     # A trace that goes on in another trace begins with the function's frame again.
@@ -51,7 +53,7 @@ def test_inlined_functions_are_kept_in_order(pypy, tmp_path):
 
 
 def test_lines_and_memory_are_absent(pypy, recorder):
-    profile = recorder(pypy, "shares.py").profile
+    profile = recorder(pypy, "shares.py", "--no-pc").profile
     assert all(frame.line is None for frame in profile.frames)
     assert "Memory" not in [counter["name"] for counter in profile.counters]
 

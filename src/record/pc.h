@@ -1,0 +1,52 @@
+/* Instruction addresses of the program, taken by the kernel (perf_event_open(2)).
+ *
+ * VMProf says in which trace of PyPy's JIT a thread is, but not where in it.  So the kernel is
+ * asked to note, each time a thread of the program has used about a millisecond of CPU time, when
+ * that was, which thread it is and at which instruction it is.  It is the timer of CPU time of the
+ * thread (PERF_COUNT_SW_CPU_CLOCK), in user space alone, which an unprivileged user may ask for
+ * unless /proc/sys/kernel/perf_event_paranoid is above 2 or a container forbids the call.  The
+ * program itself notices nothing: no signal, no descriptor, no code of ours.
+ *
+ * There is an event and a ring of memory for each CPU, as the kernel wants it for events that
+ * follow the program's threads.  The rows come out of the rings in no order of time.
+ *
+ * A row is three 8-byte little-endian numbers: CLOCK_MONOTONIC in ns, thread id, address. */
+#ifndef VF_RECORD_PC_H
+#define VF_RECORD_PC_H
+
+#include "base/buf.h"
+
+#include <sys/types.h>
+
+enum { VF_PC_PERIOD_NS = 997000 };
+
+struct vf_pc_ring {
+    int fd;
+    void *pages; /* the kernel's: a page about the ring, and the ring */
+};
+
+struct vf_pc {
+    VF_VEC(struct vf_pc_ring) rings;
+    uint64_t lost;     /* rows that the kernel had no room for */
+    char missing[200]; /* why the kernel gives none; empty where it does */
+};
+
+/* Opens the events on the process `pid`, which has one thread.  With `on_exec` they begin when it
+ * runs another program, else at once.  Where the kernel refuses, `missing` says why and there are
+ * no rings. */
+void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec);
+/* Appends the rows of the process `pid` that have come. */
+void vf_pc_drain(struct vf_pc *pc, pid_t pid, struct vf_buf *rows);
+/* Ends the events; what has come and was not taken is gone. */
+void vf_pc_close(struct vf_pc *pc);
+
+static inline bool vf_pc_is_open(const struct vf_pc *pc)
+{
+    return pc->rings.len > 0;
+}
+
+/* In words why perf_event_open() has failed: `error` is its errno, `paranoid` what the kernel's
+ * setting says. */
+void vf_pc_reason(char *out, size_t size, int error, int paranoid);
+
+#endif

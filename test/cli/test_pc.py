@@ -1,0 +1,169 @@
+"""Instruction addresses in a recording, and what becomes of them in the profile."""
+import ctypes
+import os
+import re
+import signal
+import struct
+import subprocess
+
+import pytest
+
+import support
+
+HOT = "# the hot line"
+
+
+def rows(capture):
+    """(ns, thread, address)"""
+    return list(struct.iter_unpack("<qQQ", support.member(capture, "pc.i64")))
+
+
+def has_addresses(made):
+    if not support.capture_info(made.capture).get("pc_period_ns"):
+        pytest.skip("the kernel gives no instruction addresses here")
+    return made
+
+
+def hot_line(made):
+    return next(number for number, line in enumerate(made.script.read_text().splitlines(), 1)
+                if HOT in line)
+
+
+def test_rows_are_of_the_run(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py"))
+    info = support.capture_info(made.capture)
+    found = rows(made.capture)
+    assert 1500 < len(found) < 3500  # two seconds of CPU time and the start
+    for time, tid, _ in found:
+        assert info["start_monotonic_ns"] <= time <= info["end_monotonic_ns"]
+        assert tid == info["pid"]
+    assert info["pc_lost"] == 0 and "pc_missing" not in info
+
+
+def test_every_thread_is_in_it(pypy, recorder):
+    made = has_addresses(recorder(pypy, "threads.py"))
+    info = support.capture_info(made.capture)
+    tids = {tid for _, tid, _ in rows(made.capture)}
+    assert info["pid"] in tids and len(tids) > 1
+    assert tids <= {info["pid"]} | {thread["tid"] for thread in info["threads"]}
+
+
+@pytest.mark.parametrize("option", ["--no-pc", "--no-jitlog"])
+def test_none_where_none_is_wanted(pypy, recorder, option):
+    made = recorder(pypy, "lines.py", option)
+    assert "pc.i64" not in support.members(made.capture)
+    assert "pc_missing" not in support.capture_info(made.capture)
+    assert made.profile.addresses is None
+
+
+def test_none_for_cpython(cpython, recorder):
+    made = recorder(cpython, "shares.py")
+    assert "pc.i64" not in support.members(made.capture)
+    assert made.profile.addresses is None
+
+
+def test_the_thread_has_them_all(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py"))
+    profile = made.profile
+    assert profile.addresses["name"] == "JIT code (pc samples)"
+    samples = profile.samples_of(profile.addresses)
+    assert len(samples) == len(rows(made.capture))
+    inside = [s for s in samples if s.stack[-1].lib == "PyPy JIT"]
+    assert len(inside) > 0.8 * len(samples)
+    # Each in a trace says the function and line, those outside only the file.
+    for sample in inside:
+        assert sample.stack[-1].line
+        if len(sample.stack) > 1:
+            assert all(frame.line and frame.category == "JIT" for frame in sample.stack)
+    for sample in samples:
+        if sample.stack[-1].lib != "PyPy JIT":
+            assert len(sample.stack) == 1
+
+
+def test_most_hits_are_on_the_hot_line(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py"))
+    profile = made.profile
+    lines = [s.stack[-2].line for s in profile.samples_of(profile.addresses)
+             if len(s.stack) > 1 and s.stack[-2].name == "work"]
+    assert len(lines) > 1000
+    assert lines.count(hot_line(made)) > 2 / 3 * len(lines)
+
+
+def test_samples_get_the_line_that_was_seen_with_them(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py"))
+    inside = [s for s in made.profile.samples() if s.stack[-1].lib == "PyPy JIT"]
+    placed = [s for s in inside if s.stack[-1].line]
+    assert len(placed) > 0.4 * len(inside)
+    lines = [f.line for s in placed for f in s.stack if f.name == "work"]
+    assert lines.count(hot_line(made)) > 0.6 * len(lines)
+    told = re.match(r"(\d+)", made.profile.facts()["Samples with an instruction"])
+    assert int(told.group(1)) == len(placed)
+
+
+def test_without_traces_the_lines_stay(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py"))
+    profile = support.convert(made.capture, made.folder, "--no-traces")
+    assert not any(frame.lib == "PyPy JIT" for s in profile.samples() for frame in s.stack)
+    assert any(f.line == hot_line(made) for s in profile.samples() for f in s.stack)
+
+
+# ---- where it is not allowed --------------------------------------------------------------------
+
+
+def forbid_perf():
+    """A seccomp filter as containers have it: perf_event_open (298 on x86-64) gives EPERM."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    filters = b"".join(struct.pack("<HBBI", *row) for row in (
+        (0x20, 0, 0, 0), (0x15, 0, 1, 298), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7fff0000)))
+    text = ctypes.create_string_buffer(filters)
+    program = struct.pack("<HxxxxxxQ", 4, ctypes.addressof(text))
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, program, 0, 0) == 0
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the call's number is that of x86-64")
+def test_a_container_that_forbids_it(pypy, tmp_path):
+    program = "t = 0\nfor i in range(60000000):\n    t += i % 7\nraise SystemExit(3)\n"
+    (tmp_path / "p.py").write_text(program)
+    done = subprocess.run([support.VMFOX, "record", "-o", "x.vmfox", pypy, "p.py"], cwd=tmp_path,
+                          capture_output=True, text=True, preexec_fn=forbid_perf, timeout=60)
+    assert done.returncode == 3
+    told = [line for line in done.stderr.splitlines() if "instruction addresses" in line]
+    assert len(told) == 1 and "container" in told[0]
+    assert "pc.i64" not in support.members(tmp_path / "x.vmfox")
+    assert "container" in support.capture_info(tmp_path / "x.vmfox")["pc_missing"]
+    profile = support.convert("x.vmfox", tmp_path)
+    assert profile.facts()["Instruction addresses"].startswith("none: ")
+    assert any(f.lib == "PyPy JIT" for s in profile.samples() for f in s.stack)
+
+
+# ---- programs that are not one process ----------------------------------------------------------
+
+
+def test_children_are_not_in_it(pypy, tmp_path):
+    (tmp_path / "p.py").write_text(
+        "import os, time\n"
+        "def burn(end):\n"
+        "    n = 0\n"
+        "    while time.process_time() < end: n += 1\n"
+        "pid = os.fork()\n"
+        "burn(0.5)\n"
+        "if pid: os.waitpid(pid, 0)\n")
+    assert support.record(pypy, "p.py", cwd=tmp_path).code == 0
+    info = support.capture_info(tmp_path / "x.vmfox")
+    if not info.get("pc_period_ns"):
+        pytest.skip("the kernel gives no instruction addresses here")
+    assert {tid for _, tid, _ in rows(tmp_path / "x.vmfox")} == {info["pid"]}
+
+
+def test_a_program_that_is_killed(pypy, tmp_path):
+    (tmp_path / "p.py").write_text(
+        "import os, signal, time\n"
+        "n = 0\n"
+        "while time.process_time() < 0.6: n += 1\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n")
+    done = support.record(pypy, "p.py", cwd=tmp_path)
+    assert done.code == 128 + signal.SIGKILL
+    if not support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns"):
+        pytest.skip("the kernel gives no instruction addresses here")
+    assert len(rows(tmp_path / "x.vmfox")) > 50
