@@ -1,5 +1,6 @@
 #include "cmd/common.h"
 
+#include "cmd/jit_code.h"
 #include "code/source.h"
 #include "output/firefox.h"
 #include "profile/build.h"
@@ -71,6 +72,7 @@ void vf_input_build_options(struct vf_input_options *options, const struct vf_ar
 {
     options->no_phases = vf_args_has(args, "no-phases");
     options->no_traces = vf_args_has(args, "no-traces");
+    options->no_graphs = vf_args_has(args, "no-graphs");
 }
 
 struct vf_input_options vf_input_options(const struct vf_args *args)
@@ -124,6 +126,11 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
         return false;
     }
     input->has_profile = true;
+    vf_bytecode_parse(&input->bytecode, input->capture.bytecode);
+    if (options->no_graphs)
+        vf_jit_leave_graphs(input);
+    else
+        vf_jit_add_graphs(input, &warnings);
     if (options->sources)
         read_sources(input, options->sources);
     if (!options->quiet)
@@ -134,6 +141,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
 void vf_input_release(struct vf_input *input)
 {
     vf_profile_release(&input->profile);
+    vf_bytecode_release(&input->bytecode);
     vf_capture_release(&input->capture);
 }
 

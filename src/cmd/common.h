@@ -3,6 +3,7 @@
 #define VF_CMD_COMMON_H
 
 #include "base/buf.h"
+#include "capture/bytecode.h"
 #include "capture/capture.h"
 #include "cmd/options.h"
 #include "profile/profile.h"
@@ -27,21 +28,23 @@ void vf_say_wrote(const char *name, size_t bytes);
 /* For every command that builds a profile. */
 #define VF_BUILD_OPTIONS                                                                           \
     {"no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"},       \
+        {"no-traces", 0, NULL, "no frames for the JIT's traces"},                                  \
     {                                                                                              \
-        "no-traces", 0, NULL, "no frames for the JIT's traces"                                     \
+        "no-graphs", 0, NULL, "embed no graphs of the JIT's traces"                                \
     }
 
 /* A capture, and the profile made of it. */
 struct vf_input {
     struct vf_capture capture;
     struct vf_profile profile;
+    struct vf_bytecode bytecode;
     bool has_profile; /* false: capture.kind is a finished file */
 };
 
 /* How a capture is read. */
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
-    bool no_phases, no_traces, quiet;
+    bool no_phases, no_traces, no_graphs, quiet;
 };
 /* What VF_INPUT_OPTIONS and --quiet say. */
 struct vf_input_options vf_input_options(const struct vf_args *args);

@@ -1,5 +1,7 @@
 #include "cmd/serving.h"
 
+#include "cmd/jit_code.h"
+
 #include "serve/browser.h"
 #include "serve/server.h"
 
@@ -92,7 +94,9 @@ int vf_serving_run(const struct vf_serving *serving, const struct vf_input *inpu
                                        .profile = finished,
                                        .file_name = vf_str_from(name),
                                        .sources = sources.items,
-                                       .source_count = sources.len};
+                                       .source_count = sources.len,
+                                       .assembly = vf_jit_answer_assembly,
+                                       .assembly_context = input};
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);

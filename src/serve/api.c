@@ -85,9 +85,21 @@ static void answer_source(const struct vf_api_context *context, const json_t *qu
 static void answer_asm(const struct vf_api_context *context, const json_t *question,
                        struct vf_buf *out)
 {
-    (void)context;
-    (void)question;
-    vf_api_error(out, "This profile has no machine code to show.");
+    struct vf_serve_function function = {0};
+    struct vf_str address;
+    if (!get_text(question, "debugName", &function.lib) ||
+        !get_text(question, "startAddress", &address)) {
+        vf_api_error(out, "The request names no \"debugName\" or no \"startAddress\".");
+        return;
+    }
+    get_text(question, "codeId", &function.code_id);
+    if (!vf_str_starts(address, VF_STR("0x")) ||
+        !vf_str_to_u64((struct vf_str){address.ptr + 2, address.len - 2}, 16, &function.address)) {
+        vf_api_error(out, "The request's \"startAddress\" is no hexadecimal number.");
+        return;
+    }
+    if (!context->assembly || !context->assembly(context->assembly_context, &function, out))
+        vf_api_error(out, "This profile has no machine code of that function.");
 }
 
 static void answer_symbolicate(const struct vf_api_context *context, const json_t *question,

@@ -16,10 +16,22 @@ struct vf_serve_source {
     struct vf_str text;
 };
 
+/* A function whose machine code is asked for. */
+struct vf_serve_function {
+    struct vf_str lib, code_id; /* of the library; code_id is empty where the question has none */
+    uint64_t address;           /* of its first byte, in the library */
+};
+
+/* Appends the whole answer to /asm/v1; false: the profile has no such function. */
+typedef bool vf_serve_assembly(const void *context, const struct vf_serve_function *function,
+                               struct vf_buf *out);
+
 /* What questions are answered from.  Borrowed. */
 struct vf_api_context {
     const struct vf_serve_source *sources;
     size_t source_count;
+    vf_serve_assembly *assembly; /* NULL: none; called in the server's thread */
+    const void *assembly_context;
 };
 
 struct vf_api_handler;

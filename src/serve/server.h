@@ -36,6 +36,8 @@ struct vf_serve_options {
                                 "profile.json.gz"; copied */
     const struct vf_serve_source *sources; /* must outlive the server, with all they point at */
     size_t source_count;
+    vf_serve_assembly *assembly; /* NULL: none */
+    const void *assembly_context;
     unsigned timeout_s; /* 0: 30 */
 };
 

@@ -229,7 +229,8 @@ static const struct vf_serve_source sources[] = {
 
 static void check_answer(const char *path, struct vf_str body, const char *expected)
 {
-    struct vf_api_context context = {sources, sizeof sources / sizeof *sources};
+    struct vf_api_context context = {.sources = sources,
+                                     .source_count = sizeof sources / sizeof *sources};
     const struct vf_api_handler *handler = vf_api_find(vf_str_from(path));
     struct vf_buf out = {0};
     assert_non_null(handler);
