@@ -166,7 +166,13 @@ static void write_block(struct write *w, int number, bool lir)
 static void write_blocks(struct write *w, const char *key, bool lir)
 {
     const struct vf_graph *g = w->g;
-    w->next_note = (uint64_t)UINT32_MAX + 1;
+    w->next_note = 1;
+    for (size_t i = 0; i < g->traces.len; i++) {
+        const struct vf_jit_trace *trace =
+            &g->source->traces->traces.items[g->traces.items[i].trace];
+        if (w->next_note <= vf_jit_line(trace, VF_JIT_EXITS))
+            w->next_note = (uint64_t)vf_jit_line(trace, VF_JIT_EXITS) + 1;
+    }
     vf_json_key(&w->json, key);
     vf_json_begin(&w->json, '{');
     vf_json_key(&w->json, "blocks");

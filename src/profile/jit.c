@@ -204,7 +204,6 @@ vf_func_id vf_jit_build_func(struct vf_jit_build *b, uint32_t trace)
     row->func = vf_funcs_func(funcs, (struct vf_func){.name = name_id,
                                                       .source = graph_source(b, info->root),
                                                       .lib = lib,
-                                                      .line = vf_jit_line(info, VF_JIT_ENTRY),
                                                       .is_python = true});
     if (row->address >= 0) {
         row->native = vf_funcs_native(funcs, lib, (uint64_t)row->address, name_id);

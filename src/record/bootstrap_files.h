@@ -8,7 +8,9 @@ extern const unsigned char vf_sitecustomize_py[];
 extern const size_t vf_sitecustomize_py_size;
 extern const unsigned char vf_vmfox_bootstrap_py[];
 extern const size_t vf_vmfox_bootstrap_py_size;
+extern const unsigned char vf_vmfox_bytecode_py[];
 extern const unsigned char vf_vmfox_direct_py[];
+extern const size_t vf_vmfox_bytecode_py_size;
 extern const size_t vf_vmfox_direct_py_size;
 
 #endif

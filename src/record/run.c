@@ -1,4 +1,4 @@
-#include "record/session.h"
+#include "record/bytecode.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -83,6 +83,7 @@ static void close_session(struct vf_session *s)
     vf_buf_release(&s->prof);
     vf_buf_release(&s->stamps);
     vf_buf_release(&s->maps);
+    vf_buf_release(&s->bytecode);
     free(s->threads.items);
     free(s->long_files.items);
     free(s->addresses.items);
@@ -287,6 +288,7 @@ static enum vf_status finish(struct vf_session *s, const char *path,
                 "%s is full: PyPy's logs are left out; name another folder with "
                 "TMPDIR, or record with --no-pypylog --no-jitlog",
                 vf_temp_folder());
+    vf_session_bytecode(s);
     enum vf_status status = vf_session_save(s, path, error);
     result->saved = status != VF_FATAL;
     return status;

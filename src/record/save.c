@@ -217,6 +217,8 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
                                    (struct vf_str){(const char *)s->pairs.items,
                                                    s->pairs.len * sizeof *s->pairs.items}))
         return false;
+    if (s->bytecode.len && !add_bytes(zip, "bytecode.txt", vf_buf_view(&s->bytecode)))
+        return false;
     if (s->maps.len && !add_bytes(zip, "maps.txt", vf_buf_view(&s->maps)))
         return false;
     for (size_t i = 0; i < sources->v.len; i++) {

@@ -72,9 +72,10 @@ struct vf_session {
     struct vf_table file_index;
     struct vf_layout layout;
 
-    struct vf_buf maps; /* the latest /proc/PID/maps */
-    int64_t maps_ns;    /* when it was read */
-    struct vf_str exe;  /* /proc/PID/exe */
+    struct vf_buf bytecode; /* bytecode.h; may be empty */
+    struct vf_buf maps;     /* the latest /proc/PID/maps */
+    int64_t maps_ns;        /* when it was read */
+    struct vf_str exe;      /* /proc/PID/exe */
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
     int exit_code, exit_signal;
     bool children;

@@ -35,7 +35,7 @@ static struct vf_str find_whole(const struct vf_session *s, struct vf_str path)
     return found;
 }
 
-static bool is_python(const struct vf_session *s, struct vf_str path)
+bool vf_sources_is_python(const struct vf_session *s, struct vf_str path)
 {
     static const char *const endings[] = {".py", ".pyw", ".pyx", ".pxi"};
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
@@ -68,7 +68,7 @@ static void add_file(struct vf_found_sources *sources, struct vf_session *s, str
         found.real_path = find_whole(s, path);
         place = found.real_path;
     }
-    if (place.len == 0 || place.ptr[0] == '<' || !is_python(s, place))
+    if (place.len == 0 || place.ptr[0] == '<' || !vf_sources_is_python(s, place))
         return;
     place = vf_arena_str(&s->arena, place); /* with a NUL behind it */
     if (!map_source(place.ptr, &found.bytes))

@@ -18,6 +18,9 @@ struct vf_found_sources {
     uint64_t left_out; /* over the limit */
 };
 
+/* True for the name of a Python source: by its ending, or the script itself. */
+bool vf_sources_is_python(const struct vf_session *session, struct vf_str path);
+
 /* Finds and maps them.  Taken are regular files with a Python ending, and the script itself
  * whatever it is called; a path is only what code in the program said, so nothing else is read. */
 void vf_sources_find(struct vf_found_sources *sources, struct vf_session *session);
