@@ -52,6 +52,17 @@ void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     va_end(again);
 }
 
+void vf_buf_count(struct vf_buf *buf, uint64_t count)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            vf_buf_add(buf, ",", 1);
+        vf_buf_add(buf, &digits[i], 1);
+    }
+}
+
 static void comma(struct vf_json *json)
 {
     if (json->comma)

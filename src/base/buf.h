@@ -20,6 +20,8 @@ void vf_buf_add(struct vf_buf *buf, const void *bytes, size_t len);
 void vf_buf_str(struct vf_buf *buf, struct vf_str text);
 void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* A number with commas: 19,800. */
+void vf_buf_count(struct vf_buf *buf, uint64_t count);
 static inline struct vf_str vf_buf_view(const struct vf_buf *buf)
 {
     return (struct vf_str){buf->ptr, buf->len};

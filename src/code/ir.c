@@ -1,19 +1,6 @@
 #include "code/ir.h"
 
-#include <stdio.h>
-
 enum { DESCR_MAX = 60 };
-
-void vf_ir_count(struct vf_buf *out, uint64_t count)
-{
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
-    for (int i = 0; i < length; i++) {
-        if (i && (length - i) % 3 == 0)
-            vf_buf_add(out, ",", 1);
-        vf_buf_add(out, &digits[i], 1);
-    }
-}
 
 /* ---- descrs ---------------------------------------------------------------------------------- */
 
@@ -114,7 +101,7 @@ static void add_bridge(struct vf_buf *out, const struct vf_jit_code *code, uint6
     if (!traces->has_counters)
         return;
     vf_buf_printf(out, ", taken ");
-    vf_ir_count(out, bridge->run_count);
+    vf_buf_count(out, bridge->run_count);
     vf_buf_printf(out, bridge->run_count == 1 ? " time" : " times");
 }
 
@@ -124,7 +111,7 @@ static void add_passes(struct vf_buf *out, const struct vf_jit_code *code, uint6
     if (!vf_jit_traces_label(code->traces, descr_id, &count))
         return;
     vf_buf_printf(out, "  passed ");
-    vf_ir_count(out, count);
+    vf_buf_count(out, count);
     vf_buf_printf(out, count == 1 ? " time" : " times");
 }
 

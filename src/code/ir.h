@@ -17,7 +17,5 @@
 void vf_ir_op(struct vf_buf *out, const struct vf_jit_code *code, const struct vf_jit_op *op);
 /* Appends a descr's text, shortened. */
 void vf_ir_descr(struct vf_buf *out, struct vf_str descr);
-/* Appends a count with commas: 19,800. */
-void vf_ir_count(struct vf_buf *out, uint64_t count);
 
 #endif

@@ -4,7 +4,7 @@
 #include "profile/coverage.h"
 #include "profile/cpu.h"
 #include "profile/facts.h"
-#include "profile/jit_build.h"
+#include "profile/jit_findings.h"
 #include "profile/runtime.h"
 #include "profile/walk.h"
 
@@ -294,6 +294,14 @@ static void add_runtime(struct build *b, struct vf_runtime *runtime)
     move_up(profile);
 }
 
+/* Beside what the runtime did, where that is known. */
+static void add_findings(struct build *b)
+{
+    struct vf_profile *profile = b->profile;
+    bool runtime = profile->threads.len > 1 && profile->threads.items[1].is_runtime;
+    vf_jit_findings_add_markers(&b->jit, &profile->threads.items[runtime ? 1 : 0].markers);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -316,6 +324,8 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     struct vf_runtime runtime;
     vf_runtime_init(&runtime, profile, b->capture, &b->clock, warnings);
     add_runtime(b, &runtime);
+    vf_jit_findings_find(&b->jit);
+    add_findings(b);
     vf_jit_pcs_add_thread(&b->jit, &b->walk);
     struct vf_facts facts = {
         .capture = b->capture,

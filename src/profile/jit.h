@@ -35,8 +35,18 @@ struct vf_jit_pc {
     uint32_t offset; /* in the trace's code */
 };
 
+/* Something in the log that is worth a look (profile/jit_findings.h). */
+struct vf_jit_finding {
+    struct vf_str text;
+    double count; /* the figure in it */
+    double score;
+};
+enum { VF_JIT_FINDINGS_MAX = 10 };
+
 struct vf_jit {
     struct vf_jit_traces traces;
+    struct vf_jit_finding findings[VF_JIT_FINDINGS_MAX];
+    size_t finding_count;
     VF_VEC(struct vf_jit_row) rows;
     VF_VEC(struct vf_jit_pc) pcs; /* by thread and time */
     VF_VEC(struct vf_jit_hit) hits;

@@ -29,6 +29,35 @@ static void add_addresses(struct vf_jit_build *b)
                      (unsigned long long)jit->placed);
 }
 
+static void add_traces(struct vf_jit_build *b)
+{
+    static const char section[] = "JIT traces";
+    const struct vf_jit *jit = b->jit;
+    const struct vf_jit_traces *traces = &jit->traces;
+    uint64_t kinds[3] = {0}, aborted = 0, operations = 0, bytes = 0;
+    for (size_t i = 0; i < traces->traces.len; i++) {
+        const struct vf_jit_trace *trace = &traces->traces.items[i];
+        aborted += trace->aborted;
+        kinds[trace->kind] += !trace->aborted;
+        operations += trace->assembled;
+        bytes += trace->code_end - trace->code_start;
+    }
+    vf_profile_extra(b->profile, section, "Traces",
+                     "%llu loops, %llu bridges, %llu entry bridges; %llu more were given up",
+                     (unsigned long long)kinds[VF_JIT_LOOP],
+                     (unsigned long long)kinds[VF_JIT_BRIDGE],
+                     (unsigned long long)kinds[VF_JIT_ENTRY_BRIDGE], (unsigned long long)aborted);
+    vf_profile_extra(b->profile, section, "Code", "%llu operations in %llu bytes",
+                     (unsigned long long)operations, (unsigned long long)bytes);
+    if (!traces->has_counters)
+        vf_profile_extra(b->profile, section, "How often traces ran",
+                         "not known: PyPy writes that when a log is ended in good order");
+    static const char *const labels[VF_JIT_FINDINGS_MAX] = {"1", "2", "3", "4", "5",
+                                                            "6", "7", "8", "9", "10"};
+    for (size_t i = 0; i < jit->finding_count; i++)
+        vf_profile_extra(b->profile, section, labels[i], "%.*s", VF_STR_ARG(jit->findings[i].text));
+}
+
 void vf_jit_facts_add(struct vf_jit_build *b)
 {
     const struct vf_jit *jit = b->jit;
@@ -58,4 +87,5 @@ void vf_jit_facts_add(struct vf_jit_build *b)
         vf_profile_extra(b->profile, JIT, "Activations that went on in another trace",
                          "%llu frames, not shown twice", (unsigned long long)jit->continued);
     add_addresses(b);
+    add_traces(b);
 }

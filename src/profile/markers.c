@@ -105,6 +105,15 @@ const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT] = {
          {{"missing", "Samples missing", "decimal"},
           {"gap", "Between samples, by the timer's clock", "duration"},
           {"interval", "Usual interval", "duration"}}},
+    [VF_MARKER_FINDING] =
+        {"JitFinding",
+         "JIT finding",
+         "{marker.data.finding}",
+         "{marker.data.finding}",
+         "What the JIT's log counts that may be worth a look. It is of the whole run.",
+         false,
+         VF_CATEGORY_JIT,
+         {{"finding", "Finding", "unique-string"}, {"count", "Count", "integer"}}},
 };
 
 void vf_markers_add(struct vf_markers *markers, enum vf_marker_kind kind, double start_ms,

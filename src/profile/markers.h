@@ -18,6 +18,7 @@ enum vf_marker_kind {
     VF_MARKER_ABORT,
     VF_MARKER_INVALIDATION,
     VF_MARKER_MISSED,
+    VF_MARKER_FINDING,
     VF_MARKER_COUNT,
 };
 
