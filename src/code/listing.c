@@ -168,7 +168,8 @@ static void add_exits(struct make *m)
     if (last->code_start <= start && bytes.len > start - last->code_start) {
         size_t skip = start - last->code_start;
         bytes = (struct vf_str){bytes.ptr + skip, bytes.len - skip};
-        m->listing->rows.items[row].hits = add_instructions(m, bytes, start, VF_JIT_EXITS);
+        uint64_t hits = add_instructions(m, bytes, start, VF_JIT_EXITS);
+        m->listing->rows.items[row].hits = hits;
     }
     /* What the log holds no bytes of. */
     m->listing->rows.items[row].hits += take_hits(m, UINT32_MAX);

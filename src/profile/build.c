@@ -321,6 +321,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     enum vf_cpu_source cpu = vf_cpu_fill(profile, b->capture->cpu, &b->clock, &b->scan.header);
     struct vf_coverage coverage;
     vf_coverage_run(&coverage, profile, b->capture, &b->clock, &b->scan.header);
+    vf_jit_count_samples(&b->jit);
     struct vf_runtime runtime;
     vf_runtime_init(&runtime, profile, b->capture, &b->clock, warnings);
     add_runtime(b, &runtime);

@@ -263,3 +263,44 @@ bool vf_jit_build_continues(struct vf_jit_build *b, uint32_t outer, uint32_t inn
         return inside;
     return how_it_begins(b, b->jit->traces.traces.items[inner].root, name) == BEGINS_INSIDE;
 }
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+/* The innermost trace of each stack; parents come first. */
+static uint32_t *innermost_traces(const struct vf_jit_build *b)
+{
+    const struct vf_profile *p = b->profile;
+    uint32_t *of_func = vf_alloc(p->funcs.funcs.len, sizeof *of_func);
+    uint32_t *of_stack = vf_alloc(p->stacks.stacks.len, sizeof *of_stack);
+    memset(of_func, 0xff, p->funcs.funcs.len * sizeof *of_func);
+    for (uint32_t i = 0; i < b->jit->rows.len; i++)
+        if (b->jit->rows.items[i].func.i != VF_NONE)
+            of_func[b->jit->rows.items[i].func.i] = i;
+    for (size_t i = 0; i < p->stacks.stacks.len; i++) {
+        struct vf_stack_row row = p->stacks.stacks.items[i];
+        uint32_t own = of_func[p->stacks.frames.items[row.frame.i].func.i];
+        of_stack[i] = own != VF_NONE            ? own
+                      : row.parent.i == VF_NONE ? VF_NONE
+                                                : of_stack[row.parent.i];
+    }
+    free(of_func);
+    return of_stack;
+}
+
+void vf_jit_count_samples(struct vf_jit_build *b)
+{
+    struct vf_profile *p = b->profile;
+    if (!b->jit || b->hidden) /* without frames the first count has to do */
+        return;
+    uint32_t *traces = innermost_traces(b);
+    b->jit->samples = 0;
+    for (size_t i = 0; i < b->jit->rows.len; i++)
+        b->jit->rows.items[i].samples = 0;
+    for (size_t t = 0; t < p->threads.len; t++)
+        for (size_t i = 0; i < p->threads.items[t].samples.len; i++) {
+            const struct vf_sample_row *sample = &p->threads.items[t].samples.items[i];
+            uint32_t trace = sample->stack.i == VF_NONE ? VF_NONE : traces[sample->stack.i];
+            vf_jit_count_sample(b->jit, trace, (double)sample->weight);
+        }
+    free(traces);
+}

@@ -78,6 +78,9 @@ struct vf_walk;
 /* Adds the thread with all addresses. */
 void vf_jit_pcs_add_thread(struct vf_jit_build *b, struct vf_walk *walk);
 
+/* Counts the samples anew, by the weights that they have in the end. */
+void vf_jit_count_samples(struct vf_jit_build *b);
+
 /* ---- what is said (jit_facts.c) -------------------------------------------------------------- */
 
 void vf_jit_facts_add(struct vf_jit_build *b);

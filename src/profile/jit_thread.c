@@ -86,9 +86,11 @@ static vf_stack_id stack_outside(struct vf_jit_build *b, struct vf_walk *walk,
         func.name = p->funcs.libs.items[func.lib.i].name;
     } else if (map && map->executable) {
         func.name = vf_strings_add(&p->strings, VF_STR("(the JIT's own code, in no trace)"));
+        func.is_python = true; /* no library's */
         row.category = VF_CATEGORY_JIT;
     } else {
         func.name = vf_strings_add(&p->strings, VF_STR("(unknown memory)"));
+        func.is_python = true;
         row.category = VF_CATEGORY_OTHER;
     }
     row.func = vf_funcs_func(&p->funcs, func);

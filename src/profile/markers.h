@@ -19,6 +19,7 @@ enum vf_marker_kind {
     VF_MARKER_INVALIDATION,
     VF_MARKER_MISSED,
     VF_MARKER_FINDING,
+    VF_MARKER_JIT_TRACE, /* of a run without the runtime's log: without times */
     VF_MARKER_COUNT,
 };
 

@@ -85,6 +85,8 @@ def test_threads_in_the_front_end(front, written, python):
     told = recorded.told["threads"]
     if recorded.profile.runtime:
         assert threads.pop("PyPy runtime")["tid"] == "runtime"
+    if recorded.profile.addresses:
+        assert threads.pop("JIT code (pc samples)")["tid"] == "pc"
     assert {name: thread["tid"] for name, thread in threads.items()} == {
         name: tid for name, (tid, _) in told.items()}
     assert {thread["pid"] for thread in threads.values()} == {str(recorded.told["pid"])}
@@ -149,7 +151,9 @@ def test_profile_info_in_the_front_end(front, written, python):
     path, recorded = written(python, "threads.py")
     info = front.load(path).ask("profile", "info")
     assert info["name"].startswith("threads on " + recorded.profile.facts()["Interpreter"])
-    assert info["threadCount"] == (6 if recorded.profile.runtime else 5) and info["processCount"] == 1
+    own = [recorded.profile.runtime, recorded.profile.addresses]
+    assert info["threadCount"] == 5 + sum(thread is not None for thread in own)
+    assert info["processCount"] == 1
     assert info["processes"][0]["pid"] == str(recorded.told["pid"])
 
 

@@ -302,7 +302,12 @@ static void test_other_questions(void **state)
 {
     (void)state;
     check_answer("asm/v1", VF_STR("{\"startAddress\":\"0x0\",\"size\":\"0x10\"}"),
-                 "{\"error\":\"This profile has no machine code to show.\"}");
+                 "{\"error\":\"The request names no \\\"debugName\\\" or no "
+                 "\\\"startAddress\\\".\"}");
+    check_answer("asm/v1", VF_STR("{\"debugName\":\"x\",\"startAddress\":\"16\"}"),
+                 "{\"error\":\"The request's \\\"startAddress\\\" is no hexadecimal number.\"}");
+    check_answer("asm/v1", VF_STR("{\"debugName\":\"x\",\"startAddress\":\"0x10\"}"),
+                 "{\"error\":\"This profile has no machine code of that function.\"}");
     check_answer("symbolicate/v5", VF_STR("{\"jobs\":[]}"),
                  "{\"error\":\"This profile has no symbols to offer beyond those in it.\"}");
     assert_null(vf_api_find(VF_STR("")));
