@@ -6,6 +6,7 @@
 #include "capture/jit_code.h"
 #include "jitlog_builder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { OP_ENTER = 0x30, OP_LEAVE = 0x31, OP_FINISH = 0x32, OP_LOAD = 0x33, OP_GETFIELD = 0x34 };
@@ -294,6 +295,35 @@ static void a_cut_log_gives_no_wrong_operation(void **state)
     vf_bytes_release(&bytes);
 }
 
+/* What the format's description says of a published log, where that is at hand. */
+static void the_example_has_its_third_merge_point(void **state)
+{
+    (void)state;
+    char path[4096];
+    struct vf_bytes bytes;
+    const char *dir = getenv("VMFOX_SHARED_DATA");
+    snprintf(path, sizeof path, "%s/example.jitlog",
+             dir && *dir ? dir : VF_SOURCE_ROOT "/../shared/data");
+    if (vf_bytes_map(path, &bytes, NULL) == VF_FATAL)
+        skip();
+    struct vf_jit_traces traces = traces_of(vf_bytes_view(&bytes));
+    const struct vf_jit_trace *trace = vf_jit_traces_find(&traces, 140249103068976);
+    struct vf_jit_code code;
+    assert_non_null(trace);
+    vf_jit_code_read(&code, &traces, vf_jit_traces_row(&traces, trace));
+    const struct vf_jit_stage_code *stage = &code.stages[VF_JITLOG_OPTIMISED];
+    assert_int_equal(stage->points.len, 8);
+    assert_true(stage->points.items[0].op > 0); /* so there are nine groups */
+    const struct vf_jit_point *third = &stage->points.items[2];
+    assert_true(vf_str_eq(third->place.file, VF_STR("example.py")));
+    assert_true(vf_str_eq(third->place.function, VF_STR("function_a")));
+    assert_int_equal(third->place.line, 3);
+    assert_int_equal(third->place.offset, 12);
+    vf_jit_code_release(&code);
+    vf_jit_traces_release(&traces);
+    vf_bytes_release(&bytes);
+}
+
 static void arguments_are_cut_at_commas_of_their_own(void **state)
 {
     (void)state;
@@ -314,6 +344,7 @@ int main(void)
         cmocka_unit_test(a_read_becomes_a_load_of_the_same_line),
         cmocka_unit_test(every_byte_has_its_operation),
         cmocka_unit_test(a_cut_log_gives_no_wrong_operation),
+        cmocka_unit_test(the_example_has_its_third_merge_point),
         cmocka_unit_test(arguments_are_cut_at_commas_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
