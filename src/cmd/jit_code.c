@@ -12,6 +12,13 @@ static struct vf_str find_source(const struct vf_input *input, struct vf_str fil
         if (vf_str_eq(source->real_path.len ? source->real_path : source->path, file))
             return source->text;
     }
+    /* Those of --sources. */
+    const struct vf_profile *profile = &input->profile;
+    for (size_t i = 0; i < profile->funcs.sources.len; i++) {
+        const struct vf_source *source = &profile->funcs.sources.items[i];
+        if (source->text.ptr && vf_str_eq(vf_strings_get(&profile->strings, source->path), file))
+            return source->text;
+    }
     return VF_STR("");
 }
 

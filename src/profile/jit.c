@@ -140,6 +140,7 @@ void vf_jit_build_release(struct vf_jit_build *b)
     }
     free(b->codes);
     free(b->named.items);
+    free(b->graph_roots.items);
     vf_jit_calls_release(&b->calls);
     vf_table_release(&b->named_index);
 }
@@ -178,13 +179,27 @@ static vf_lib_id get_lib(struct vf_jit_build *b)
     return jit->lib;
 }
 
+static vf_source_id add_source(struct vf_jit_build *b, struct vf_str path)
+{
+    return vf_funcs_source(&b->profile->funcs, vf_strings_add(&b->profile->strings, path));
+}
+
+/* The graph of a family.  Numbers of traces come twice where two processes wrote into one log: each
+ * family has a graph of its own all the same. */
 static vf_source_id graph_source(struct vf_jit_build *b, uint32_t root)
 {
-    const struct vf_jit_trace *trace = &b->jit->traces.traces.items[root];
     struct vf_buf path = {0};
-    vf_jit_graph_path(&path, trace);
-    vf_source_id source = vf_funcs_source(&b->profile->funcs,
-                                          vf_strings_add(&b->profile->strings, vf_buf_view(&path)));
+    vf_jit_graph_path(&path, &b->jit->traces.traces.items[root]);
+    vf_source_id source = add_source(b, vf_buf_view(&path));
+    while (b->graph_roots.len <= source.i)
+        VF_APPEND(&b->graph_roots, VF_NONE);
+    if (b->graph_roots.items[source.i] == VF_NONE)
+        b->graph_roots.items[source.i] = root;
+    if (b->graph_roots.items[source.i] != root) {
+        path.len = 0;
+        vf_buf_printf(&path, "jit/row-%u.iongraph.json", root);
+        source = add_source(b, vf_buf_view(&path));
+    }
     vf_buf_release(&path);
     return source;
 }

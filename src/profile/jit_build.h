@@ -17,6 +17,7 @@ struct vf_jit_build {
     /* By trace, read when they are first asked for. */
     struct vf_jit_code **codes;
     struct vf_jit_calls calls;
+    VF_VEC(uint32_t) graph_roots;      /* by source: the head of the family that its graph shows */
     VF_VEC(struct vf_code_name) named; /* Python functions that name records tell of */
     struct vf_table named_index;       /* by the function's name */
     double half_period_ms;             /* of the instruction addresses; 0: there are none to join */
