@@ -2,29 +2,32 @@
 
 #include <fnmatch.h>
 
+/* ---- which ----------------------------------------------------------------------------------- */
+
 bool vf_jit_fits(const struct vf_jit_choice *choice, struct vf_str name)
 {
     char text[128];
     if (!choice->op)
         return true;
+    if (name.len >= sizeof text)
+        name.len = sizeof text - 1;
     snprintf(text, sizeof text, "%.*s", VF_STR_ARG(name));
     return fnmatch(choice->op, text, 0) == 0;
 }
 
-/* How many operations of the trace fit; of the assembled ones, or of the recorded ones where it was
- * not assembled. */
-static size_t count_fitting(const struct vf_jit_code *code, const struct vf_jit_choice *choice)
+static bool count_fitting(const struct vf_jit_code *code, const struct vf_jit_choice *choice,
+                          uint32_t fitting[3])
 {
-    const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_ASSEMBLED];
-    size_t count = 0;
-    if (stage->ops.len == 0)
-        stage = &code->stages[VF_JITLOG_RECORDED];
-    for (size_t i = 0; i < stage->ops.len; i++) {
-        const struct vf_jit_name *name =
-            vf_jit_traces_name(code->traces, stage->ops.items[i].opnum);
-        count += name && vf_jit_fits(choice, name->name);
+    uint32_t sum = 0;
+    for (size_t stage = 0; stage < 3; stage++) {
+        for (size_t i = 0; i < code->stages[stage].ops.len; i++) {
+            uint16_t opnum = code->stages[stage].ops.items[i].opnum;
+            const struct vf_jit_name *name = vf_jit_traces_name(code->traces, opnum);
+            fitting[stage] += name && vf_jit_fits(choice, name->name);
+        }
+        sum |= fitting[stage];
     }
-    return count;
+    return sum != 0;
 }
 
 static bool is_in_function(const struct vf_jit_code *code, const char *function)
@@ -37,15 +40,31 @@ static bool is_in_function(const struct vf_jit_code *code, const char *function)
     return false;
 }
 
-struct row {
-    uint32_t trace;
-    size_t fitting;
-};
+size_t vf_jit_choose(const struct vf_jit *jit, const struct vf_jit_choice *choice,
+                     struct vf_jit_chosen *chosen)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < jit->rows.len; i++) {
+        struct vf_jit_chosen row = {.trace = i};
+        bool good = jit->traces.traces.items[i].aborted == choice->aborted;
+        if (good && (choice->op || choice->function)) {
+            struct vf_jit_code code;
+            vf_jit_code_read(&code, &jit->traces, i);
+            good = (!choice->op || count_fitting(&code, choice, row.fitting)) &&
+                   (!choice->function || is_in_function(&code, choice->function));
+            vf_jit_code_release(&code);
+        }
+        if (good)
+            chosen[count++] = row;
+    }
+    return count;
+}
 
 static int by_weight(const void *a, const void *b, void *context)
 {
     const struct vf_jit *jit = context;
-    uint32_t x = ((const struct row *)a)->trace, y = ((const struct row *)b)->trace;
+    uint32_t x = ((const struct vf_jit_chosen *)a)->trace;
+    uint32_t y = ((const struct vf_jit_chosen *)b)->trace;
     const struct vf_jit_row *rows = jit->rows.items;
     const struct vf_jit_trace *traces = jit->traces.traces.items;
     if (rows[x].samples != rows[y].samples)
@@ -57,32 +76,9 @@ static int by_weight(const void *a, const void *b, void *context)
     return (x > y) - (x < y);
 }
 
-static size_t choose(const struct vf_jit *jit, const struct vf_jit_choice *choice, struct row *rows)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i < jit->rows.len; i++) {
-        struct row row = {i, 0};
-        bool good = jit->traces.traces.items[i].aborted == choice->aborted;
-        if (good && (choice->op || choice->function)) {
-            struct vf_jit_code code;
-            vf_jit_code_read(&code, &jit->traces, i);
-            row.fitting = count_fitting(&code, choice);
-            good = (!choice->op || row.fitting) &&
-                   (!choice->function || is_in_function(&code, choice->function));
-            vf_jit_code_release(&code);
-        }
-        if (good)
-            rows[count++] = row;
-    }
-    return count;
-}
+/* ---- rows ------------------------------------------------------------------------------------ */
 
-static double percent(double part, double whole)
-{
-    return whole > 0 ? 100 * part / whole : 0;
-}
-
-static void add_count(struct vf_page *page, int width, uint64_t count)
+void vf_page_count(struct vf_page *page, int width, uint64_t count)
 {
     struct vf_buf text = {0};
     vf_buf_count(&text, count);
@@ -90,25 +86,40 @@ static void add_count(struct vf_page *page, int width, uint64_t count)
     vf_buf_release(&text);
 }
 
-static void add_row(struct vf_page *page, const struct vf_jit *jit, const struct row *row,
-                    const struct vf_jit_choice *choice)
+static double percent(double part, double whole)
 {
-    const struct vf_jit_trace *trace = &jit->traces.traces.items[row->trace];
-    const struct vf_jit_row *heat = &jit->rows.items[row->trace];
+    return whole > 0 ? 100 * part / whole : 0;
+}
+
+/* "-" where nothing was measured. */
+static void add_share(struct vf_page *page, double part, double whole)
+{
+    double share = percent(part, whole);
+    if (whole > 0)
+        vf_page_add(page, share >= 10 ? VF_COLOR_HOT : VF_COLOR_PLAIN, "%6.2f ", share);
+    else
+        vf_page_add(page, VF_COLOR_DIM, "%6s ", "-");
+}
+
+static void add_row(struct vf_page *page, const struct vf_jit *jit,
+                    const struct vf_jit_chosen *chosen, const struct vf_jit_choice *choice)
+{
+    const struct vf_jit_trace *trace = &jit->traces.traces.items[chosen->trace];
+    const struct vf_jit_row *heat = &jit->rows.items[chosen->trace];
     const struct vf_jit_place *place = vf_jit_trace_place(&jit->traces, trace);
-    double samples = percent(heat->samples, jit->samples);
     struct vf_buf name = {0};
-    vf_page_add(page, samples >= 10 ? VF_COLOR_HOT : VF_COLOR_PLAIN, "%6.2f ", samples);
-    vf_page_add(page, VF_COLOR_PLAIN, "%6.2f ", percent((double)heat->pcs, (double)jit->pcs.len));
+    add_share(page, heat->samples, jit->samples);
+    add_share(page, (double)heat->pcs, (double)jit->pcs.len);
     if (jit->traces.has_counters)
-        add_count(page, 14, trace->run_count);
+        vf_page_count(page, 14, trace->run_count);
     else
         vf_page_add(page, VF_COLOR_DIM, "%14s ", "?");
     vf_page_add(page, VF_COLOR_PLAIN, "%6u %6u %6u %6u %7u %7llu ", trace->recorded,
                 trace->optimised, trace->assembled, trace->guards, trace->bridges,
-                (unsigned long long)(trace->code_end - trace->code_start));
+                (unsigned long long)vf_jit_code_bytes(trace));
     if (choice->op)
-        vf_page_add(page, VF_COLOR_PLAIN, "%8zu ", row->fitting);
+        vf_page_add(page, VF_COLOR_PLAIN, "%7u %7u %7u ", chosen->fitting[0], chosen->fitting[1],
+                    chosen->fitting[2]);
     vf_jit_trace_name(&name, &jit->traces, trace);
     vf_page_add(page, VF_COLOR_TITLE, "%.*s", VF_STR_ARG(vf_buf_view(&name)));
     if (place && trace->parent1) /* the others' names say file and line */
@@ -120,24 +131,83 @@ static void add_row(struct vf_page *page, const struct vf_jit *jit, const struct
     vf_buf_release(&name);
 }
 
-static void add_summary(struct vf_page *page, const struct vf_jit *jit)
+/* ---- what lies below ------------------------------------------------------------------------- */
+
+struct sums {
+    uint64_t kinds[3], given_up, operations[3], guards, bytes, runs;
+    double samples;
+};
+
+static struct sums sum_up(const struct vf_jit *jit)
 {
-    double inside = 0;
-    for (size_t i = 0; i < jit->rows.len; i++)
-        inside += jit->rows.items[i].samples;
+    struct sums sums = {0};
+    for (size_t i = 0; i < jit->rows.len; i++) {
+        const struct vf_jit_trace *trace = &jit->traces.traces.items[i];
+        sums.samples += jit->rows.items[i].samples;
+        sums.given_up += trace->aborted;
+        if (trace->aborted)
+            continue;
+        sums.kinds[trace->kind]++;
+        sums.operations[0] += trace->recorded;
+        sums.operations[1] += trace->optimised;
+        sums.operations[2] += trace->assembled;
+        sums.guards += trace->guards;
+        sums.bytes += vf_jit_code_bytes(trace);
+        sums.runs += trace->run_count;
+    }
+    return sums;
+}
+
+static void add_total(struct vf_page *page, const struct vf_jit *jit, const struct sums *sums)
+{
+    add_share(page, sums->samples, jit->samples);
+    add_share(page, (double)jit->pcs_inside, (double)jit->pcs.len);
+    if (jit->traces.has_counters)
+        vf_page_count(page, 14, sums->runs);
+    else
+        vf_page_add(page, VF_COLOR_DIM, "%14s ", "?");
+    for (int i = 0; i < 3; i++)
+        vf_page_add(page, VF_COLOR_PLAIN, "%6llu ", (unsigned long long)sums->operations[i]);
+    vf_page_add(page, VF_COLOR_PLAIN, "%6llu %7llu %7llu ", (unsigned long long)sums->guards,
+                (unsigned long long)sums->kinds[VF_JIT_BRIDGE], (unsigned long long)sums->bytes);
+    vf_page_add(page, VF_COLOR_TITLE, "in all: %llu loops, %llu bridges, %llu entry bridges",
+                (unsigned long long)sums->kinds[VF_JIT_LOOP],
+                (unsigned long long)sums->kinds[VF_JIT_BRIDGE],
+                (unsigned long long)sums->kinds[VF_JIT_ENTRY_BRIDGE]);
+    if (sums->given_up)
+        vf_page_add(page, VF_COLOR_PLAIN, "; %llu given up (--aborted)",
+                    (unsigned long long)sums->given_up);
     vf_page_newline(page);
-    vf_page_add(page, VF_COLOR_PLAIN,
-                "%% samples: of %.0f samples, those whose innermost trace this is; %.1f %% are in "
-                "traces.",
-                jit->samples, percent(inside, jit->samples));
+}
+
+static void add_line(struct vf_page *page, const char *text)
+{
+    vf_page_add(page, VF_COLOR_DIM, "%s", text);
+    vf_page_newline(page);
+}
+
+static void add_notes(struct vf_page *page, const struct vf_jit *jit)
+{
+    vf_page_newline(page);
+    vf_page_add(page, VF_COLOR_DIM, "%% samp: of %.0f samples, those whose innermost trace it is",
+                jit->samples);
     vf_page_newline(page);
     if (jit->pcs.len)
-        vf_page_add(page, VF_COLOR_PLAIN,
-                    "%% addr: of %zu instruction addresses; %.1f %% are in traces.", jit->pcs.len,
-                    percent((double)jit->pcs_inside, (double)jit->pcs.len));
+        vf_page_add(page, VF_COLOR_DIM, "%% addr: of %zu instruction addresses", jit->pcs.len);
     else
-        vf_page_add(page, VF_COLOR_PLAIN, "%% addr: no instruction addresses were taken.");
+        vf_page_add(page, VF_COLOR_DIM, "%% addr: no instruction addresses were taken");
     vf_page_newline(page);
+    if (jit->traces.has_counters)
+        add_line(page, "runs: entries, of a bridge how often its guard failed; rounds of a loop "
+                       "are in its listing");
+    else
+        add_line(page, "runs: not known, as the log has no counters: PyPy writes them when the "
+                       "program ends in good order");
+    add_line(page, "rec, opt, asm: operations as they were recorded, optimised and assembled");
+}
+
+static void add_findings(struct vf_page *page, const struct vf_jit *jit)
+{
     for (size_t i = 0; i < jit->finding_count; i++) {
         if (i == 0) {
             vf_page_newline(page);
@@ -153,21 +223,24 @@ void vf_jit_table(struct vf_page *page, const struct vf_input *input,
                   const struct vf_jit_choice *choice)
 {
     struct vf_jit *jit = input->profile.jit;
-    struct row *rows = vf_alloc(jit->rows.len, sizeof *rows);
-    size_t count = choose(jit, choice, rows);
+    struct vf_jit_chosen *rows = vf_alloc(jit->rows.len, sizeof *rows);
+    size_t count = vf_jit_choose(jit, choice, rows);
     if (count)
         qsort_r(rows, count, sizeof *rows, by_weight, jit);
     vf_page_add(page, VF_COLOR_TITLE, "%6s %6s %14s %6s %6s %6s %6s %7s %7s %s%s", "% samp",
                 "% addr", "runs", "rec", "opt", "asm", "guards", "bridges", "bytes",
-                choice->op ? "fitting  " : "", "trace");
+                choice->op ? "fit rec fit opt fit asm " : "", "trace");
     vf_page_newline(page);
     for (size_t i = 0; i < count; i++)
         add_row(page, jit, &rows[i], choice);
-    if (count == 0) {
-        vf_page_add(page, VF_COLOR_DIM, "(no trace fits)");
+    if (count == 0)
+        add_line(page, "(no trace fits)");
+    if (!choice->op && !choice->function) {
+        struct sums sums = sum_up(jit);
         vf_page_newline(page);
+        add_total(page, jit, &sums);
+        add_notes(page, jit);
+        add_findings(page, jit);
     }
-    if (!choice->aborted && !choice->op && !choice->function)
-        add_summary(page, jit);
     free(rows);
 }

@@ -152,6 +152,19 @@ static void add_target(struct vf_buf *out, const struct vf_jit_code *code, uint6
     vf_jit_code_release(&loop);
 }
 
+/* A load or store says only an offset; the operation it was made from has the field's name. */
+static void add_field(struct vf_buf *out, const struct vf_jit_code *code,
+                      const struct vf_jit_op *op)
+{
+    const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_OPTIMISED];
+    struct vf_jit_op_text twin = vf_jit_code_op(code, &stage->ops.items[op->twin1 - 1]);
+    struct vf_str descr = twin.texts.descr;
+    if (descr.len == 0 || is_noise(descr))
+        return;
+    vf_buf_printf(out, "  ");
+    vf_ir_descr(out, descr);
+}
+
 void vf_ir_op(struct vf_buf *out, const struct vf_jit_code *code, const struct vf_jit_op *op)
 {
     struct vf_jit_op_text text = vf_jit_code_op(code, op);
@@ -171,6 +184,8 @@ void vf_ir_op(struct vf_buf *out, const struct vf_jit_code *code, const struct v
         vf_ir_descr(out, o->descr);
     }
     vf_buf_add(out, ")", 1);
+    if (op->twin1 && !o->has_descr)
+        add_field(out, code, op);
     if (op->guard && o->has_descr)
         add_bridge(out, code, o->descr_id);
     else if (label && o->has_descr)

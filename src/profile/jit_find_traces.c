@@ -125,20 +125,10 @@ void vf_jit_find_given_up(struct vf_jit_find *f)
 
 /* ---- tracing that was given up --------------------------------------------------------------- */
 
-static const struct vf_marker_value *find_value(const struct vf_markers *markers,
-                                                const struct vf_marker_row *row, const char *key)
-{
-    const struct vf_marker_field *fields = vf_marker_schemas[row->kind].fields;
-    for (uint32_t i = row->first; i < row->first + row->count; i++)
-        if (strcmp(fields[markers->values.items[i].field].key, key) == 0)
-            return &markers->values.items[i];
-    return NULL;
-}
-
 static struct vf_str text_of(const struct vf_jit_find *f, const struct vf_markers *markers,
                              const struct vf_marker_row *row, const char *key)
 {
-    const struct vf_marker_value *value = find_value(markers, row, key);
+    const struct vf_marker_value *value = vf_markers_value(markers, row, key);
     bool known = value && value->text.i != VF_NONE;
     return known ? vf_strings_get(&f->b->profile->strings, value->text) : VF_STR("");
 }
@@ -146,7 +136,7 @@ static struct vf_str text_of(const struct vf_jit_find *f, const struct vf_marker
 static double number_of(const struct vf_markers *markers, const struct vf_marker_row *row,
                         const char *key)
 {
-    const struct vf_marker_value *value = find_value(markers, row, key);
+    const struct vf_marker_value *value = vf_markers_value(markers, row, key);
     return value ? value->number : 0;
 }
 

@@ -171,6 +171,16 @@ void vf_markers_text(struct vf_markers *markers, const char *key, vf_string_id t
     add_value(markers, key, (struct vf_marker_value){.text = text});
 }
 
+const struct vf_marker_value *vf_markers_value(const struct vf_markers *markers,
+                                               const struct vf_marker_row *row, const char *key)
+{
+    const struct vf_marker_field *fields = vf_marker_schemas[row->kind].fields;
+    for (uint32_t i = row->first; i < row->first + row->count; i++)
+        if (strcmp(fields[markers->values.items[i].field].key, key) == 0)
+            return &markers->values.items[i];
+    return NULL;
+}
+
 static int by_start(const void *a, const void *b)
 {
     const struct vf_marker_row *x = a, *y = b;

@@ -64,6 +64,9 @@ void vf_markers_add(struct vf_markers *markers, enum vf_marker_kind kind, double
 /* `key` is one of the schema's. */
 void vf_markers_number(struct vf_markers *markers, const char *key, double value);
 void vf_markers_text(struct vf_markers *markers, const char *key, vf_string_id text);
+/* The value of a field; NULL: the marker has none. */
+const struct vf_marker_value *vf_markers_value(const struct vf_markers *markers,
+                                               const struct vf_marker_row *row, const char *key);
 /* Sorts the rows by their starts. */
 void vf_markers_sort(struct vf_markers *markers);
 void vf_markers_release(struct vf_markers *markers);
