@@ -294,7 +294,8 @@ const struct vf_jit_point *vf_jit_code_point(const struct vf_jit_code *code,
     const struct vf_jit_stage_code *recorded = &code->stages[VF_JITLOG_RECORDED];
     if (op->point1 == 0)
         return NULL;
-    if (op >= recorded->ops.items && op < recorded->ops.items + recorded->ops.len)
+    if (recorded->ops.len && op >= recorded->ops.items &&
+        op < &recorded->ops.items[recorded->ops.len])
         stage = recorded;
     return &stage->points.items[op->point1 - 1];
 }

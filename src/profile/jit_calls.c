@@ -203,6 +203,8 @@ static size_t edges_from(const struct vf_jit_edge *edges, size_t count, uint32_t
         else
             high = middle;
     }
+    if (count == 0)
+        return 0;
     size_t end = low;
     while (end < count && edges[end].from == from)
         end++;
