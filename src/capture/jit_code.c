@@ -1,5 +1,6 @@
 #include "capture/jit_code.h"
 
+#include "capture/jit_links.h"
 #include "capture/jit_match.h"
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -217,23 +218,6 @@ static void find_exits(struct vf_jit_code *code)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-/* Sets the reader to the header that holds at a place of the log. */
-static void use_header(struct vf_jitlog *reader, const struct vf_jit_traces *traces, uint64_t at)
-{
-    size_t low = 0, high = traces->headers.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (traces->headers.items[middle].offset < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
-        return;
-    reader->version = traces->headers.items[low - 1].version;
-    reader->addr_bytes = traces->headers.items[low - 1].addr_bytes;
-}
-
 void vf_jit_code_read(struct vf_jit_code *code, const struct vf_jit_traces *traces, uint32_t trace)
 {
     const struct vf_jit_trace *row = &traces->traces.items[trace];
@@ -241,11 +225,9 @@ void vf_jit_code_read(struct vf_jit_code *code, const struct vf_jit_traces *trac
     uint64_t size = row->code_end > row->code_start ? row->code_end - row->code_start : 0;
     *code = (struct vf_jit_code){.traces = traces, .trace = trace};
     code->code_size = size <= INT32_MAX ? (uint32_t)size : 0;
-    if (vf_jitlog_open(&code->reader, traces->log, NULL) != VF_OK)
+    if (!vf_jit_traces_seek(traces, row->log_start, &code->reader))
         return;
     struct read r = {.code = code, .now = {.inherited = true}};
-    use_header(&code->reader, traces, row->log_start);
-    code->reader.in.pos = (size_t)row->log_start;
     const struct vf_jitlog begin = code->reader;
     while (vf_jitlog_next(&code->reader, &record)) {
         if (record.offset != row->log_start &&

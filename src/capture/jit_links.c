@@ -225,6 +225,59 @@ const struct vf_jit_trace *vf_jit_traces_bridge(const struct vf_jit_traces *trac
     return found->parent1 == parent + 1 && found->guard == guard ? found : NULL;
 }
 
+/* ---- back into the log ----------------------------------------------------------------------- */
+
+bool vf_jit_traces_seek(const struct vf_jit_traces *traces, uint64_t offset,
+                        struct vf_jitlog *reader)
+{
+    size_t low = 0, high = traces->headers.len;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (traces->headers.items[middle].offset < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (vf_jitlog_open(reader, traces->log, NULL) != VF_OK || offset > reader->in.len)
+        return false;
+    if (low > 0) { /* the header that holds there */
+        reader->version = traces->headers.items[low - 1].version;
+        reader->addr_bytes = traces->headers.items[low - 1].addr_bytes;
+    }
+    reader->in.pos = (size_t)offset;
+    return true;
+}
+
+static struct vf_str own_driver(const struct vf_jit_traces *traces,
+                                const struct vf_jit_trace *trace)
+{
+    struct vf_jitlog reader;
+    struct vf_jitlog_record record;
+    if (!vf_jit_traces_seek(traces, trace->log_start, &reader) ||
+        !vf_jitlog_next(&reader, &record) || record.type != VF_JITLOG_START_TRACE)
+        return VF_STR("");
+    return record.start.driver;
+}
+
+struct vf_str vf_jit_trace_driver(const struct vf_jit_traces *traces,
+                                  const struct vf_jit_trace *trace)
+{
+    struct vf_str driver = own_driver(traces, trace);
+    uint32_t parent1 = vf_jit_traces_row(traces, trace) + 1;
+    size_t low = 0, high = traces->children.len;
+    while (low < high) { /* its first bridge */
+        size_t middle = low + (high - low) / 2;
+        if (traces->traces.items[traces->children.items[middle]].parent1 < parent1)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (driver.len || low == traces->children.len)
+        return driver;
+    const struct vf_jit_trace *child = &traces->traces.items[traces->children.items[low]];
+    return child->parent1 == parent1 ? own_driver(traces, child) : driver;
+}
+
 /* ---- what they are called -------------------------------------------------------------------- */
 
 static const char *const kinds[] = {
@@ -242,6 +295,10 @@ void vf_jit_trace_name(struct vf_buf *out, const struct vf_jit_traces *traces,
         vf_buf_add(out, " ", 1);
         vf_buf_str(out, vf_str_basename(place->file));
         vf_buf_printf(out, ":%u", place->line);
+    } else {
+        struct vf_str driver = vf_jit_trace_driver(traces, trace);
+        if (driver.len)
+            vf_buf_printf(out, " %.*s", VF_STR_ARG(driver));
     }
 }
 

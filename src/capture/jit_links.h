@@ -4,9 +4,14 @@
 #define VF_CAPTURE_JIT_LINKS_H
 
 #include "capture/jit_traces.h"
+#include "capture/jitlog.h"
 
 /* Fills names, labels, redirects, and of each trace parent1, root, bridges and line.  For
  * vf_jit_traces_read(), once the rows are there. */
 void vf_jit_traces_link(struct vf_jit_traces *traces);
+
+/* A reader of the log at the offset of a record.  False: there is none. */
+bool vf_jit_traces_seek(const struct vf_jit_traces *traces, uint64_t offset,
+                        struct vf_jitlog *reader);
 
 #endif

@@ -138,8 +138,15 @@ static inline uint32_t vf_jit_traces_row(const struct vf_jit_traces *traces,
     return (uint32_t)(trace - traces->traces.items);
 }
 
+/* What was traced: "pypyjit" for Python functions, "rsre_RegularSearch" and the like for the
+ * machine of regular expressions, ...; empty where it is not known.  PyPy leaves it out for loops,
+ * so theirs is that of their bridges. */
+struct vf_str vf_jit_trace_driver(const struct vf_jit_traces *traces,
+                                  const struct vf_jit_trace *trace);
+
 /* Appends what a trace is called: "loop 12 simple.py:4", "entry bridge 9 a.py:3", "bridge 31 of
- * loop 12"; a bridge whose loop is not known is "bridge 31 simple.py:5". */
+ * loop 12"; a bridge whose loop is not known is "bridge 31 simple.py:5".  What has no place in a
+ * Python program has the name of what was traced instead: "loop 4 rsre_RegularSearch". */
 void vf_jit_trace_name(struct vf_buf *out, const struct vf_jit_traces *traces,
                        const struct vf_jit_trace *trace);
 /* Appends the name under which the family's graph is a source: "jit/loop-12.iongraph.json"; `trace`

@@ -33,12 +33,14 @@ static void add_bridge(struct vf_jit_find *f, const struct bridge *found)
     const struct vf_jit_place *place;
     struct vf_str guard = guard_of(f, bridge, &place);
     double share = vf_jit_find_share(f, found->row);
+    /* Traces of the regular expressions' machine have no place in the program. */
+    struct vf_str where = place ? vf_jit_find_where(f, place) : vf_jit_find_name(f, bridge->root);
     struct vf_str part = VF_STR("");
     if (share > 0)
         part = VF_JIT_TEXT(f, " (%.1f %% of the %s are in it)", share, vf_jit_find_measure(f));
     vf_jit_find_add(f, found->score, (double)bridge->run_count,
-                    VF_JIT_TEXT(f, "%.*s: %.*s failed %.*s into bridge %llu%.*s",
-                                VF_STR_ARG(vf_jit_find_where(f, place)), VF_STR_ARG(guard),
+                    VF_JIT_TEXT(f, "%.*s: %.*s failed %.*s into bridge %llu%.*s", VF_STR_ARG(where),
+                                VF_STR_ARG(guard),
                                 VF_STR_ARG(vf_jit_find_times(f, bridge->run_count)),
                                 (unsigned long long)bridge->id, VF_STR_ARG(part)));
 }

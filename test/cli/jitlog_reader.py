@@ -72,7 +72,8 @@ def traces(data):
             r.text()
             now.ops[stage].append((names[opnum], descr, None))
         elif kind == 0x15:
-            now.bounds = now.bounds or (r.number(8), r.number(8))
+            bounds = (r.number(8), r.number(8))
+            now.bounds = now.bounds or bounds
         elif kind == 0x16:
             offset, size = r.number(2), len(r.raw())
             name, descr, _ = now.ops[stage][-1]
@@ -124,7 +125,7 @@ def bridges(found):
     owner, made = {}, {}
     for trace in found:
         made[trace.id] = 0
-        if trace.guard in owner:
+        if trace.guard and trace.guard in owner:
             made[owner[trace.guard]] += 1
         for stage in trace.ops.values():
             for name, descr, _ in stage:

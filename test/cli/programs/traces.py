@@ -1,12 +1,6 @@
-"""What the JIT does in the plain cases: a loop with a bridge, a recursion, a loop that closes only in
-its second round (the first trace is given up), and one that is too long to be traced."""
+"""What the JIT does in the plain cases: a loop with a bridge, a recursion, and a loop that closes
+only in its second round, so that its first trace is given up."""
 import json
-
-try:
-    import pypyjit
-    pypyjit.set_param("trace_limit=800")
-except ImportError:
-    pass
 
 
 def branches(numbers):
@@ -35,17 +29,10 @@ def toggle(n):
     return total
 
 
-LONG = ["def long(n):", "    total = 0", "    for i in range(n):"]
-LONG += ["        total += (i * %d) %% 7 + len(str(total + i))" % k for k in range(300)]
-LONG += ["    return total"]
-
 numbers = list(range(3000))
 done = 0
-for i in range(2500):
+for i in range(40000):
     done += branches(numbers) != 0
 for i in range(20):
     toggle(20000)
-scope = {}
-exec(compile("\n".join(LONG), "long.py", "exec"), scope)
-scope["long"](1500)
 print(json.dumps({"branches": done, "fib": fib(26)}))
