@@ -41,10 +41,11 @@ static uint32_t add_name(struct parse *p, struct vf_str text)
 }
 
 static uint64_t hash_place(struct vf_str file, struct vf_str function, uint32_t offset,
-                           uint32_t line)
+                           uint32_t line, struct vf_str opcode)
 {
     return vf_hash_u64(vf_hash_bytes(file.ptr, file.len) ^
-                           vf_hash_bytes(function.ptr, function.len) * 3,
+                           vf_hash_bytes(function.ptr, function.len) * 3 ^
+                           vf_hash_bytes(opcode.ptr, opcode.len) * 5,
                        (uint64_t)offset << 32 | line);
 }
 
@@ -52,7 +53,8 @@ static struct vf_bytecode_row *find_row(const struct vf_bytecode *b, struct vf_s
                                         struct vf_str function, uint32_t offset, uint32_t line,
                                         struct vf_str opcode)
 {
-    struct vf_probe probe = vf_table_probe(&b->index, hash_place(file, function, offset, line));
+    struct vf_probe probe =
+        vf_table_probe(&b->index, hash_place(file, function, offset, line, opcode));
     uint32_t i;
     while (vf_table_next(&b->index, &probe, &i)) {
         struct vf_bytecode_row *row = &b->rows.items[i];
@@ -89,7 +91,7 @@ static void add_instruction(struct parse *p, struct vf_str offset_text, struct v
             had->argument = VF_STR(""); /* two functions that can't be told apart */
         return;
     }
-    vf_table_insert(&b->index, hash_place(file, function, row.offset, row.line),
+    vf_table_insert(&b->index, hash_place(file, function, row.offset, row.line, row.opcode),
                     (uint32_t)b->rows.len);
     VF_APPEND(&b->rows, row);
 }

@@ -105,6 +105,24 @@ static void add_point(struct read *r, const struct vf_jitlog_merge_point *logged
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
+static const struct vf_jit_guard *find_guard(const struct vf_jit_code *code, uint64_t descr_id)
+{
+    struct vf_probe probe = vf_table_probe(&code->guard_index, vf_hash_u64(descr_id, 0));
+    uint32_t row;
+    while (vf_table_next(&code->guard_index, &probe, &row))
+        if (code->guards.items[row].descr_id == descr_id)
+            return &code->guards.items[row];
+    return NULL;
+}
+
+static void add_guard(struct vf_jit_code *code, uint64_t descr_id, uint32_t op)
+{
+    if (find_guard(code, descr_id))
+        return;
+    vf_table_insert(&code->guard_index, vf_hash_u64(descr_id, 0), (uint32_t)code->guards.len);
+    VF_APPEND(&code->guards, ((struct vf_jit_guard){descr_id, op}));
+}
+
 static void add_operation(struct read *r, const struct vf_jitlog_record *record)
 {
     const struct vf_jit_trace *trace = &r->code->traces->traces.items[r->code->trace];
@@ -117,8 +135,7 @@ static void add_operation(struct read *r, const struct vf_jitlog_record *record)
                                                   .opnum = record->operation.opnum,
                                                   .guard = name && name->guard}));
     if (name && name->guard && r->number == VF_JITLOG_ASSEMBLED)
-        vf_table_insert(&r->code->guard_index, vf_hash_u64(record->operation.descr_id, 0),
-                        (uint32_t)r->stage->ops.len - 1);
+        add_guard(r->code, record->operation.descr_id, (uint32_t)r->stage->ops.len - 1);
     if (name && vf_str_eq(name->name, VF_STR("enter_portal_frame")))
         enter_frame(r);
     else if (name && vf_str_eq(name->name, VF_STR("leave_portal_frame")))
@@ -248,6 +265,7 @@ void vf_jit_code_release(struct vf_jit_code *code)
         free(code->stages[i].ops.items);
         free(code->stages[i].points.items);
     }
+    free(code->guards.items);
     vf_table_release(&code->guard_index);
     vf_arena_release(&code->arena);
     *code = (struct vf_jit_code){0};
@@ -284,14 +302,8 @@ const struct vf_jit_point *vf_jit_code_point(const struct vf_jit_code *code,
 
 const struct vf_jit_op *vf_jit_code_guard(const struct vf_jit_code *code, uint64_t descr_id)
 {
-    struct vf_probe probe = vf_table_probe(&code->guard_index, vf_hash_u64(descr_id, 0));
-    uint32_t row;
-    while (vf_table_next(&code->guard_index, &probe, &row)) {
-        const struct vf_jit_op *op = &code->stages[VF_JITLOG_ASSEMBLED].ops.items[row];
-        if (vf_jit_code_op(code, op).texts.descr_id == descr_id)
-            return op;
-    }
-    return NULL;
+    const struct vf_jit_guard *guard = find_guard(code, descr_id);
+    return guard ? &code->stages[VF_JITLOG_ASSEMBLED].ops.items[guard->op] : NULL;
 }
 
 uint32_t vf_jit_code_find(const struct vf_jit_code *code, uint32_t offset)

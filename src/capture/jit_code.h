@@ -49,6 +49,11 @@ struct vf_jit_stage_code {
     struct vf_str inputs;               /* its arguments, separated by commas */
 };
 
+struct vf_jit_guard {
+    uint64_t descr_id;
+    uint32_t op; /* the first operation with it */
+};
+
 struct vf_jit_code {
     const struct vf_jit_traces *traces;
     uint32_t trace; /* its row */
@@ -56,7 +61,8 @@ struct vf_jit_code {
     /* Where the exits of the guards begin, behind the last operation; else the end of the code. */
     uint32_t exits_start;
     uint32_t code_size;
-    struct vf_table guard_index; /* of the assembled guards, by their descr's id */
+    VF_VEC(struct vf_jit_guard) guards; /* assembled ones, one for each descr */
+    struct vf_table guard_index;        /* by the descr's id */
     struct vf_jitlog reader;
     struct vf_arena arena;
 };

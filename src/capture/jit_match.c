@@ -205,40 +205,76 @@ static bool is_anchor(const struct op *op)
     return op->text.texts.has_descr && (op->row->guard || starts_with_any(op->text.name, names));
 }
 
+/* Optimised anchors of one kind with one descr: the first that may still be matched, and each one's
+ * next are rows + 1. */
+struct anchor {
+    uint64_t descr_id;
+    uint32_t kind, head1;
+};
+
+struct anchors {
+    VF_VEC(struct anchor) v;
+    struct vf_table index;
+    uint32_t *next1; /* by row of the optimised operations */
+};
+
 /* guard_always_fails becomes a guard_value. */
-static uint64_t anchor_hash(const struct op *op)
+static uint32_t anchor_kind(const struct op *op)
 {
-    return vf_hash_u64(op->text.texts.descr_id, op->row->guard ? 0x10000u : op->row->opnum);
+    return op->row->guard ? 0x10000u : op->row->opnum;
+}
+
+static struct anchor *find_anchor(const struct anchors *a, const struct op *op)
+{
+    uint64_t hash = vf_hash_u64(op->text.texts.descr_id, anchor_kind(op));
+    struct vf_probe probe = vf_table_probe(&a->index, hash);
+    uint32_t row;
+    while (vf_table_next(&a->index, &probe, &row)) {
+        struct anchor *anchor = &a->v.items[row];
+        if (anchor->descr_id == op->text.texts.descr_id && anchor->kind == anchor_kind(op))
+            return anchor;
+    }
+    return NULL;
+}
+
+static void list_anchors(const struct match *m, struct anchors *a)
+{
+    a->next1 = vf_alloc_zeroed(m->from->ops.len, sizeof *a->next1);
+    for (size_t i = m->from->ops.len; i > 0; i--) {
+        struct op op = get_op(m, &m->from->ops.items[i - 1]);
+        if (!is_anchor(&op))
+            continue;
+        struct anchor *anchor = find_anchor(a, &op);
+        if (!anchor) {
+            vf_table_insert(&a->index, vf_hash_u64(op.text.texts.descr_id, anchor_kind(&op)),
+                            (uint32_t)a->v.len);
+            VF_APPEND(&a->v, ((struct anchor){op.text.texts.descr_id, anchor_kind(&op), 0}));
+            anchor = &a->v.items[a->v.len - 1];
+        }
+        a->next1[i - 1] = anchor->head1;
+        anchor->head1 = (uint32_t)i;
+    }
 }
 
 /* For each assembled operation the anchor it is, as a row of the optimised ones + 1. */
-static uint32_t *find_anchors(struct match *m)
+static uint32_t *match_anchors(struct match *m)
 {
-    struct vf_table index = {0};
+    struct anchors a = {0};
     size_t count = m->to->ops.len;
-    uint32_t *anchors = vf_alloc_zeroed(count, sizeof *anchors), after = 0, row;
-    for (size_t i = m->from->ops.len; i > 0; i--) {
-        struct op op = get_op(m, &m->from->ops.items[i - 1]);
-        if (is_anchor(&op))
-            vf_table_insert(&index, anchor_hash(&op), (uint32_t)(i - 1));
-    }
+    uint32_t *found = vf_alloc_zeroed(count, sizeof *found), after = 0;
+    list_anchors(m, &a);
     for (size_t i = 0; i < count; i++) {
         struct op op = get_op(m, &m->to->ops.items[i]);
-        struct vf_probe probe = vf_table_probe(&index, anchor_hash(&op));
-        uint32_t best = UINT32_MAX;
-        for (int tries = 0; is_anchor(&op) && tries < LOOK_AHEAD; tries++) {
-            if (!vf_table_next(&index, &probe, &row))
-                break;
-            if (row >= after && row < best)
-                best = row;
-        }
-        if (best == UINT32_MAX)
-            continue;
-        anchors[i] = best + 1;
-        after = best + 1;
+        struct anchor *anchor = is_anchor(&op) ? find_anchor(&a, &op) : NULL;
+        while (anchor && anchor->head1 && anchor->head1 <= after)
+            anchor->head1 = a.next1[anchor->head1 - 1];
+        if (anchor && anchor->head1)
+            found[i] = after = anchor->head1;
     }
-    vf_table_release(&index);
-    return anchors;
+    free(a.v.items);
+    free(a.next1);
+    vf_table_release(&a.index);
+    return found;
 }
 
 /* ---- between them ---------------------------------------------------------------------------- */
@@ -307,7 +343,7 @@ void vf_jit_match(struct vf_jit_code *code)
         return;
     while (a.len && b.len)
         bind(&m, vf_jit_arg_next(&a), vf_jit_arg_next(&b));
-    uint32_t *anchors = find_anchors(&m);
+    uint32_t *anchors = match_anchors(&m);
     match_all(&m, anchors);
     free(anchors);
     free(m.values.items);

@@ -8,6 +8,12 @@
 #include "profile/jit_calls.h"
 #include "profile/scan.h"
 
+/* A Python function that a name record tells of. */
+struct vf_jit_named {
+    struct vf_code_name name;
+    uint32_t next1; /* the next one of this name, + 1; behind the first in no order */
+};
+
 struct vf_jit_build {
     struct vf_jit *jit; /* NULL: nothing is known of traces, all below is empty */
     struct vf_profile *profile;
@@ -17,10 +23,10 @@ struct vf_jit_build {
     /* By trace, read when they are first asked for. */
     struct vf_jit_code **codes;
     struct vf_jit_calls calls;
-    VF_VEC(uint32_t) graph_roots;      /* by source: the head of the family that its graph shows */
-    VF_VEC(struct vf_code_name) named; /* Python functions that name records tell of */
-    struct vf_table named_index;       /* by the function's name */
-    double half_period_ms;             /* of the instruction addresses; 0: there are none to join */
+    VF_VEC(uint32_t) graph_roots; /* by source: the head of the family that its graph shows */
+    VF_VEC(struct vf_jit_named) named;
+    struct vf_table named_index; /* the first of each name */
+    double half_period_ms;       /* of the instruction addresses; 0: there are none to join */
     const struct vf_clock *clock;
 };
 

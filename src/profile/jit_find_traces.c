@@ -21,7 +21,9 @@ struct groups {
 
 static uint64_t hash_group(const struct group *g)
 {
-    return vf_hash_u64(g->guard, g->line) ^ vf_hash_bytes(g->function.ptr, g->function.len);
+    uint64_t file = vf_hash_bytes(g->file.ptr, g->file.len);
+    uint64_t function = vf_hash_bytes(g->function.ptr, g->function.len);
+    return vf_hash_u64(vf_hash_u64(g->guard, g->line), vf_hash_u64(file, function));
 }
 
 static bool is_same(const struct group *a, const struct group *b)

@@ -5,18 +5,35 @@
 
 /* ---- functions by name ----------------------------------------------------------------------- */
 
+static struct vf_jit_named *find_named(const struct vf_jit_build *b, struct vf_str name)
+{
+    struct vf_probe probe = vf_table_probe(&b->named_index, vf_hash_bytes(name.ptr, name.len));
+    uint32_t row;
+    while (vf_table_next(&b->named_index, &probe, &row))
+        if (vf_str_eq(b->named.items[row].name.name, name))
+            return &b->named.items[row];
+    return NULL;
+}
+
 static void index_names(struct vf_jit_build *b)
 {
     const struct vf_scan *scan = b->scan;
     if (b->named.len)
         return;
     for (size_t i = 0; i < scan->names.len; i++) {
-        struct vf_code_name name = vf_code_name_parse(scan->names.items[i].text);
-        if (scan->names.items[i].is_native || !vf_str_eq(name.lang, VF_STR("py")))
+        struct vf_jit_named named = {.name = vf_code_name_parse(scan->names.items[i].text)};
+        if (scan->names.items[i].is_native || !vf_str_eq(named.name.lang, VF_STR("py")))
             continue;
-        vf_table_insert(&b->named_index, vf_hash_bytes(name.name.ptr, name.name.len),
-                        (uint32_t)b->named.len);
-        VF_APPEND(&b->named, name);
+        struct vf_jit_named *first = find_named(b, named.name.name);
+        if (first) {
+            named.next1 = first->next1;
+            first->next1 = (uint32_t)b->named.len + 1;
+        } else {
+            vf_table_insert(&b->named_index,
+                            vf_hash_bytes(named.name.name.ptr, named.name.name.len),
+                            (uint32_t)b->named.len);
+        }
+        VF_APPEND(&b->named, named);
     }
 }
 
@@ -27,14 +44,13 @@ static const struct vf_code_name *find_name(struct vf_jit_build *b,
 {
     enum { LOOK_AT = 1000 };
     const struct vf_code_name *best = NULL;
-    struct vf_probe probe =
-        vf_table_probe(&b->named_index, vf_hash_bytes(place->function.ptr, place->function.len));
-    uint32_t row;
-    for (int i = 0; i < LOOK_AT && vf_table_next(&b->named_index, &probe, &row); i++) {
-        const struct vf_code_name *name = &b->named.items[row];
-        if (vf_str_eq(name->name, place->function) && name->line <= place->line &&
-            (!best || best->line < name->line) && vf_jit_same_file(name->file, place->file))
+    const struct vf_jit_named *named = find_named(b, place->function);
+    for (int i = 0; i < LOOK_AT && named; i++) {
+        const struct vf_code_name *name = &named->name;
+        if (name->line <= place->line && (!best || best->line < name->line) &&
+            vf_jit_same_file(name->file, place->file))
             best = name;
+        named = named->next1 ? &b->named.items[named->next1 - 1] : NULL;
     }
     return best;
 }
