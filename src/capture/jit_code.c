@@ -35,6 +35,7 @@ struct read {
     struct vf_jit_code *code;
     struct vf_jit_stage_code *stage; /* NULL: outside of one */
     enum vf_jitlog_stage number;
+    bool assembled;       /* its code's bounds have come */
     bool after_op;        /* the record before is an operation of this stage */
     uint32_t code_before; /* the code's offset before, for what passes 64 KiB */
     struct frame now;
@@ -247,6 +248,8 @@ void vf_jit_code_read(struct vf_jit_code *code, const struct vf_jit_traces *trac
     struct read r = {.code = code, .now = {.inherited = true}};
     const struct vf_jitlog begin = code->reader;
     while (vf_jitlog_next(&code->reader, &record)) {
+        if (vf_jit_is_piece(&record, &r.assembled))
+            break;
         if (record.offset != row->log_start &&
             (record.type == VF_JITLOG_START_TRACE || record.type == VF_JITLOG_HEADER))
             break;

@@ -105,7 +105,7 @@ struct walk {
     struct vf_table owner_index; /* by guard */
     uint32_t row;                /* of the trace at hand, while inside */
     size_t next;                 /* the row that begins next */
-    bool inside;
+    bool inside, assembled;
 };
 
 static struct owner *find_owner(struct walk *w, uint64_t guard)
@@ -155,6 +155,8 @@ static void find_parents(struct vf_jit_traces *traces)
     }
     if (w.owners.len && vf_jitlog_open(&log, traces->log, NULL) == VF_OK)
         while (vf_jitlog_next(&log, &record)) {
+            if (vf_jit_is_piece(&record, &w.assembled))
+                w.inside = false;
             if (record.type == VF_JITLOG_START_TRACE)
                 see_start(&w, record.offset);
             else if (record.type == VF_JITLOG_OPERATION && w.inside)

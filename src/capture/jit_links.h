@@ -14,4 +14,16 @@ void vf_jit_traces_link(struct vf_jit_traces *traces);
 bool vf_jit_traces_seek(const struct vf_jit_traces *traces, uint64_t offset,
                         struct vf_jitlog *reader);
 
+/* True for the record at which a further piece of a trace begins (jit_traces.h); *assembled, which
+ * belongs to one walk over the log, keeps what came before. */
+static inline bool vf_jit_is_piece(const struct vf_jitlog_record *record, bool *assembled)
+{
+    if (record->type == VF_JITLOG_START_TRACE)
+        *assembled = false;
+    else if (record->type == VF_JITLOG_CODE_BOUNDS)
+        *assembled = true;
+    return *assembled && record->type == VF_JITLOG_STAGE &&
+           record->stage.stage == VF_JITLOG_RECORDED;
+}
+
 #endif

@@ -18,6 +18,7 @@ struct walk {
     enum vf_jitlog_stage stage;
     bool started;  /* `now` is one */
     bool inside;   /* records are those of `now` in `stage` */
+    bool closed;   /* what follows is another trace's, which was not seen to start */
     bool has_code; /* its bounds were logged */
     uint64_t at;   /* where the record at hand begins */
     unsigned char guards[(UINT16_MAX + 1) / CHAR_BIT];
@@ -53,7 +54,7 @@ static void commit(struct walk *w)
             w->out->traces.items[w->traces] = w->now;
         w->traces++;
     }
-    w->started = w->inside = w->has_code = false;
+    w->started = w->inside = w->closed = w->has_code = false;
 }
 
 static void add_start(struct walk *w, const struct vf_jitlog_start *start)
@@ -132,7 +133,8 @@ static void add_record(struct walk *w, struct vf_jitlog_record *record)
         return;
     case VF_JITLOG_STAGE:
         /* The writer names the trace it started last; any other was not seen to start. */
-        w->inside = w->started && record->stage.id == w->now.id;
+        w->closed |= record->stage.stage == VF_JITLOG_RECORDED && w->has_code;
+        w->inside = w->started && !w->closed && record->stage.id == w->now.id;
         w->stage = record->stage.stage;
         return;
     case VF_JITLOG_ABORT_TRACE:

@@ -105,6 +105,9 @@ struct vf_jit_traces {
  * is cut there, the last bridge is taken for an entry bridge.  Ids of descrs are those of objects
  * and may be given out again: of two bridges with the same guard the later has the runs of both.
  *
+ * A trace that gets too long is compiled in pieces, and PyPy logs the later ones behind the first
+ * without a start of their own: these are left out.
+ *
  * VF_WARN for a log that is cut or damaged: what was whole is there, `error` and `problem` say
  * where it ends.  VF_FATAL when it is no JIT log.  In each case vf_jit_traces_release() may be
  * called. */

@@ -1,6 +1,6 @@
 #include "profile/jit_calls.h"
 
-#include "capture/jitlog.h"
+#include "capture/jit_links.h"
 
 /* Redirections one behind the other; a log that leads in a circle is damaged. */
 enum { REDIRECTS_MAX = 16, FAMILIES_MAX = 1000 };
@@ -94,9 +94,12 @@ static void walk_log(struct walk *w)
     struct vf_jitlog log;
     struct vf_jitlog_record record;
     enum vf_jitlog_stage stage = VF_JITLOG_RECORDED;
+    bool assembled = false;
     if (vf_jitlog_open(&log, traces->log, NULL) != VF_OK)
         return;
     while (vf_jitlog_next(&log, &record)) {
+        if (vf_jit_is_piece(&record, &assembled))
+            w->inside = false;
         if (record.type == VF_JITLOG_START_TRACE) {
             w->inside = w->next < traces->traces.len &&
                         traces->traces.items[w->next].log_start == record.offset;

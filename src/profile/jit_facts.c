@@ -40,7 +40,8 @@ static void add_traces(struct vf_jit_build *b)
         aborted += trace->aborted;
         kinds[trace->kind] += !trace->aborted;
         operations += trace->assembled;
-        bytes += trace->code_end - trace->code_start;
+        if (trace->code_end > trace->code_start)
+            bytes += trace->code_end - trace->code_start;
     }
     vf_profile_extra(b->profile, section, "Traces",
                      "%llu loops, %llu bridges, %llu entry bridges; %llu more were given up",
