@@ -243,6 +243,15 @@ def test_one_trace(pypy, recorder):
     assert done.code == 0 and done.out.startswith("loop %s " % number)
     assert jit(made, "loop", number).out == done.out
     assert "# the hot line" in done.out and "divsd" in done.out
+    if made.profile.addresses is not None:
+        # The operation with most hits is a division, or the one behind it.
+        operations = [line for line in done.out.splitlines() if re.search(r" [ifp]\d+ = |\(", line)
+                      and re.match(r" *\d+ +[\d.]+% \+0x\w+ +\S+( = \w+)?\(", line)]
+        near = [i for i, line in enumerate(operations) if "float_truediv(" in line]
+        hits = [int(line.split()[0]) for line in operations]
+        assert hits.index(max(hits)) in {i + step for i in near for step in (0, 1)}
+        assert sum(hits[i] for i in {i + step for i in near for step in (0, 1)}
+                   if i < len(hits)) > 2 / 3 * sum(hits)
     only = jit(made, number, "--op", "float_*").out
     assert "float_truediv" in only and "int_add" not in only
     for stage in ("recorded", "optimised"):
