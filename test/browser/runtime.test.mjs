@@ -144,6 +144,7 @@ test('they are intervals within the run, sorted, in their categories', () => {
     Trace: 'JIT compilation',
     Bridge: 'JIT compilation',
     Invalidation: 'JIT compilation',
+    'JIT finding': 'JIT compilation',
   };
   let last = 0;
   for (const marker of markers) {
