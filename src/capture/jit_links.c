@@ -250,6 +250,24 @@ bool vf_jit_traces_seek(const struct vf_jit_traces *traces, uint64_t offset,
     return true;
 }
 
+struct vf_str vf_jit_traces_source_line(const struct vf_jit_traces *traces, struct vf_str file,
+                                        uint32_t line)
+{
+    struct vf_jitlog reader;
+    struct vf_jitlog_record record;
+    struct vf_jitlog_line found;
+    for (size_t i = 0; i < traces->sources.len; i++) {
+        if (!vf_jit_traces_seek(traces, traces->sources.items[i], &reader) ||
+            !vf_jitlog_next(&reader, &record) || record.type != VF_JITLOG_SOURCE_LINES ||
+            !vf_str_eq(record.source.file, file))
+            continue;
+        while (vf_jitlog_line_next(&record, &found))
+            if (found.line == line)
+                return found.text;
+    }
+    return VF_STR("");
+}
+
 static struct vf_str own_driver(const struct vf_jit_traces *traces,
                                 const struct vf_jit_trace *trace)
 {
@@ -326,6 +344,8 @@ void vf_jit_traces_link(struct vf_jit_traces *traces)
         else if (record.type == VF_JITLOG_COUNTER && record.counter.kind == 'l')
             VF_APPEND(&traces->labels,
                       ((struct vf_jit_label){record.counter.key, record.counter.count}));
+        else if (record.type == VF_JITLOG_SOURCE_LINES)
+            VF_APPEND(&traces->sources, record.offset);
         else if (record.type == VF_JITLOG_HEADER)
             VF_APPEND(&traces->headers,
                       ((struct vf_jit_header){record.offset, log.addr_bytes, log.version}));

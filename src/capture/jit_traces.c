@@ -427,6 +427,7 @@ void vf_jit_traces_release(struct vf_jit_traces *traces)
     free(traces->labels.items);
     free(traces->redirects.items);
     free(traces->headers.items);
+    free(traces->sources.items);
     free(traces->children.items);
     vf_arena_release(&traces->arena);
     *traces = (struct vf_jit_traces){0};

@@ -88,6 +88,7 @@ struct vf_jit_traces {
     VF_VEC(struct vf_jit_redirect) redirects; /* in the order of the log */
     VF_VEC(struct vf_jit_header) headers;     /* behind the first */
     VF_VEC(uint32_t) children;                /* rows with a parent, by parent and guard */
+    VF_VEC(uint64_t) sources;                 /* offsets of records with source lines */
     struct vf_str log;                        /* all of it */
     struct vf_arena arena;
     int version;
@@ -161,6 +162,10 @@ const struct vf_jit_name *vf_jit_traces_name(const struct vf_jit_traces *traces,
 /* The bridge on a guard of the trace in the row `parent`, by the guard's descr; NULL: none. */
 const struct vf_jit_trace *vf_jit_traces_bridge(const struct vf_jit_traces *traces, uint32_t parent,
                                                 uint64_t guard);
+/* The text of a source line, where the log has it (PyPy itself writes none; its jitlog package
+ * does); empty where it has not. */
+struct vf_str vf_jit_traces_source_line(const struct vf_jit_traces *traces, struct vf_str file,
+                                        uint32_t line);
 /* How often the label with this descr was passed; false: not counted. */
 bool vf_jit_traces_label(const struct vf_jit_traces *traces, uint64_t id, uint64_t *count);
 

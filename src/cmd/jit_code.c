@@ -24,7 +24,10 @@ static struct vf_str find_source(const struct vf_input *input, struct vf_str fil
 
 static struct vf_str source_line(const void *context, struct vf_str file, uint32_t line)
 {
-    struct vf_str text = find_source(context, file);
+    const struct vf_input *input = context;
+    struct vf_str text = find_source(input, file);
+    if (text.len == 0)
+        return vf_jit_traces_source_line(&input->profile.jit->traces, file, line);
     for (uint32_t i = 1; i < line && text.len; i++)
         vf_str_cut(&text, '\n');
     return vf_str_cut(&text, '\n');

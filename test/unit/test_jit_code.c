@@ -295,6 +295,30 @@ static void a_cut_log_gives_no_wrong_operation(void **state)
     vf_bytes_release(&bytes);
 }
 
+static void source_lines_of_the_log_are_found(void **state)
+{
+    (void)state;
+    struct jitlog_builder b = begin();
+    jitlog_source(&b, "/app/other.py", "x = 1", "y = 2");
+    jitlog_source(&b, "/app/main.py", "def f():", "return 3");
+    struct vf_jit_traces traces = traces_of(vf_buf_view(&b.out));
+    struct vf_jitlog_line first = {0};
+    struct vf_jitlog_record record;
+    struct vf_jitlog log;
+    assert_int_equal(vf_jitlog_open(&log, vf_buf_view(&b.out), NULL), VF_OK);
+    while (vf_jitlog_next(&log, &record) && record.type != VF_JITLOG_SOURCE_LINES)
+        continue;
+    assert_true(vf_jitlog_line_next(&record, &first));
+    assert_true(vf_str_eq(vf_jit_traces_source_line(&traces, VF_STR("/app/main.py"), first.line),
+                          VF_STR("def f():")));
+    assert_true(vf_str_eq(vf_jit_traces_source_line(&traces, VF_STR("/app/other.py"), first.line),
+                          VF_STR("x = 1")));
+    assert_int_equal(vf_jit_traces_source_line(&traces, VF_STR("/app/x.py"), first.line).len, 0);
+    assert_int_equal(vf_jit_traces_source_line(&traces, VF_STR("/app/main.py"), 60000).len, 0);
+    vf_jit_traces_release(&traces);
+    vf_buf_release(&b.out);
+}
+
 /* What the format's description says of a published log, where that is at hand. */
 static void the_example_has_its_third_merge_point(void **state)
 {
@@ -344,6 +368,7 @@ int main(void)
         cmocka_unit_test(a_read_becomes_a_load_of_the_same_line),
         cmocka_unit_test(every_byte_has_its_operation),
         cmocka_unit_test(a_cut_log_gives_no_wrong_operation),
+        cmocka_unit_test(source_lines_of_the_log_are_found),
         cmocka_unit_test(the_example_has_its_third_merge_point),
         cmocka_unit_test(arguments_are_cut_at_commas_of_their_own),
     };
