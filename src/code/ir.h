@@ -3,6 +3,7 @@
  *     i53 = int_add_ovf(i52, i28)
  *     i28 = getfield_gc_i(p13, W_IntObject.intval)
  *     i52 = gc_load_i(p30, 8, -8)  W_IntObject.intval
+ *     p24 = call_assembler_r(p20, p3) -> loop 7 simple.py:9
  *     guard_true(i97) -> bridge 31, taken 19,800 times
  *
  * A descr loses what only the JIT needs: <FieldS

@@ -7,8 +7,11 @@
  *           add r9, r15                                 VF_LISTING_INSTRUCTION
  *
  * Merge points without an operation behind them are listed too.  What lies before the first
- * operation and the exits of guards behind the last get a row that says so (VF_LISTING_NOTE), with
- * their instructions below. */
+ * operation, the exit of each guard behind the last, and code that the log does not hold get a row
+ * that says so (VF_LISTING_NOTE), with their instructions below.
+ *
+ * Whatever is in the log, rows are in the order of their offsets, a text is one line, and each hit
+ * is counted on one instruction and on one operation or note. */
 #ifndef VF_CODE_LISTING_H
 #define VF_CODE_LISTING_H
 
@@ -28,7 +31,7 @@ struct vf_listing_row {
     struct vf_str text;
     uint64_t hits;   /* instruction: at its bytes; operation, note: of all of its bytes; else 0 */
     uint32_t offset; /* of its first byte from the trace's first byte of code */
-    uint32_t size;   /* bytes; 0 for what has no code */
+    uint32_t size;   /* bytes; 0 for what has no code, or none in the log */
     uint32_t op;     /* operation: its row among the assembled ones; instruction: of its operation;
                         else VF_JIT_ENTRY or VF_JIT_EXITS */
     uint8_t kind;    /* enum vf_listing_kind */

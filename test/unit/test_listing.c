@@ -5,72 +5,163 @@
 #include "code/ir.h"
 #include "code/listing.h"
 #include "code/machine.h"
+#include "jitlog_builder.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <zip.h>
 
 static const char SMALL[] = VF_SOURCE_ROOT "/test/data/jitlog/small.jitlog";
+static const char RECORDING[] = VF_SOURCE_ROOT "/test/data/pypy.vmfox";
 
 struct real {
-    struct vf_bytes bytes;
+    struct vf_buf log;
     struct vf_jit_traces traces;
 };
 
-static void open_real(struct real *r)
+static void read_log(const char *path, struct vf_buf *out)
 {
-    assert_int_equal(vf_bytes_map(SMALL, &r->bytes, NULL), VF_OK);
-    assert_int_equal(vf_jit_traces_read(&r->traces, vf_bytes_view(&r->bytes), NULL), VF_OK);
+    struct vf_bytes bytes;
+    assert_int_equal(vf_bytes_map(path, &bytes, NULL), VF_OK);
+    vf_buf_str(out, vf_bytes_view(&bytes));
+    vf_bytes_release(&bytes);
+}
+
+static void read_recording(struct vf_buf *out)
+{
+    zip_t *zip = zip_open(RECORDING, ZIP_RDONLY, NULL);
+    zip_stat_t about;
+    assert_non_null(zip);
+    assert_int_equal(zip_stat(zip, "profile.jitlog", 0, &about), 0);
+    zip_file_t *file = zip_fopen(zip, "profile.jitlog", 0);
+    assert_non_null(file);
+    assert_int_equal(zip_fread(file, vf_buf_reserve(out, about.size), about.size), about.size);
+    out->len += about.size;
+    zip_fclose(file);
+    zip_discard(zip);
+}
+
+static void open_real(struct real *r, bool recording)
+{
+    *r = (struct real){0};
+    if (recording)
+        read_recording(&r->log);
+    else
+        read_log(SMALL, &r->log);
+    assert_int_equal(vf_jit_traces_read(&r->traces, vf_buf_view(&r->log), NULL), VF_OK);
 }
 
 static void close_real(struct real *r)
 {
     vf_jit_traces_release(&r->traces);
-    vf_bytes_release(&r->bytes);
+    vf_buf_release(&r->log);
+}
+
+/* The instructions of an operation follow each other without a gap, up to the operation's end. */
+static void check_cover(const struct real *r, uint32_t trace)
+{
+    struct vf_listing listing;
+    struct vf_jit_code code;
+    struct vf_listing_source source = {.traces = &r->traces, .trace = trace};
+    uint32_t at = 0, operations = 0, points = 0;
+    vf_listing_make(&listing, &source);
+    vf_jit_code_read(&code, &r->traces, trace);
+    assert_true(listing.disassembled);
+    for (size_t k = 0; k < listing.rows.len; k++) {
+        const struct vf_listing_row *row = &listing.rows.items[k];
+        assert_true(k == 0 || row->offset >= listing.rows.items[k - 1].offset);
+        points += row->kind == VF_LISTING_BYTECODE;
+        if (row->kind == VF_LISTING_OPERATION) {
+            const struct vf_jit_op *op = &code.stages[VF_JITLOG_ASSEMBLED].ops.items[operations];
+            assert_int_equal(row->op, operations++);
+            assert_int_equal(row->offset, op->code_start);
+            at = row->offset;
+        }
+        if (row->kind != VF_LISTING_INSTRUCTION)
+            continue;
+        assert_int_equal(row->offset, at); /* right behind the one before */
+        assert_true(row->size > 0);
+        assert_null(memmem(row->text.ptr, row->text.len, "(bytes", 6));
+        at += row->size;
+        /* At the end of an operation its bytes are used up. */
+        bool last =
+            k + 1 == listing.rows.len || listing.rows.items[k + 1].kind != VF_LISTING_INSTRUCTION;
+        if (last && row->op < VF_JIT_EXITS) {
+            const struct vf_jit_op *op = &code.stages[VF_JITLOG_ASSEMBLED].ops.items[row->op];
+            uint32_t end = op->code_start + op->code_len;
+            assert_int_equal(at, end < code.exits_start ? end : code.exits_start);
+        }
+    }
+    assert_int_equal(operations, r->traces.traces.items[trace].assembled);
+    assert_int_equal(points, code.stages[VF_JITLOG_OPTIMISED].points.len);
+    if (operations)
+        assert_int_equal(at, code.code_size);
+    vf_jit_code_release(&code);
+    vf_listing_release(&listing);
 }
 
 static void instructions_cover_each_operation(void **state)
 {
     (void)state;
-    struct real r;
-    open_real(&r);
-    for (uint32_t i = 0; i < r.traces.traces.len; i++) {
-        struct vf_listing listing;
-        struct vf_jit_code code;
-        struct vf_listing_source source = {.traces = &r.traces, .trace = i};
-        vf_listing_make(&listing, &source);
-        vf_jit_code_read(&code, &r.traces, i);
-        assert_true(listing.disassembled);
-        uint32_t at = 0, operations = 0, points = 0;
-        for (size_t k = 0; k < listing.rows.len; k++) {
-            const struct vf_listing_row *row = &listing.rows.items[k];
-            assert_true(k == 0 || row->offset >= listing.rows.items[k - 1].offset);
-            operations += row->kind == VF_LISTING_OPERATION;
-            points += row->kind == VF_LISTING_BYTECODE;
-            if (row->kind == VF_LISTING_OPERATION)
-                at = row->offset;
-            if (row->kind != VF_LISTING_INSTRUCTION)
-                continue;
-            assert_int_equal(row->offset, at); /* right behind the one before */
-            assert_true(row->size > 0);
-            assert_null(memmem(row->text.ptr, row->text.len, "(bytes", 6));
-            at += row->size;
-            /* At the end of an operation its bytes are used up. */
-            bool last = k + 1 == listing.rows.len ||
-                        listing.rows.items[k + 1].kind != VF_LISTING_INSTRUCTION;
-            if (last && row->op < VF_JIT_EXITS) {
-                const struct vf_jit_op *op = &code.stages[VF_JITLOG_ASSEMBLED].ops.items[row->op];
-                uint32_t end = op->code_start + op->code_len;
-                assert_int_equal(at, end < code.exits_start ? end : code.exits_start);
-            }
-        }
-        assert_int_equal(operations, r.traces.traces.items[i].assembled);
-        assert_int_equal(points, code.stages[VF_JITLOG_OPTIMISED].points.len);
-        if (operations)
-            assert_int_equal(at, code.code_size);
-        vf_jit_code_release(&code);
-        vf_listing_release(&listing);
+    for (int recording = 0; recording < 2; recording++) {
+        struct real r;
+        open_real(&r, recording);
+        assert_true(r.traces.traces.len > 3);
+        for (uint32_t i = 0; i < r.traces.traces.len; i++)
+            check_cover(&r, i);
+        close_real(&r);
     }
-    close_real(&r);
+}
+
+/* An exit pushes its guard's entry of the table of constants, in which the guards stand in the
+ * order of the operations: so the entries say which guard an exit is really of. */
+static unsigned long table_entry(const struct vf_listing_row *row)
+{
+    static const char push[] = "push qword ptr [rip - 0x";
+    assert_true(vf_str_starts(row->text, vf_str_from(push)));
+    return row->offset + row->size - strtoul(row->text.ptr + sizeof push - 1, NULL, 16);
+}
+
+static int by_entry(const void *a, const void *b)
+{
+    const unsigned long *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void exits_are_those_of_the_guards(void **state)
+{
+    (void)state;
+    for (int recording = 0; recording < 2; recording++) {
+        struct real r;
+        size_t found = 0, jumpless = 0;
+        open_real(&r, recording);
+        for (uint32_t i = 0; i < r.traces.traces.len; i++) {
+            struct vf_listing listing;
+            struct vf_listing_source source = {.traces = &r.traces, .trace = i};
+            unsigned long exits[200][2];
+            size_t count = 0;
+            vf_listing_make(&listing, &source);
+            for (size_t k = 0; k + 1 < listing.rows.len; k++) {
+                const struct vf_listing_row *row = &listing.rows.items[k];
+                unsigned at;
+                if (row->kind != VF_LISTING_NOTE || row->op != VF_JIT_EXITS ||
+                    sscanf(row->text.ptr, "(exit of %*s at +0x%x)", &at) != 1)
+                    continue;
+                assert_true(count < sizeof exits / sizeof *exits);
+                exits[count][0] = table_entry(row + 1);
+                exits[count++][1] = at;
+                jumpless += vf_str_starts(row->text, VF_STR("(exit of guard_not_invalidated"));
+            }
+            qsort(exits, count, sizeof *exits, by_entry);
+            for (size_t k = 1; k < count; k++)
+                assert_true(exits[k][1] >= exits[k - 1][1]);
+            found += count;
+            vf_listing_release(&listing);
+        }
+        assert_true(found > 20 && jumpless > 0);
+        close_real(&r);
+    }
 }
 
 /* One at every byte, so that none can be lost or counted twice unseen. */
@@ -78,7 +169,7 @@ static void every_hit_is_counted_once(void **state)
 {
     (void)state;
     struct real r;
-    open_real(&r);
+    open_real(&r, false);
     for (uint32_t i = 0; i < r.traces.traces.len; i++) {
         const struct vf_jit_trace *trace = &r.traces.traces.items[i];
         size_t size = (size_t)(trace->code_end - trace->code_start);
@@ -110,7 +201,7 @@ static void the_front_end_gets_the_rows(void **state)
 {
     (void)state;
     struct real r;
-    open_real(&r);
+    open_real(&r, false);
     struct vf_listing listing;
     struct vf_buf out = {0};
     struct vf_listing_source source = {.traces = &r.traces};
@@ -152,7 +243,7 @@ static void rows_say_what_they_are(void **state)
 {
     (void)state;
     struct real r;
-    open_real(&r);
+    open_real(&r, false);
     struct vf_listing listing;
     struct vf_listing_source source = {.traces = &r.traces, .trace = 1, .source_line = line_of};
     bool line = false, guard = false;
@@ -174,29 +265,6 @@ static void rows_say_what_they_are(void **state)
     assert_true(guard);
     vf_listing_release(&listing);
     close_real(&r);
-}
-
-static void descrs_are_shortened(void **state)
-{
-    (void)state;
-    static const char *const pairs[][2] = {
-        {"<FieldS pypy.objspace.std.intobject.W_IntObject.inst_intval 8 pure>",
-         "W_IntObject.intval"},
-        {"<FieldP pypy.interpreter.pyframe.PyFrame.inst_pycode 64>", "PyFrame.pycode"},
-        {"<FieldS pypysig_long_struct.c_value 0>", "pypysig_long_struct.c_value"},
-        {"<ArrayP 8>", "array of pointers"},
-        {"<SizeDescr 16>", "16 bytes"},
-        {"<Loop47>", "loop 47"},
-        {"<FieldS >", ""},
-        {"<", "<"},
-        {"", ""},
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        struct vf_buf out = {0};
-        vf_ir_descr(&out, vf_str_from(pairs[i][0]));
-        assert_true(vf_str_eq(vf_buf_view(&out), vf_str_from(pairs[i][1])));
-        vf_buf_release(&out);
-    }
 }
 
 static void machine_code_becomes_text(void **state)
@@ -231,37 +299,171 @@ static void machine_code_becomes_text(void **state)
     }
 }
 
-static void a_cut_log_is_listed_as_far_as_it_goes(void **state)
+/* ---- built logs ------------------------------------------------------------------------------ */
+
+static struct jitlog_builder begin(unsigned addr_bytes, const char *function)
+{
+    struct jitlog_builder b = {.version = 4, .addr_bytes = addr_bytes};
+    jitlog_header(&b, "x86_64");
+    jitlog_names(&b);
+    jitlog_start(&b, 1, "loop", 0, "");
+    jitlog_stage(&b, JITLOG_OPTIMISED, 1);
+    jitlog_layout(&b);
+    jitlog_merge_point(&b, "/app/main.py", 3, function, 8, "BINARY_ADD");
+    jitlog_stage(&b, JITLOG_ASSEMBLED, 1);
+    jitlog_bounds(&b, 0x1000, 0x1050);
+    return b;
+}
+
+struct expected {
+    enum vf_listing_kind kind;
+    uint32_t offset;
+    uint64_t hits;
+};
+
+/* All rows but those of merge points. */
+static void check_rows(struct jitlog_builder *b, const struct expected *expected, size_t count)
+{
+    static const struct vf_jit_hit hits[] = {{0, 1}, {3, 1}, {0x10, 2}, {0x15, 4}, {0x48, 16}};
+    struct vf_jit_traces traces;
+    struct vf_listing listing;
+    struct vf_listing_source source = {.traces = &traces,
+                                       .hits = {hits, sizeof hits / sizeof *hits}};
+    size_t k = 0;
+    assert_int_not_equal(vf_jit_traces_read(&traces, vf_buf_view(&b->out), NULL), VF_FATAL);
+    vf_listing_make(&listing, &source);
+    for (size_t i = 0; i < listing.rows.len; i++) {
+        const struct vf_listing_row *row = &listing.rows.items[i];
+        if (row->kind == VF_LISTING_LINE || row->kind == VF_LISTING_BYTECODE)
+            continue;
+        assert_true(k < count);
+        assert_int_equal(row->kind, expected[k].kind);
+        assert_int_equal(row->offset, expected[k].offset);
+        assert_int_equal(row->hits, expected[k].hits);
+        k++;
+    }
+    assert_int_equal(k, count);
+    vf_listing_release(&listing);
+    vf_jit_traces_release(&traces);
+    vf_buf_release(&b->out);
+}
+
+#define CHECK_ROWS(b, ...)                                                                         \
+    check_rows(b, (const struct expected[]){__VA_ARGS__},                                          \
+               sizeof((const struct expected[]){__VA_ARGS__}) / sizeof(struct expected))
+
+static void hits_outside_of_the_logged_code_are_kept(void **state)
 {
     (void)state;
-    struct real r;
-    open_real(&r);
-    for (size_t length = 0; length < r.bytes.len; length += 7) {
-        struct vf_jit_traces part;
-        if (vf_jit_traces_read(&part, (struct vf_str){(const char *)r.bytes.ptr, length}, NULL) !=
-                VF_FATAL &&
-            part.traces.len) {
-            struct vf_listing listing;
-            struct vf_listing_source source = {.traces = &part,
-                                               .trace = (uint32_t)part.traces.len - 1};
-            vf_listing_make(&listing, &source);
-            vf_listing_release(&listing);
-        }
-        vf_jit_traces_release(&part);
+    struct jitlog_builder b = begin(8, "work");
+    jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+    jitlog_code(&b, 0x10, "\x90\x66\x90");
+    jitlog_operation(&b, OP_INT_ADD, "i3,i1,1", 0, "");
+    jitlog_code(&b, 0x18, "\x90");
+    CHECK_ROWS(&b, {VF_LISTING_NOTE, 0, 0}, {VF_LISTING_NOTE, 1, 2}, {VF_LISTING_INSTRUCTION, 1, 1},
+               {VF_LISTING_INSTRUCTION, 3, 1}, {VF_LISTING_OPERATION, 0x10, 2},
+               {VF_LISTING_INSTRUCTION, 0x10, 2}, {VF_LISTING_INSTRUCTION, 0x11, 0},
+               {VF_LISTING_NOTE, 0x13, 4}, {VF_LISTING_INSTRUCTION, 0x15, 4},
+               {VF_LISTING_OPERATION, 0x18, 0}, {VF_LISTING_INSTRUCTION, 0x18, 0},
+               {VF_LISTING_NOTE, 0x19, 16}, {VF_LISTING_INSTRUCTION, 0x48, 16});
+    /* The log ends before the first operation. */
+    b = begin(8, "work");
+    jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+    CHECK_ROWS(&b, {VF_LISTING_NOTE, 0, 0}, {VF_LISTING_OPERATION, 1, 0}, {VF_LISTING_NOTE, 1, 24},
+               {VF_LISTING_INSTRUCTION, 1, 1}, {VF_LISTING_INSTRUCTION, 3, 1},
+               {VF_LISTING_INSTRUCTION, 0x10, 2}, {VF_LISTING_INSTRUCTION, 0x15, 4},
+               {VF_LISTING_INSTRUCTION, 0x48, 16});
+}
+
+static void bytes_of_two_operations_are_shown_once(void **state)
+{
+    (void)state;
+    struct jitlog_builder b = begin(8, "work");
+    jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+    jitlog_code(&b, 0x10, "\x0f\x1f\x84\x11\x11\x11\x11\x11");
+    jitlog_operation(&b, OP_INT_ADD, "i3,i1,1", 0, "");
+    jitlog_code(&b, 0x12, "\x90\x90\x90\x90");
+    CHECK_ROWS(&b, {VF_LISTING_NOTE, 0, 0}, {VF_LISTING_NOTE, 1, 2}, {VF_LISTING_INSTRUCTION, 1, 1},
+               {VF_LISTING_INSTRUCTION, 3, 1}, {VF_LISTING_OPERATION, 0x10, 6},
+               {VF_LISTING_INSTRUCTION, 0x10, 6}, {VF_LISTING_OPERATION, 0x18, 0},
+               {VF_LISTING_NOTE, 0x18, 16}, {VF_LISTING_INSTRUCTION, 0x48, 16});
+}
+
+static void code_at_the_very_beginning_is_listed(void **state)
+{
+    (void)state;
+    struct jitlog_builder b = begin(8, "work");
+    jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+    jitlog_code(&b, 0, "\x90\x90\x66\x90");
+    CHECK_ROWS(&b, {VF_LISTING_NOTE, 0, 0}, {VF_LISTING_OPERATION, 0, 2},
+               {VF_LISTING_INSTRUCTION, 0, 1}, {VF_LISTING_INSTRUCTION, 1, 0},
+               {VF_LISTING_INSTRUCTION, 2, 1}, {VF_LISTING_NOTE, 4, 22},
+               {VF_LISTING_INSTRUCTION, 0x10, 2}, {VF_LISTING_INSTRUCTION, 0x15, 4},
+               {VF_LISTING_INSTRUCTION, 0x48, 16});
+}
+
+/* The front-end counts lines. */
+static void a_row_is_one_line(void **state)
+{
+    (void)state;
+    struct jitlog_builder b = begin(8, "two\nlines\r\x1b[m");
+    struct vf_jit_traces traces;
+    struct vf_listing listing;
+    struct vf_listing_source source = {.traces = &traces};
+    bool found = false;
+    jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+    jitlog_operation(&b, OP_INT_ADD, "i\n2,i1\n,1", 0, "");
+    assert_int_equal(vf_jit_traces_read(&traces, vf_buf_view(&b.out), NULL), VF_OK);
+    vf_listing_make(&listing, &source);
+    for (size_t i = 0; i < listing.rows.len; i++) {
+        struct vf_str text = listing.rows.items[i].text;
+        for (size_t k = 0; k < text.len; k++)
+            assert_true((unsigned char)text.ptr[k] >= ' ');
+        found |= vf_str_eq(text, VF_STR("main.py:3 two lines  [m"));
     }
-    close_real(&r);
+    assert_true(found);
+    vf_listing_release(&listing);
+    vf_jit_traces_release(&traces);
+    vf_buf_release(&b.out);
+}
+
+/* "\x48\x90" is one instruction with 64 bits, and "dec eax; nop" with 32. */
+static void the_size_of_addresses_counts(void **state)
+{
+    (void)state;
+    for (unsigned addr_bytes = 4; addr_bytes <= 8; addr_bytes += 4) {
+        struct jitlog_builder b = begin(addr_bytes, "work");
+        jitlog_operation(&b, OP_INT_ADD, "i2,i1,1", 0, "");
+        jitlog_code(&b, 0x10, "\x48\x90");
+        struct vf_jit_traces traces;
+        struct vf_listing listing;
+        struct vf_listing_source source = {.traces = &traces};
+        size_t count = 0;
+        assert_int_equal(vf_jit_traces_read(&traces, vf_buf_view(&b.out), NULL), VF_OK);
+        vf_listing_make(&listing, &source);
+        for (size_t i = 0; i < listing.rows.len; i++)
+            count += listing.rows.items[i].kind == VF_LISTING_INSTRUCTION;
+        assert_int_equal(count, addr_bytes == 4 ? 2 : 1);
+        vf_listing_release(&listing);
+        vf_jit_traces_release(&traces);
+        vf_buf_release(&b.out);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instructions_cover_each_operation),
+        cmocka_unit_test(exits_are_those_of_the_guards),
         cmocka_unit_test(every_hit_is_counted_once),
         cmocka_unit_test(the_front_end_gets_the_rows),
         cmocka_unit_test(rows_say_what_they_are),
-        cmocka_unit_test(descrs_are_shortened),
         cmocka_unit_test(machine_code_becomes_text),
-        cmocka_unit_test(a_cut_log_is_listed_as_far_as_it_goes),
+        cmocka_unit_test(hits_outside_of_the_logged_code_are_kept),
+        cmocka_unit_test(bytes_of_two_operations_are_shown_once),
+        cmocka_unit_test(code_at_the_very_beginning_is_listed),
+        cmocka_unit_test(a_row_is_one_line),
+        cmocka_unit_test(the_size_of_addresses_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
