@@ -189,9 +189,23 @@ static void take_records(struct vf_session *s, struct vf_str bytes, int64_t at_n
         vf_session_flush(s);
 }
 
+static void empty_file(int fd)
+{
+    if (fd >= 0 && ftruncate(fd, 0) == 0)
+        lseek(fd, 0, SEEK_SET);
+}
+
+static void forget_pcs(struct vf_session *s)
+{
+    empty_file(s->pc_fd);
+    s->pc_rows.len = 0;
+    s->pc.lost = 0;
+}
+
 /* The temporary folder is full, most likely of PyPy's logs: the samples are worth more. */
 static void give_up_logs(struct vf_session *s)
 {
+    forget_pcs(s);
     if (s->pypylog && truncate(vf_session_pypylog(s), 0) != 0 && errno != ENOENT)
         return;
     if (s->jitlog_fd >= 0 && ftruncate(s->jitlog_fd, 0) != 0)
@@ -217,8 +231,9 @@ void vf_session_flush(struct vf_session *s)
     write_out(s, s->prof_fd, &s->prof);
     write_out(s, s->stamps_fd, &s->stamps);
     write_out(s, s->cpu_fd, &s->cpu_rows);
-    if (!s->logs_given_up)
-        write_out(s, s->pc_fd, &s->pc_rows);
+    struct vf_error error;
+    if (!s->logs_given_up && vf_write_fd(s->pc_fd, vf_buf_view(&s->pc_rows), &error) != VF_OK)
+        give_up_logs(s);
     s->prof.len = s->stamps.len = s->cpu_rows.len = s->pc_rows.len = 0;
 }
 
@@ -279,12 +294,6 @@ static void tell_layout(struct vf_session *s, struct vf_str words)
                        (uint32_t)line);
 }
 
-static void empty_file(int fd)
-{
-    if (fd >= 0 && ftruncate(fd, 0) == 0)
-        lseek(fd, 0, SEEK_SET);
-}
-
 /* A second interpreter on the channel: a script ran one before it became the program.  The program
  * is what comes last, so all that was taken is forgotten. */
 static void start_anew(struct vf_session *s)
@@ -302,21 +311,20 @@ static void start_anew(struct vf_session *s)
     empty_file(s->prof_fd);
     empty_file(s->stamps_fd);
     empty_file(s->cpu_fd);
-    empty_file(s->pc_fd);
-    s->pc_rows.len = 0;
+    forget_pcs(s);
 }
 
 /* Only PyPy has traces to place the addresses in.  Events that were opened on a script which has
- * started the interpreter do not follow it. */
+ * started the interpreter do not follow it; and a script may run a CPython before the PyPy. */
 static void follow(struct vf_session *s, pid_t pid)
 {
-    bool open = vf_pc_is_open(&s->pc), pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
-    if (open && (!pypy || pid != s->python_pid)) {
+    bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
+    if (!pypy || pid != s->python_pid) {
         vf_pc_close(&s->pc);
-        s->pc_rows.len = 0;
-        if (pypy)
-            vf_pc_open(&s->pc, pid, false);
+        forget_pcs(s);
     }
+    if (pypy && s->options->pc && s->options->jitlog && !vf_pc_is_open(&s->pc))
+        vf_pc_open(&s->pc, pid, false);
     s->python_pid = pid;
 }
 

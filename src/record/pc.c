@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Room for two seconds of a CPU's rows; far below what a user may have locked (516 kB a CPU). */
-enum { RING_PAGES = 16, CPUS_MAX = 4096, RECORD_MAX = 64 };
+enum { RING_BYTES = 1 << 16, CPUS_MAX = 1 << 14, RECORD_MAX = 64 };
 
 static const char PARANOID[] = "/proc/sys/kernel/perf_event_paranoid";
 
@@ -32,6 +32,9 @@ void vf_pc_reason(char *out, size_t size, int error, int paranoid)
         snprintf(out, size, "%s is %d; 2 or less is needed", PARANOID, paranoid);
     else if (error == EACCES || error == EPERM)
         snprintf(out, size, "perf_event_open is forbidden here, by a container's filter perhaps");
+    else if (error == ENOBUFS)
+        snprintf(out, size,
+                 "no more memory may be locked for them (perf_event_mlock_kb, ulimit -l)");
     else if (error == ENOSYS)
         snprintf(out, size, "the kernel has no perf_event_open");
     else
@@ -64,9 +67,15 @@ static int open_event(pid_t pid, int cpu, bool on_exec, bool threads_only)
     return (int)syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
+static size_t page_bytes(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Both are powers of two. */
 static size_t ring_bytes(void)
 {
-    return (1 + (size_t)RING_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
+    return page_bytes() > RING_BYTES ? page_bytes() : RING_BYTES;
 }
 
 /* Kernels before 5.13 know no inherit_thread: there child processes are followed too, and their
@@ -78,11 +87,12 @@ static bool open_ring(struct vf_pc *pc, pid_t pid, int cpu, bool on_exec)
         ring.fd = open_event(pid, cpu, on_exec, false);
     if (ring.fd < 0)
         return false;
-    ring.pages = mmap(NULL, ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0);
+    ring.pages =
+        mmap(NULL, page_bytes() + ring_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, ring.fd, 0);
     if (ring.pages == MAP_FAILED) {
         int why = errno;
         close(ring.fd);
-        errno = why;
+        errno = why == EPERM ? ENOBUFS : why; /* not the event is forbidden, but its memory */
         return false;
     }
     VF_APPEND(&pc->rings, ring);
@@ -91,12 +101,15 @@ static bool open_ring(struct vf_pc *pc, pid_t pid, int cpu, bool on_exec)
 
 void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_CONF);
     pc->missing[0] = 0;
-    for (int cpu = 0; cpu < cpus && cpu < CPUS_MAX; cpu++) {
+    /* The kernel is asked for each CPU: where /sys is not there or not the whole truth, the C
+     * library's count is that of the CPUs that we may run on. */
+    for (int cpu = 0; cpu < CPUS_MAX; cpu++) {
         if (open_ring(pc, pid, cpu, on_exec) || errno == ENODEV) /* a CPU that is switched off */
             continue;
         int why = errno;
+        if (why == EINVAL && vf_pc_is_open(pc)) /* there is no CPU of that number */
+            return;
         vf_pc_close(pc);
         vf_pc_reason(pc->missing, sizeof pc->missing, why, read_paranoid());
         return;
@@ -106,7 +119,7 @@ void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec)
 void vf_pc_close(struct vf_pc *pc)
 {
     for (size_t i = 0; i < pc->rings.len; i++) {
-        munmap(pc->rings.items[i].pages, ring_bytes());
+        munmap(pc->rings.items[i].pages, page_bytes() + ring_bytes());
         close(pc->rings.items[i].fd);
     }
     free(pc->rings.items);
@@ -150,8 +163,8 @@ static void drain_ring(struct vf_pc *pc, const struct vf_pc_ring *ring, pid_t pi
                        struct vf_buf *rows)
 {
     struct perf_event_mmap_page *page = ring->pages;
-    size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE), size = RING_PAGES * page_bytes;
-    const char *data = (const char *)ring->pages + page_bytes;
+    size_t size = ring_bytes();
+    const char *data = (const char *)ring->pages + page_bytes();
     uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE), tail = page->data_tail;
     while (tail < head) {
         struct perf_event_header header;

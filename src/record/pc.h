@@ -45,8 +45,8 @@ static inline bool vf_pc_is_open(const struct vf_pc *pc)
     return pc->rings.len > 0;
 }
 
-/* In words why perf_event_open() has failed: `error` is its errno, `paranoid` what the kernel's
- * setting says. */
+/* In words why there are no events: `error` is the errno of perf_event_open(), or ENOBUFS where
+ * their memory was refused; `paranoid` is what the kernel's setting says. */
 void vf_pc_reason(char *out, size_t size, int error, int paranoid);
 
 #endif
