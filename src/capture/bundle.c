@@ -185,6 +185,7 @@ static void read_info(struct bundle *b, json_t *root)
     info->counter_unsteady = get_count(root, "counter_unsteady");
     info->children = get_count(root, "children");
     info->sources_left_out = get_count(root, "sources_left_out");
+    info->native_innermost = get_count(root, "native_innermost");
     info->pc_period_ns = get_count(root, "pc_period_ns");
     info->pc_lost = get_count(root, "pc_lost");
     info->pc_missing = get_text(b, root, "pc_missing");
@@ -221,6 +222,8 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         unpack(b, "pc.i64", VF_INFLATED_MAX, &capture->pcs);
         unpack(b, "bytecode.txt", VF_ZIP_JSON_MAX, &capture->bytecode);
         unpack(b, "maps.txt", VF_ZIP_JSON_MAX, &capture->maps);
+        unpack(b, "symbols.json", VF_ZIP_SYMBOLS_MAX, &capture->symbols);
+        unpack(b, "code.bin", VF_ZIP_CODE_MAX, &capture->code);
         unpack(b, "profile.jitlog", VF_INFLATED_MAX, &capture->jitlog);
         unpack(b, "profile.pypylog", VF_INFLATED_MAX, &capture->pypylog);
         read_info(b, root);

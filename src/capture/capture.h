@@ -48,9 +48,10 @@ struct vf_capture_info {
     uint64_t counter_unsteady; /* 1: cores' time stamp counters may differ */
     uint64_t children; /* processes the program started that were not profiled: 0 or 1 = some */
     uint64_t sources_left_out;
-    uint64_t pc_period_ns;    /* CPU time between two rows of `pcs`; 0: none were taken */
-    uint64_t pc_lost;         /* rows the kernel had no room for */
-    struct vf_str pc_missing; /* why the kernel gave none; empty where it did */
+    uint64_t native_innermost; /* 1: samples have their innermost native function */
+    uint64_t pc_period_ns;     /* CPU time between two rows of `pcs`; 0: none were taken */
+    uint64_t pc_lost;          /* rows the kernel had no room for */
+    struct vf_str pc_missing;  /* why the kernel gave none; empty where it did */
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */
     int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns; /* 0: not known */
@@ -69,6 +70,8 @@ struct vf_capture {
     struct vf_str pairs; /* counter and clock together, rows as in record/counter.h; may be empty */
     struct vf_str pcs;   /* instruction addresses, rows as in record/pc.h; may be empty */
     struct vf_str bytecode; /* as in capture/bytecode.h; may be empty */
+    struct vf_str symbols;  /* as in capture/symbols.h; may be empty */
+    struct vf_str code;     /* machine code for it; may be empty */
     struct vf_str maps;     /* text of /proc/PID/maps; may be empty */
     struct vf_str jitlog;   /* may be empty */
     struct vf_str pypylog;  /* may be empty */
@@ -96,6 +99,8 @@ void vf_capture_release(struct vf_capture *capture);
 enum {
     VF_ZIP_MEMBERS_MAX = 20000,
     VF_ZIP_JSON_MAX = 16 << 20,
+    VF_ZIP_SYMBOLS_MAX = 64 << 20,
+    VF_ZIP_CODE_MAX = 256 << 20,
     VF_ZIP_SOURCES_MAX = 256 << 20, /* all source texts together */
 };
 #define VF_INFLATED_MAX ((uint64_t)16 << 30) /* one profile or log */

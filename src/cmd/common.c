@@ -84,6 +84,7 @@ struct vf_input_options vf_input_options(const struct vf_args *args)
         .quiet = vf_args_has(args, "quiet"),
     };
     vf_input_build_options(&options, args);
+    options.debug = vf_debug_options(args);
     return options;
 }
 
@@ -111,6 +112,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     struct vf_warnings warnings = {0};
     struct vf_build_options build = {.no_phases = options->no_phases,
                                      .no_traces = options->no_traces};
+    struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
     *input = (struct vf_input){0};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);
@@ -121,6 +123,8 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
         return true;
     if (!add_companions(input, options, &warnings))
         return false;
+    vf_name_source_init(&input->names, &input->capture, &options->debug, &warnings);
+    build.symbolizer = &symbolizer;
     if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);
         return false;
@@ -141,6 +145,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
 void vf_input_release(struct vf_input *input)
 {
     vf_profile_release(&input->profile);
+    vf_name_source_release(&input->names);
     vf_bytecode_release(&input->bytecode);
     vf_capture_release(&input->capture);
 }

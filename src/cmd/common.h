@@ -6,6 +6,7 @@
 #include "capture/bytecode.h"
 #include "capture/capture.h"
 #include "cmd/options.h"
+#include "cmd/symbols.h"
 #include "profile/profile.h"
 
 /* Messages go to standard error, "vmfox: " before them. */
@@ -23,7 +24,7 @@ void vf_say_wrote(const char *name, size_t bytes);
     {"jitlog", 0, "FILE", "PyPy's JIT log that belongs to a plain .prof"},                         \
         {"pypylog", 0, "FILE", "PyPy's text log (PYPYLOG) that belongs to a plain .prof"},         \
         {"sources", 0, "DIR", "embed the sources of the profile that lie below DIR"},              \
-        VF_BUILD_OPTIONS
+        VF_DEBUG_OPTIONS, VF_BUILD_OPTIONS
 
 /* For every command that builds a profile. */
 #define VF_BUILD_OPTIONS                                                                           \
@@ -38,12 +39,14 @@ struct vf_input {
     struct vf_capture capture;
     struct vf_profile profile;
     struct vf_bytecode bytecode;
-    bool has_profile; /* false: capture.kind is a finished file */
+    struct vf_name_source names; /* of native functions */
+    bool has_profile;            /* false: capture.kind is a finished file */
 };
 
 /* How a capture is read. */
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
+    struct vf_debug_options debug;
     bool no_phases, no_traces, no_graphs, quiet;
 };
 /* What VF_INPUT_OPTIONS and --quiet say. */

@@ -122,7 +122,7 @@ static void add_head(struct vf_page *page, const struct vf_jit *jit, uint32_t ro
         add_fact(page, "entered", "%.*s %s", VF_STR_ARG(vf_buf_view(&text)),
                  trace->run_count == 1 ? "time" : "times");
     add_fact(page, "samples", "%.0f of %.0f; instruction addresses: %llu of %zu", heat->samples,
-             jit->samples, (unsigned long long)heat->pcs, jit->pcs.len);
+             jit->samples, (unsigned long long)heat->pcs, jit->pcs);
     add_bridges(page, jit, row);
     vf_page_newline(page);
     vf_buf_release(&text);

@@ -109,7 +109,7 @@ static void add_row(struct vf_page *page, const struct vf_jit *jit,
     const struct vf_jit_place *place = vf_jit_trace_place(&jit->traces, trace);
     struct vf_buf name = {0};
     add_share(page, heat->samples, jit->samples);
-    add_share(page, (double)heat->pcs, (double)jit->pcs.len);
+    add_share(page, (double)heat->pcs, (double)jit->pcs);
     if (jit->traces.has_counters)
         vf_page_count(page, 14, trace->run_count);
     else
@@ -161,7 +161,7 @@ static struct sums sum_up(const struct vf_jit *jit)
 static void add_total(struct vf_page *page, const struct vf_jit *jit, const struct sums *sums)
 {
     add_share(page, sums->samples, jit->samples);
-    add_share(page, (double)jit->pcs_inside, (double)jit->pcs.len);
+    add_share(page, (double)jit->pcs_inside, (double)jit->pcs);
     if (jit->traces.has_counters)
         vf_page_count(page, 14, sums->runs);
     else
@@ -192,8 +192,8 @@ static void add_notes(struct vf_page *page, const struct vf_jit *jit)
     vf_page_add(page, VF_COLOR_DIM, "%% samp: of %.0f samples, those whose innermost trace it is",
                 jit->samples);
     vf_page_newline(page);
-    if (jit->pcs.len)
-        vf_page_add(page, VF_COLOR_DIM, "%% addr: of %zu instruction addresses", jit->pcs.len);
+    if (jit->pcs)
+        vf_page_add(page, VF_COLOR_DIM, "%% addr: of %zu instruction addresses", jit->pcs);
     else
         vf_page_add(page, VF_COLOR_DIM, "%% addr: no instruction addresses were taken");
     vf_page_newline(page);

@@ -75,7 +75,7 @@ static void write_frames(struct vf_json *json, const struct vf_profile *p)
     const struct vf_frame_row *f = p->stacks.frames.items;
     begin_table(json, "frameTable", n);
     COLUMN(json, "address", n, vf_json_int(json, f[i].address));
-    COLUMN(json, "inlineDepth", n, vf_json_uint(json, 0));
+    COLUMN(json, "inlineDepth", n, vf_json_uint(json, f[i].inline_depth));
     COLUMN(json, "category", n, vf_json_uint(json, f[i].category));
     COLUMN(json, "subcategory", n, vf_json_uint(json, f[i].subcategory));
     COLUMN(json, "func", n, vf_json_uint(json, f[i].func.i));

@@ -22,6 +22,8 @@ struct build {
     struct vf_scan scan;
     struct vf_clock clock;
     struct vf_jit_build jit;
+    struct vf_pcs pcs;
+    struct vf_natives natives;
     struct vf_walk walk;
     struct vf_weights weights;
     struct vf_gaps *gaps;
@@ -161,7 +163,11 @@ static void add_sample(struct build *b, const struct vf_record *record, uint64_t
         thread->weighted = true;
     vf_stack_id stack = walked.stack;
     if (walked.ends_in_trace)
-        stack = vf_jit_pcs_place(&b->jit, stack, walked.trace, thread->tid, time_ms);
+        stack = vf_jit_pcs_place(&b->jit, stack, walked.trace, thread->tid,
+                                 b->clock.zero_ns + (int64_t)(time_ms * 1e6));
+    else if (walked.ends_in_native)
+        stack = vf_natives_place(&b->natives, stack, walked.native, walked.native_end, thread->tid,
+                                 b->clock.zero_ns + (int64_t)(time_ms * 1e6));
     if (b->jit.jit)
         vf_jit_count_sample(b->jit.jit, walked.trace, weight);
     VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
@@ -327,7 +333,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
     add_runtime(b, &runtime);
     vf_jit_findings_find(&b->jit);
     add_findings(b);
-    vf_jit_pcs_add_thread(&b->jit, &b->walk);
+    vf_pc_thread_add(&b->jit, &b->walk);
     struct vf_facts facts = {
         .capture = b->capture,
         .scan = &b->scan,
@@ -338,7 +344,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
         .frames_folded = b->walk.frames_folded,
         .frames_max = b->walk.frames_max,
         .unnamed_code = b->walk.unnamed_code,
-        .unnamed_native = b->walk.unnamed_native,
+        .natives = &b->natives,
     };
     vf_facts_add(profile, &facts, warnings);
     vf_coverage_add_facts(&coverage, profile, &b->scan.header);
@@ -365,14 +371,18 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
         b.sample_bytes = (double)bytes;
     b.gaps = vf_alloc_zeroed(1, sizeof *b.gaps);
     vf_clock_init(&b.clock, capture, &b.scan, warnings);
-    vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, warnings);
+    vf_pcs_read(&b.pcs, capture, &b.clock);
+    vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, &b.pcs, warnings);
     b.jit.hidden = b.options.no_traces;
-    vf_walk_init(&b.walk, profile, &b.scan, capture, &b.jit);
+    vf_natives_init(&b.natives, profile, capture, b.scan.maps_text, b.options.symbolizer, &b.pcs);
+    vf_walk_init(&b.walk, profile, &b.scan, capture, &b.jit, &b.natives);
     vf_weights_init(&b.weights, &b.scan.header);
     index_told(&b);
     add_samples(&b);
     finish(&b, warnings);
     vf_walk_release(&b.walk);
+    vf_natives_release(&b.natives);
+    vf_pcs_release(&b.pcs);
     vf_jit_build_release(&b.jit);
     vf_weights_release(&b.weights);
     vf_scan_release(&b.scan);

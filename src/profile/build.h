@@ -4,9 +4,11 @@
 
 #include "capture/capture.h"
 #include "profile/profile.h"
+#include "profile/symbolizer.h"
 
 struct vf_build_options {
-    bool no_traces; /* the JIT's traces get no frames of their own */
+    bool no_traces;                         /* the JIT's traces get no frames of their own */
+    const struct vf_symbolizer *symbolizer; /* names native functions; NULL: nobody does */
     bool no_phases; /* samples taken inside a section of the runtime get no leaf for it */
 };
 

@@ -121,9 +121,36 @@ static void add_sampling(struct vf_profile *profile, const struct vf_facts *fact
     if (facts->unnamed_code)
         vf_profile_extra(profile, section, "Code without a name", "%llu functions",
                          (unsigned long long)facts->unnamed_code);
-    if (facts->unnamed_native)
-        vf_profile_extra(profile, section, "Native functions without a symbol", "%llu",
-                         (unsigned long long)facts->unnamed_native);
+}
+
+static void add_natives(struct vf_profile *profile, const struct vf_facts *facts)
+{
+    static const char section[] = "Native code";
+    const struct vf_natives *natives = facts->natives;
+    const struct vf_capture_info *info = &facts->capture->info;
+    if (natives->unnamed)
+        vf_profile_extra(profile, section, "Functions without a symbol", "%llu",
+                         (unsigned long long)natives->unnamed);
+    if (natives->leaves && !info->native_innermost)
+        vf_profile_extra(profile, section, "Innermost function",
+                         "MISSING in all likelihood: VMProf with libunwind 1.0 or later leaves out "
+                         "the function that was at work, and ends with the one that called it");
+    if (info->pc_missing.len)
+        vf_profile_extra(profile, section, "Instruction addresses", "none: %.*s",
+                         VF_STR_ARG(info->pc_missing));
+    if (natives->pcs->v.len)
+        vf_profile_extra(profile, section, "Instruction addresses",
+                         "%zu, one each %.3f ms of CPU time", natives->pcs->v.len,
+                         (double)info->pc_period_ns / 1e6);
+    if (info->pc_lost)
+        vf_profile_extra(profile, section, "Instruction addresses lost", "%llu",
+                         (unsigned long long)info->pc_lost);
+    if (natives->leaves)
+        vf_profile_extra(profile, section, "Samples that end in native code",
+                         "%llu; %llu have an instruction: one was seen in the same function of "
+                         "the same thread at most half a period away. VMProf itself records only "
+                         "functions, so the others, and callers, have no line of their own",
+                         (unsigned long long)natives->leaves, (unsigned long long)natives->placed);
 }
 
 void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
@@ -134,6 +161,7 @@ void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
     add_machine(profile, facts);
     add_recording(profile, facts);
     add_sampling(profile, facts);
+    add_natives(profile, facts);
     if (problem->text[0]) {
         vf_warn_error(warnings, problem);
         vf_profile_extra(profile, "Samples", "Incomplete", "the VMProf data end early: %s",

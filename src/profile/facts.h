@@ -4,6 +4,7 @@
 
 #include "profile/clock.h"
 #include "profile/cpu.h"
+#include "profile/native.h"
 #include "profile/profile.h"
 
 struct vf_facts {
@@ -14,7 +15,8 @@ struct vf_facts {
     int64_t lost_ns;
     enum vf_cpu_source cpu;
     uint64_t frames_folded, frames_max; /* see walk.h */
-    uint64_t unnamed_code, unnamed_native;
+    uint64_t unnamed_code;
+    const struct vf_natives *natives;
 };
 
 /* Fills the profile's descriptive fields and sections, and turns what is missing from the input

@@ -37,7 +37,6 @@ void vf_jit_free(struct vf_jit *jit)
         return;
     vf_jit_traces_release(&jit->traces);
     free(jit->rows.items);
-    free(jit->pcs.items);
     free(jit->hits.items);
     free(jit);
 }
@@ -103,10 +102,11 @@ static bool read_log(struct vf_jit_build *b, struct vf_warnings *warnings)
 
 void vf_jit_build_init(struct vf_jit_build *b, struct vf_profile *profile,
                        const struct vf_capture *capture, const struct vf_scan *scan,
-                       const struct vf_clock *clock, struct vf_warnings *warnings)
+                       const struct vf_clock *clock, struct vf_pcs *pcs,
+                       struct vf_warnings *warnings)
 {
-    *b =
-        (struct vf_jit_build){.profile = profile, .capture = capture, .scan = scan, .clock = clock};
+    *b = (struct vf_jit_build){
+        .profile = profile, .capture = capture, .scan = scan, .clock = clock, .pcs = pcs};
     if (!capture->jitlog.ptr)
         return;
     b->jit = vf_alloc_zeroed(1, sizeof *b->jit);

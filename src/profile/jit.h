@@ -27,14 +27,6 @@ struct vf_jit_row {
     uint64_t pcs;          /* instruction addresses in it: the sum of its hits */
 };
 
-/* An instruction address that was taken. */
-struct vf_jit_pc {
-    int64_t mono_ns;
-    uint64_t tid, ip;
-    uint32_t trace;  /* VF_NONE: in none */
-    uint32_t offset; /* in the trace's code */
-};
-
 /* Something in the log that is worth a look (profile/jit_findings.h). */
 struct vf_jit_finding {
     struct vf_str text;
@@ -48,7 +40,6 @@ struct vf_jit {
     struct vf_jit_finding findings[VF_JIT_FINDINGS_MAX];
     size_t finding_count;
     VF_VEC(struct vf_jit_row) rows;
-    VF_VEC(struct vf_jit_pc) pcs; /* by thread and time */
     VF_VEC(struct vf_jit_hit) hits;
     vf_lib_id lib;       /* VF_NONE: no trace is shown */
     bool present;        /* there is a log, and it is this run's */
@@ -58,7 +49,8 @@ struct vf_jit {
     uint64_t unowned;    /* of these, in no trace */
     uint64_t left_over;  /* samples in which VMProf has made up a group of frames, left out */
     uint64_t continued;  /* frames left out: the activation above them went on */
-    uint64_t pcs_inside; /* in a trace */
+    size_t pcs;          /* instruction addresses that were taken */
+    uint64_t pcs_inside; /* of these, in a trace */
     uint64_t placed;     /* samples that got an instruction */
 };
 

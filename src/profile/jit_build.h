@@ -6,6 +6,7 @@
 #include "profile/clock.h"
 #include "profile/jit.h"
 #include "profile/jit_calls.h"
+#include "profile/pcs.h"
 #include "profile/scan.h"
 
 /* A Python function that a name record tells of. */
@@ -26,7 +27,7 @@ struct vf_jit_build {
     VF_VEC(uint32_t) graph_roots; /* by source: the head of the family that its graph shows */
     VF_VEC(struct vf_jit_named) named;
     struct vf_table named_index; /* the first of each name */
-    double half_period_ms;       /* of the instruction addresses; 0: there are none to join */
+    struct vf_pcs *pcs;          /* all instruction addresses */
     const struct vf_clock *clock;
 };
 
@@ -34,7 +35,8 @@ struct vf_jit_build {
  * used. */
 void vf_jit_build_init(struct vf_jit_build *b, struct vf_profile *profile,
                        const struct vf_capture *capture, const struct vf_scan *scan,
-                       const struct vf_clock *clock, struct vf_warnings *warnings);
+                       const struct vf_clock *clock, struct vf_pcs *pcs,
+                       struct vf_warnings *warnings);
 void vf_jit_build_release(struct vf_jit_build *b);
 
 /* The trace of an assembler frame's value; VF_NONE: none. */
@@ -72,18 +74,19 @@ bool vf_jit_build_is_left_over(struct vf_jit_build *b, uint32_t outer, uint32_t 
 bool vf_jit_build_continues(struct vf_jit_build *b, uint32_t outer, uint32_t inner,
                             struct vf_str name);
 
-/* ---- instruction addresses (jit_pcs.c) ------------------------------------------------------- */
+/* ---- instruction addresses (jit_pcs.c, pc_thread.c)
+ * ------------------------------------------------------- */
 
-/* Takes the addresses from the capture and gives each its trace. */
+/* Gives each address its trace. */
 void vf_jit_pcs_read(struct vf_jit_build *b);
-/* The stack with the instruction that was seen in the thread `tid` at `time_ms`, where the leaf of
+/* The stack with the instruction that was seen in the thread `tid` at `mono_ns`, where the leaf of
  * `stack` is the frame of `trace`; the same stack when none was.  The lines of the functions that
  * are at work in the trace come with it. */
 vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
-                             uint64_t tid, double time_ms);
+                             uint64_t tid, int64_t mono_ns);
 struct vf_walk;
-/* Adds the thread with all addresses. */
-void vf_jit_pcs_add_thread(struct vf_jit_build *b, struct vf_walk *walk);
+/* Adds the thread with all addresses: in traces, in native functions, elsewhere. */
+void vf_pc_thread_add(struct vf_jit_build *b, struct vf_walk *walk);
 
 /* Counts the samples anew, by the weights that they have in the end. */
 void vf_jit_count_samples(struct vf_jit_build *b);

@@ -10,19 +10,11 @@ static double percent(double part, double whole)
 static void add_addresses(struct vf_jit_build *b)
 {
     const struct vf_jit *jit = b->jit;
-    const struct vf_capture_info *info = &b->capture->info;
-    if (info->pc_missing.len)
-        vf_profile_extra(b->profile, JIT, "Instruction addresses", "none: %.*s",
-                         VF_STR_ARG(info->pc_missing));
-    if (jit->pcs.len == 0)
+    if (jit->pcs == 0)
         return;
-    vf_profile_extra(b->profile, JIT, "Instruction addresses",
-                     "%zu, one each %.3f ms of CPU time; %llu in traces (%.1f %%)", jit->pcs.len,
-                     (double)info->pc_period_ns / 1e6, (unsigned long long)jit->pcs_inside,
-                     percent((double)jit->pcs_inside, (double)jit->pcs.len));
-    if (info->pc_lost)
-        vf_profile_extra(b->profile, JIT, "Instruction addresses lost", "%llu",
-                         (unsigned long long)info->pc_lost);
+    vf_profile_extra(b->profile, JIT, "Instruction addresses", "%llu of %zu in traces (%.1f %%)",
+                     (unsigned long long)jit->pcs_inside, jit->pcs,
+                     percent((double)jit->pcs_inside, (double)jit->pcs));
     vf_profile_extra(b->profile, JIT, "Samples with an instruction",
                      "%llu: one was seen in the same trace of the same thread at most half a "
                      "period away",

@@ -12,13 +12,13 @@ void vf_jit_find_add(struct vf_jit_find *f, double score, double count, struct v
 double vf_jit_find_share(const struct vf_jit_find *f, uint32_t trace)
 {
     const struct vf_jit_row *row = &f->jit->rows.items[trace];
-    double part = f->jit->pcs.len ? (double)row->pcs : row->samples;
+    double part = f->jit->pcs ? (double)row->pcs : row->samples;
     return f->whole > 0 ? 100 * part / f->whole : 0;
 }
 
 const char *vf_jit_find_measure(const struct vf_jit_find *f)
 {
-    return f->jit->pcs.len ? "instruction addresses" : "samples";
+    return f->jit->pcs ? "instruction addresses" : "samples";
 }
 
 static struct vf_str keep(struct vf_jit_find *f, struct vf_buf *text)
@@ -101,7 +101,7 @@ void vf_jit_findings_find(struct vf_jit_build *b)
     struct vf_jit_find f = {.b = b, .jit = b->jit};
     if (!b->jit || !b->jit->present)
         return;
-    f.whole = b->jit->pcs.len ? (double)b->jit->pcs.len : b->jit->samples;
+    f.whole = b->jit->pcs ? (double)b->jit->pcs : b->jit->samples;
     vf_jit_find_bridges(&f);
     vf_jit_find_families(&f);
     vf_jit_find_exits(&f);

@@ -1,33 +1,21 @@
-#include "capture/rows.h"
 #include "profile/jit_pcs.h"
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static int by_thread_and_time(const void *a, const void *b)
-{
-    const struct vf_jit_pc *x = a, *y = b;
-    if (x->tid != y->tid)
-        return x->tid < y->tid ? -1 : 1;
-    return (x->mono_ns > y->mono_ns) - (x->mono_ns < y->mono_ns);
-}
-
 static int by_trace_and_offset(const void *a, const void *b)
 {
-    const struct vf_jit_pc *const *x = a, *const *y = b;
+    const struct vf_pc *const *x = a, *const *y = b;
     if ((*x)->trace != (*y)->trace)
         return (*x)->trace < (*y)->trace ? -1 : 1;
     return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
-static void read_rows(struct vf_jit *jit, struct vf_str rows)
+static void find_traces(struct vf_jit_build *b)
 {
-    size_t count = vf_rows_count(rows);
-    jit->pcs.items = vf_alloc(count, sizeof *jit->pcs.items);
-    jit->pcs.len = jit->pcs.cap = count;
-    for (size_t i = 0; i < count; i++) {
-        struct vf_row row = vf_rows_get(rows, i);
-        struct vf_jit_pc *pc = &jit->pcs.items[i];
-        *pc = (struct vf_jit_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0};
+    struct vf_jit *jit = b->jit;
+    jit->pcs = b->pcs->v.len;
+    for (size_t i = 0; i < b->pcs->v.len; i++) {
+        struct vf_pc *pc = &b->pcs->v.items[i];
         const struct vf_jit_trace *trace = vf_jit_traces_find(&jit->traces, pc->ip);
         if (!trace || trace->code_end - trace->code_start > INT32_MAX)
             continue;
@@ -35,17 +23,15 @@ static void read_rows(struct vf_jit *jit, struct vf_str rows)
         pc->offset = (uint32_t)(pc->ip - trace->code_start);
         jit->pcs_inside++;
     }
-    if (count)
-        qsort(jit->pcs.items, count, sizeof *jit->pcs.items, by_thread_and_time);
 }
 
-static void count_hits(struct vf_jit *jit)
+static void count_hits(struct vf_jit *jit, const struct vf_pcs *pcs)
 {
-    const struct vf_jit_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
+    const struct vf_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
     size_t n = 0;
-    for (size_t i = 0; i < jit->pcs.len; i++)
-        if (jit->pcs.items[i].trace != VF_NONE)
-            order[n++] = &jit->pcs.items[i];
+    for (size_t i = 0; i < pcs->v.len; i++)
+        if (pcs->v.items[i].trace != VF_NONE)
+            order[n++] = &pcs->v.items[i];
     if (n)
         qsort(order, n, sizeof *order, by_trace_and_offset);
     for (size_t i = 0; i < n; i++) {
@@ -65,13 +51,10 @@ static void count_hits(struct vf_jit *jit)
 
 void vf_jit_pcs_read(struct vf_jit_build *b)
 {
-    if (vf_rows_count(b->capture->pcs) == 0)
+    if (b->pcs->v.len == 0)
         return;
-    read_rows(b->jit, b->capture->pcs);
-    count_hits(b->jit);
-    /* Only the recorder's stamps are of the clock that the addresses have. */
-    if (b->clock->source == VF_CLOCK_ARRIVAL)
-        b->half_period_ms = (double)b->capture->info.pc_period_ns / 2e6;
+    find_traces(b);
+    count_hits(b->jit, b->pcs);
 }
 
 /* ---- where in the program -------------------------------------------------------------------- */
@@ -124,29 +107,9 @@ bool vf_jit_same_file(struct vf_str recorded, struct vf_str file)
 
 /* ---- the instruction of a sample ------------------------------------------------------------- */
 
-static const struct vf_jit_pc *find_pc(const struct vf_jit_build *b, uint32_t trace, uint64_t tid,
-                                       double time_ms)
+static bool is_in_trace(const void *context, const struct vf_pc *pc)
 {
-    const struct vf_jit_pc *pcs = b->jit->pcs.items, *best = NULL;
-    int64_t at = b->clock->zero_ns + (int64_t)(time_ms * 1e6);
-    int64_t half = (int64_t)(b->half_period_ms * 1e6);
-    const struct vf_jit_pc from = {.tid = tid, .mono_ns = at - half};
-    size_t low = 0, high = b->jit->pcs.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (by_thread_and_time(&pcs[middle], &from) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t i = low; i < b->jit->pcs.len; i++) {
-        if (pcs[i].tid != tid || pcs[i].mono_ns > at + half)
-            break;
-        if (pcs[i].trace == trace &&
-            (!best || llabs(pcs[i].mono_ns - at) < llabs(best->mono_ns - at)))
-            best = &pcs[i];
-    }
-    return best;
+    return pc->trace == *(const uint32_t *)context;
 }
 
 static bool is_function(const struct vf_profile *p, vf_func_id id, const struct vf_jit_place *place)
@@ -186,13 +149,13 @@ static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
 }
 
 vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
-                             uint64_t tid, double time_ms)
+                             uint64_t tid, int64_t mono_ns)
 {
     struct vf_stacks *stacks = &b->profile->stacks;
     struct vf_jit_chain chain;
-    if (b->half_period_ms <= 0 || stack.i == VF_NONE)
+    if (stack.i == VF_NONE)
         return stack;
-    const struct vf_jit_pc *pc = find_pc(b, trace, tid, time_ms);
+    const struct vf_pc *pc = vf_pcs_near(b->pcs, tid, mono_ns, is_in_trace, &trace);
     if (!pc || pc->offset == 0)
         return stack;
     b->jit->placed++;

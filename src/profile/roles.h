@@ -17,6 +17,7 @@ enum vf_role {
     VF_ROLE_OUTSIDE,      /* a launcher being imported, with all that it imports in turn */
     VF_ROLE_BOOTSTRAP,    /* the recorder's own work */
     VF_ROLE_THREAD,       /* a thread's root */
+    VF_ROLE_SAMPLER,      /* native: in a stack only because it was sampled */
     VF_ROLE_TRACE_BEGINS, /* what follows is in compiled code (oldest PyPy files) */
     VF_ROLE_TRACE_ENDS,
 };

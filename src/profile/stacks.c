@@ -3,13 +3,14 @@
 static bool same_frame(const struct vf_frame_row *a, const struct vf_frame_row *b)
 {
     return a->func.i == b->func.i && a->native.i == b->native.i && a->address == b->address &&
-           a->line == b->line && a->category == b->category && a->subcategory == b->subcategory;
+           a->line == b->line && a->category == b->category && a->subcategory == b->subcategory &&
+           a->inline_depth == b->inline_depth;
 }
 
 vf_frame_id vf_stacks_frame(struct vf_stacks *s, struct vf_frame_row frame)
 {
     uint64_t hash = vf_hash_u64((uint64_t)frame.func.i << 32 | frame.line,
-                                (uint64_t)frame.address << 16 ^
+                                (uint64_t)frame.address << 16 ^ (uint64_t)frame.inline_depth << 56 ^
                                     (uint64_t)(frame.category << 8 | frame.subcategory));
     struct vf_probe probe = vf_table_probe(&s->frame_index, hash);
     uint32_t row;

@@ -34,6 +34,7 @@ struct vf_frame_row {
     int64_t address;     /* relative to the func's library; -1: none */
     uint32_t line;       /* 0: not known */
     uint8_t category, subcategory;
+    uint8_t inline_depth; /* 0: a function itself, 1: inlined into it, and so on */
 };
 
 struct vf_stack_row {

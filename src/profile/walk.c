@@ -77,72 +77,19 @@ static struct vf_frame_row code_frame(struct vf_walk *walk, const struct vf_walk
     return row;
 }
 
-vf_lib_id vf_walk_lib(struct vf_walk *walk, const struct vf_map *map)
+/* VMProf marks native frames in the lowest bit. */
+static uint64_t native_address(uint64_t value)
 {
-    struct vf_profile *profile = walk->profile;
-    vf_lib_id lib = vf_funcs_lib(&profile->funcs, vf_strings_add(&profile->strings, map->path),
-                                 vf_strings_add(&profile->strings, vf_str_basename(map->path)));
-    struct vf_lib *row = &profile->funcs.libs.items[lib.i];
-    for (size_t i = 0; row->build_id.len == 0 && i < walk->capture->info.modules.len; i++)
-        if (vf_str_eq(walk->capture->info.modules.items[i].path, map->path))
-            row->build_id = walk->capture->info.modules.items[i].build_id;
-    row->arch = walk->capture->info.arch;
-    return lib;
+    return value & ~(uint64_t)1;
 }
 
-/* The library at an address, by the maps; VF_NONE where they do not say. */
-static vf_lib_id find_lib(struct vf_walk *walk, uint64_t address, uint64_t *relative)
+static struct vf_code_name told_name(const struct vf_walk *walk, const struct vf_walk_frame *raw)
 {
-    const struct vf_map *map = vf_maps_find(&walk->maps, address);
-    if (!map || map->path.len == 0)
-        return (vf_lib_id){VF_NONE};
-    *relative = address - map->base;
-    return vf_walk_lib(walk, map);
-}
-
-static bool is_source_file(struct vf_str file)
-{
-    struct vf_str base = vf_str_basename(file);
-    struct vf_str rest = base;
-    vf_str_cut(&rest, '.');
-    return rest.len && !vf_str_eq(file, VF_STR("-")) && !vf_str_starts(rest, VF_STR("so")) &&
-           !vf_str_ends(base, VF_STR(".so"));
-}
-
-static struct vf_frame_row native_frame(struct vf_walk *walk, const struct vf_walk_frame *raw)
-{
-    struct vf_strings *strings = &walk->profile->strings;
-    uint64_t address = raw->value & ~(uint64_t)1, relative = 0;
     struct vf_str text = name_text(walk, raw->name);
     struct vf_code_name name = vf_code_name_parse(text);
-    vf_lib_id lib = find_lib(walk, address, &relative);
-    struct vf_func func = {.source = {VF_NONE}, .lib = lib};
-    char made[512];
-    if (has_real_name(text, &name)) {
-        func.name = vf_strings_add(strings, name.name);
-        if (name.line && is_source_file(name.file)) {
-            func.source = add_source(walk, name.file);
-            func.line = name.line;
-        }
-    } else {
-        walk->unnamed_native++;
-        if (lib.i != VF_NONE) {
-            struct vf_str lib_name =
-                vf_strings_get(strings, walk->profile->funcs.libs.items[lib.i].name);
-            snprintf(made, sizeof made, "%.*s+0x%llx", VF_STR_ARG(lib_name),
-                     (unsigned long long)relative);
-        } else {
-            snprintf(made, sizeof made, "native code 0x%llx", (unsigned long long)address);
-        }
-        func.name = vf_strings_add(strings, vf_str_from(made));
-    }
-    struct vf_frame_row row =
-        frame_row(vf_funcs_func(&walk->profile->funcs, func), VF_CATEGORY_NATIVE, 0);
-    if (lib.i != VF_NONE && relative <= INT32_MAX) {
-        row.address = (int64_t)relative;
-        row.native = vf_funcs_native(&walk->profile->funcs, lib, relative, func.name);
-    }
-    return row;
+    if (!has_real_name(text, &name))
+        name = (struct vf_code_name){0};
+    return name;
 }
 
 /* True where assembler frames are looked up among the traces of the JIT's log. */
@@ -202,10 +149,22 @@ static void read_oldest(struct vf_walk *walk, struct vf_walk_frame *raw)
     if (raw->name != VF_NONE)
         raw->kind = VF_FRAME_CODE;
     else {
-        const struct vf_map *map = vf_maps_find(&walk->maps, raw->value);
+        const struct vf_map *map = vf_maps_find(&walk->natives->maps, raw->value);
         if (map && map->executable)
             raw->kind = VF_FRAME_NATIVE;
     }
+}
+
+static void read_native(struct vf_walk *walk, struct vf_walk_frame *raw)
+{
+    struct vf_code_name name = told_name(walk, raw);
+    struct vf_native_frame frame =
+        vf_natives_frame(walk->natives, native_address(raw->value), &name);
+    raw->end = frame.end;
+    if (frame.is_sampler)
+        raw->role = VF_ROLE_SAMPLER;
+    else
+        raw->frame = vf_stacks_frame(&walk->profile->stacks, frame.row);
 }
 
 static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame *frame)
@@ -240,6 +199,8 @@ static struct vf_walk_frame *lookup(struct vf_walk *walk, const struct vf_frame 
         struct vf_code_name name = vf_code_name_parse(name_text(walk, raw.name));
         raw.role = vf_role_find(&name, &raw.thread);
     }
+    if (raw.kind == VF_FRAME_NATIVE && raw.role == VF_ROLE_FRAME)
+        read_native(walk, &raw);
     vf_table_insert(&walk->frame_index, hash, (uint32_t)walk->frames.len);
     VF_APPEND(&walk->frames, raw);
     return &walk->frames.items[walk->frames.len - 1];
@@ -258,8 +219,6 @@ static vf_frame_id profile_frame(struct vf_walk *walk, struct vf_walk_frame *raw
         return raw->frame = vf_jit_build_frame(walk->jit, raw->trace, 0);
     if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
         made = code_frame(walk, raw);
-    else if (raw->kind == VF_FRAME_NATIVE)
-        made = native_frame(walk, raw);
     else
         made = state_frame(walk, raw->kind);
     raw->frame = vf_stacks_frame(&walk->profile->stacks, made);
@@ -282,6 +241,8 @@ static bool is_left_out(struct vf_walk *walk, struct vf_walk_step *step,
                         const struct vf_walk_frame *raw)
 {
     switch (raw->role) {
+    case VF_ROLE_SAMPLER:
+        return true;
     case VF_ROLE_THREAD:
         step->thread = raw->thread;
         return true;
@@ -362,6 +323,7 @@ static void take_frame(struct vf_walk *walk, struct vf_walk_step *step,
     step->started = true;
     step->kind = raw->kind;
     step->value = raw->value;
+    step->end = raw->end;
     if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
         step->inner = raw->value;
     if (continued)
@@ -468,14 +430,19 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
     return (struct vf_walked){.stack = step.stack,
                               .thread = step.thread,
                               .trace = step.trace,
+                              .native = native_address(step.value),
+                              .native_end = step.kind == VF_FRAME_NATIVE ? step.end : 0,
+                              .ends_in_native = step.kind == VF_FRAME_NATIVE,
                               .ends_in_trace = step.kind == VF_FRAME_ASM && step.trace != VF_NONE};
 }
 
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
-                  const struct vf_capture *capture, struct vf_jit_build *jit)
+                  const struct vf_capture *capture, struct vf_jit_build *jit,
+                  struct vf_natives *natives)
 {
-    *walk = (struct vf_walk){.profile = profile, .scan = scan, .capture = capture, .jit = jit};
-    vf_maps_parse(&walk->maps, capture->maps.len ? capture->maps : scan->maps_text);
+    *walk = (struct vf_walk){
+        .profile = profile, .scan = scan, .capture = capture, .jit = jit, .natives = natives};
+    vf_maps_parse(&walk->natives->maps, capture->maps.len ? capture->maps : scan->maps_text);
     walk->left_out_from = UINT32_MAX;
     walk->frames_max = 65536 + scan->header.in.len / 128;
     walk->folded =
@@ -487,7 +454,7 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
 
 void vf_walk_release(struct vf_walk *walk)
 {
-    vf_maps_release(&walk->maps);
+    vf_maps_release(&walk->natives->maps);
     free(walk->frames.items);
     free(walk->path.items);
     vf_table_release(&walk->frame_index);

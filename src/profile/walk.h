@@ -12,14 +12,15 @@
  * - With the log, frames that VMProf has made up are left out (vf_jit_build_is_left_over()).
  * - With the log, a jitted frame behind an assembler frame that is the same activation of its
  * function as the one above (vf_jit_build_continues()) is left out: Python has called it once.
+ * - What is in a stack only because it was sampled (a signal's return, VMProf itself) is left out.
  * - A thread started under the recorder has a root frame whose name carries its number; that frame
  *   goes and the number becomes the sample's thread. */
 #ifndef VF_PROFILE_WALK_H
 #define VF_PROFILE_WALK_H
 
 #include "capture/capture.h"
-#include "capture/maps.h"
 #include "profile/jit_build.h"
+#include "profile/native.h"
 #include "profile/profile.h"
 #include "profile/roles.h"
 #include "profile/scan.h"
@@ -28,6 +29,7 @@
 struct vf_walk_step {
     vf_stack_id stack;
     uint64_t value;  /* of the raw frame taken last */
+    uint64_t end;    /* where its function ends, if it is native; 0: not known */
     uint64_t thread; /* from the thread's root frame; 0: none */
     uint64_t inner;  /* of the last code or jitted frame */
     uint32_t trace;  /* of the last assembler frame that has one; VF_NONE: none so far */
@@ -56,6 +58,7 @@ struct vf_walk_frame {
     enum vf_role role;
     vf_frame_id frame; /* VF_NONE until it is needed */
     uint64_t thread;   /* VF_ROLE_THREAD */
+    uint64_t end;      /* of a native function, in memory; 0: not known */
 };
 
 struct vf_walk {
@@ -63,7 +66,7 @@ struct vf_walk {
     const struct vf_scan *scan;
     const struct vf_capture *capture;
     struct vf_jit_build *jit;
-    struct vf_maps maps;
+    struct vf_natives *natives;
     VF_VEC(struct vf_walk_frame) frames;
     struct vf_table frame_index;
     /* The path of the sample before: most samples share most of it. */
@@ -78,24 +81,26 @@ struct vf_walk {
     size_t frames_max;
     struct vf_walk_frame folded; /* stands for all others */
     uint64_t frames_folded;
-    uint64_t unnamed_native, unnamed_code;
+    uint64_t unnamed_code;
 };
 
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
-                  const struct vf_capture *capture, struct vf_jit_build *jit);
+                  const struct vf_capture *capture, struct vf_jit_build *jit,
+                  struct vf_natives *natives);
 
 /* What a walk over a sample gives. */
 struct vf_walked {
     vf_stack_id stack;
-    uint64_t thread;    /* the id from its thread's root frame; 0: none */
-    uint32_t trace;     /* the innermost trace; VF_NONE: none */
+    uint64_t thread;             /* the id from its thread's root frame; 0: none */
+    uint32_t trace;              /* the innermost trace; VF_NONE: none */
+    uint64_t native, native_end; /* the leaf's function, where it is native; end 0: not known */
+    bool ends_in_native;
     bool ends_in_trace; /* the leaf is that trace's code */
 };
 struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample);
 
-/* The function of a name record, the library of a map. */
+/* The function of a name record. */
 vf_func_id vf_walk_func(struct vf_walk *walk, const struct vf_code_name *name);
-vf_lib_id vf_walk_lib(struct vf_walk *walk, const struct vf_map *map);
 void vf_walk_release(struct vf_walk *walk);
 
 #endif

@@ -1,9 +1,12 @@
-/* The files of record/bootstrap, built into the program (see src/meson.build). */
+/* The files of record/bootstrap and record/unwind, built into the program (see src/meson.build). */
 #ifndef VF_RECORD_BOOTSTRAP_FILES_H
 #define VF_RECORD_BOOTSTRAP_FILES_H
 
 #include <stddef.h>
 
+/* unwind/libunwind.c, built; empty where libunwind was not there to build it with. */
+extern const unsigned char vf_libunwind_so[];
+extern const size_t vf_libunwind_so_size;
 extern const unsigned char vf_sitecustomize_py[];
 extern const size_t vf_sitecustomize_py_size;
 extern const unsigned char vf_vmfox_bootstrap_py[];

@@ -54,7 +54,7 @@ static char *make_settings(struct vf_session *s)
                   s->folder, s->channel.theirs, (unsigned long long)st.st_ino,
                   o->jitlog ? s->jitlog_fd : -1);
     vf_buf_printf(&text, "period=%.6f\x1freal_time=%d\x1fnative=%d\x1flines=%d\x1fmemory=%d",
-                  o->period_s, o->real_time, s->native, o->lines, o->memory);
+                  o->period_s, o->real_time, (int)s->native, o->lines, o->memory);
     vf_buf_printf(&text, "\x1fsafe_path=%d", s->target->safe_path);
     if ((had = find_variable(o->environment, "PYTHONPATH")))
         vf_buf_printf(&text, "\x1fhad_PYTHONPATH=%s", had);
@@ -152,6 +152,7 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
         {"sitecustomize.py", vf_sitecustomize_py, &vf_sitecustomize_py_size},
         {"vmfox_bootstrap.py", vf_vmfox_bootstrap_py, &vf_vmfox_bootstrap_py_size},
         {"vmfox_direct.py", vf_vmfox_direct_py, &vf_vmfox_direct_py_size},
+        {"libunwind.so", vf_libunwind_so, &vf_libunwind_so_size},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->folder, files[i].name);
@@ -208,7 +209,7 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
         run_child(s, argv, environment, signals, report[1], go[0]);
     }
     int fork_errno = errno;
-    if (s->pid > 0 && s->options->pc && s->options->jitlog)
+    if (s->pid > 0 && vf_session_wants_pcs(s))
         vf_pc_open(&s->pc, s->pid, true);
     close(go[0]);
     close(go[1]);

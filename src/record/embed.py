@@ -11,7 +11,7 @@ def main(out, files):
             with open(path, "rb") as file:
                 data = file.read()
             name = "vf_" + os.path.basename(path).replace(".", "_")
-            to.write("\nconst unsigned char %s[] = {" % name)
+            to.write("\nconst unsigned char %s[%d] = {" % (name, max(len(data), 1)))
             for at in range(0, len(data), 20):
                 to.write("\n    " + ", ".join(str(byte) for byte in data[at:at + 20]) + ",")
             to.write("\n};\nconst size_t %s_size = %d;\n" % (name, len(data)))

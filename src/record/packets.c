@@ -308,22 +308,22 @@ static void start_anew(struct vf_session *s)
     vf_cpu_release(&s->cpu);
     vf_layout_release(&s->layout);
     s->exe = VF_STR("");
+    s->innermost = false;
     empty_file(s->prof_fd);
     empty_file(s->stamps_fd);
     empty_file(s->cpu_fd);
     forget_pcs(s);
 }
 
-/* Only PyPy has traces to place the addresses in.  Events that were opened on a script which has
- * started the interpreter do not follow it; and a script may run a CPython before the PyPy. */
+/* Events that were opened on a script which has started the interpreter do not follow it. */
 static void follow(struct vf_session *s, pid_t pid)
 {
-    bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
-    if (!pypy || pid != s->python_pid) {
+    bool wanted = vf_session_wants_pcs(s);
+    if (!wanted || pid != s->python_pid) {
         vf_pc_close(&s->pc);
         forget_pcs(s);
     }
-    if (pypy && s->options->pc && s->options->jitlog && !vf_pc_is_open(&s->pc))
+    if (wanted && !vf_pc_is_open(&s->pc))
         vf_pc_open(&s->pc, pid, false);
     s->python_pid = pid;
 }
@@ -350,6 +350,8 @@ static void take_message(struct vf_session *s, struct vf_str words)
     } else if (vf_str_eq(what, VF_STR("failed"))) {
         s->failure = keep(s, vf_str_cut(&words, 0));
         s->failure_text = keep(s, words);
+    } else if (vf_str_eq(what, VF_STR("innermost"))) {
+        s->innermost = true;
     } else if (vf_str_eq(what, VF_STR("layout"))) {
         tell_layout(s, words);
     } else if (vf_str_eq(what, VF_STR("thread"))) {

@@ -1,3 +1,4 @@
+#include "record/bootstrap_files.h"
 #include "record/bytecode.h"
 
 #include <dlfcn.h>
@@ -18,15 +19,22 @@ enum { NAP_US = 5000 };
 /* ---- set-up -----------------------------------------------------------------------------------
  */
 
-/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
- * when it is not there: so it is asked for native frames only when it will find it. */
-static bool has_libunwind(void)
+static bool has_library(const char *name)
 {
-    void *library = dlopen("libunwind.so", RTLD_LAZY | RTLD_LOCAL);
+    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (!library)
         return false;
     dlclose(library);
     return true;
+}
+
+/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
+ * when it is not there: so it is asked for native frames only when it will find it. */
+static int find_libunwind(void)
+{
+    if (has_library("libunwind.so"))
+        return VF_NATIVE_ANY;
+    return vf_libunwind_so_size && has_library("libunwind.so.8") ? VF_NATIVE_OURS : VF_NATIVE_NONE;
 }
 
 static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
@@ -246,17 +254,20 @@ static void say_what_is_missing(struct vf_session *s)
 {
     bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
     if (s->options->native && !s->native)
-        vf_warn(s->warnings, "no native frames: libunwind.so is not installed (Debian, Ubuntu: apt "
-                             "install libunwind-dev)");
+        vf_warn(s->warnings, "no native frames: libunwind is not installed (Debian, Ubuntu: apt "
+                             "install libunwind8)");
+    else if (s->native && !s->innermost)
+        vf_warn(s->warnings, "the innermost native function is missing from every sample: vmfox's "
+                             "libunwind.so could not be loaded into the program");
     if (s->children)
         vf_warn(s->warnings,
                 "the program started other processes; only the first one is in the profile");
     if (pypy && s->options->pypylog && !s->pypylog)
         vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
                              "has no log");
-    if (pypy && s->pc.missing[0])
-        vf_warn(s->warnings, "no instruction addresses, so no times for lines of compiled code: %s",
-                s->pc.missing);
+    if (vf_session_wants_pcs(s) && s->pc.missing[0])
+        vf_warn(s->warnings, "no instruction addresses, so no times for lines of %s code: %s",
+                pypy ? "compiled" : "native", s->pc.missing);
     if (pypy && s->options->real_time && s->threads.len > 1)
         vf_warn(s->warnings, "PyPy samples only the main thread with --real-time");
     if (s->exit_signal == SIGSEGV && !pypy &&
@@ -309,7 +320,8 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .pc_fd = -1,
                            .jitlog_fd = -1};
     *result = (struct vf_record_result){0};
-    s.native = options->native && has_libunwind();
+    if (options->native)
+        s.native = find_libunwind();
     enum vf_status status = open_files(&s, error);
     if (status != VF_FATAL)
         status = run_program(&s, error);

@@ -134,7 +134,9 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
     number(json, "sources_left_out", (int64_t)sources->left_out);
-    if (s->options->pc && s->options->jitlog && vf_str_eq(s->implementation, VF_STR("pypy"))) {
+    if (s->native)
+        number(json, "native_innermost", s->innermost);
+    if (vf_session_wants_pcs(s)) {
         number(json, "pc_period_ns", s->pc.missing[0] ? 0 : VF_PC_PERIOD_NS);
         number(json, "pc_lost", (int64_t)s->pc.lost);
         text(json, "pc_missing", vf_str_from(s->pc.missing));

@@ -37,7 +37,12 @@ struct vf_session {
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
     struct sigaction child_before; /* what SIGCHLD did before us */
-    bool native;                   /* asked for, and libunwind is there */
+    enum {
+        VF_NATIVE_NONE = 0, /* not asked for, or there is no libunwind */
+        VF_NATIVE_ANY = 1,  /* VMProf finds a libunwind.so, ours or the system's */
+        VF_NATIVE_OURS = 2, /* it finds none without ours (unwind/libunwind.c) */
+    } native;
+    bool innermost; /* ours is loaded: samples have their innermost native function */
     bool pypylog;
     bool logs_given_up; /* there was no room for them */
 
@@ -81,6 +86,14 @@ struct vf_session {
     bool children;
     struct vf_arena arena;
 };
+
+/* True where instruction addresses are of use: with PyPy's JIT log, and with native frames. */
+static inline bool vf_session_wants_pcs(const struct vf_session *session)
+{
+    return session->options->pc &&
+           (session->native ||
+            (session->options->jitlog && !vf_str_eq(session->implementation, VF_STR("cpython"))));
+}
 
 /* packets.c: takes one packet of the channel. */
 void vf_session_packet(struct vf_session *session, const struct vf_packet *packet);

@@ -65,7 +65,7 @@ def test_none_for_cpython(cpython, recorder):
 def test_the_thread_has_them_all(pypy, recorder):
     made = has_addresses(recorder(pypy, "lines.py"))
     profile = made.profile
-    assert profile.addresses["name"] == "JIT code (pc samples)"
+    assert profile.addresses["name"] == "Machine code (pc samples)"
     samples = profile.samples_of(profile.addresses)
     assert len(samples) == len(rows(made.capture))
     inside = [s for s in samples if s.stack[-1].lib == "PyPy JIT"]

@@ -86,7 +86,7 @@ def test_threads_in_the_front_end(front, written, python):
     if recorded.profile.runtime:
         assert threads.pop("PyPy runtime")["tid"] == "runtime"
     if recorded.profile.addresses:
-        assert threads.pop("JIT code (pc samples)")["tid"] == "pc"
+        assert threads.pop("Machine code (pc samples)")["tid"] == "pc"
     assert {name: thread["tid"] for name, thread in threads.items()} == {
         name: tid for name, (tid, _) in told.items()}
     assert {thread["pid"] for thread in threads.values()} == {str(recorded.told["pid"])}

@@ -387,7 +387,7 @@ def shown(front, recorder, pypy, tmp_path_factory):  # noqa: F811
 def test_the_track_in_the_front_end(shown):
     cli, made = shown
     threads = cli.threads()
-    assert set(threads) - {"JIT code (pc samples)"} == {"MainThread", "PyPy runtime"}
+    assert set(threads) - {"Machine code (pc samples)"} == {"MainThread", "PyPy runtime"}
     functions = cli.functions("PyPy runtime")
     run = functions["running"]["totalSamples"] + sum(
         s.weight for s in made.profile.samples_of(made.profile.runtime)

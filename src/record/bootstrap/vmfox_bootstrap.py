@@ -15,6 +15,8 @@
 import os
 import sys
 
+# The recorder's session.h: VMProf finds no libunwind.so but ours.
+NATIVE_OURS = 2
 CONTROL = b"\xffvmfox"
 THREAD_ROOT = "vmfox_thread_"
 ROOT_SOURCE = """
@@ -108,6 +110,10 @@ class Recorder(object):
             self.watch_threads()
             self.watch_forks()
             self.watch_posix()
+            if self.native and self.load_libunwind():
+                self.tell("innermost")
+            elif self.native == NATIVE_OURS:
+                self.native = 0
             before = descriptors()
             _vmprof.enable(self.fd, self.period, memory, lines, self.native, self.real_time)
             for fd in descriptors() - before:  # VMProf's own: for the process's memory
@@ -121,6 +127,39 @@ class Recorder(object):
         atexit.register(self.finish)
         self.calibrate()
         return True
+
+    def load_libunwind(self):
+        """Loads vmfox's libunwind.so (see unwind/libunwind.c there), for VMProf to find it under
+        that name, and keeps it. Nothing of it can be seen in sys.modules."""
+        path = os.path.join(self.settings["folder"], "libunwind.so")
+        if not os.path.exists(path) or os.path.getsize(path) == 0:
+            return False
+        try:
+            if not self.is_pypy:
+                return self.load_as_extension(path)
+            known = set(sys.modules)
+            import _rawffi
+
+            self.libunwind = _rawffi.CDLL(path)
+            for name in set(sys.modules) - known:
+                del sys.modules[name]
+            return True
+        except Exception:  # no libunwind, a temporary folder that nothing may be run from
+            return False
+
+    def load_as_extension(self, path):
+        """CPython leaves a library loaded in which it has missed a module's entry point."""
+        import _imp
+
+        class Spec(object):
+            name = "vmfox_libunwind"
+            origin = path
+
+        try:
+            _imp.create_dynamic(Spec)
+        except ImportError as error:
+            return "PyInit_vmfox_libunwind" in str(error)
+        return False
 
     def start_jitlog(self):
         if self.jitlog_fd < 0:

@@ -74,7 +74,7 @@ static vf_frame_id place_frame(struct vf_jit_build *b, struct vf_walk *walk,
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
 static vf_stack_id stack_inside(struct vf_jit_build *b, struct vf_walk *walk,
-                                const struct vf_jit_pc *pc)
+                                const struct vf_pc *pc)
 {
     struct vf_stacks *stacks = &b->profile->stacks;
     struct vf_jit_chain chain;
@@ -88,36 +88,33 @@ static vf_stack_id stack_inside(struct vf_jit_build *b, struct vf_walk *walk,
     return vf_stacks_push(stacks, stack, vf_jit_build_frame(b, pc->trace, pc->offset));
 }
 
-/* Outside of traces only the file is told: the address of a call's target says nothing of who has
- * called. */
-static vf_stack_id stack_outside(struct vf_jit_build *b, struct vf_walk *walk,
-                                 const struct vf_jit_pc *pc)
+/* Outside of traces: who has called the function there is not known. */
+static vf_stack_id stack_outside(struct vf_jit_build *b, struct vf_natives *natives, uint64_t ip)
 {
     struct vf_profile *p = b->profile;
-    const struct vf_map *map = vf_maps_find(&walk->maps, pc->ip);
-    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}};
-    struct vf_frame_row row = {.native = {VF_NONE}, .address = -1, .category = VF_CATEGORY_NATIVE};
-    if (map && map->path.len) {
-        func.lib = vf_walk_lib(walk, map);
-        func.name = p->funcs.libs.items[func.lib.i].name;
-    } else if (map && map->executable) {
-        func.name = vf_strings_add(&p->strings, VF_STR("(the JIT's own code, in no trace)"));
-        func.is_python = true; /* no library's */
-        row.category = VF_CATEGORY_JIT;
-    } else {
-        func.name = vf_strings_add(&p->strings, VF_STR("(unknown memory)"));
-        func.is_python = true;
-        row.category = VF_CATEGORY_OTHER;
-    }
-    row.func = vf_funcs_func(&p->funcs, func);
-    return vf_stacks_push(&p->stacks, (vf_stack_id){VF_NONE}, vf_stacks_frame(&p->stacks, row));
+    const vf_stack_id root = {VF_NONE};
+    vf_stack_id stack = vf_natives_push(natives, root, ip);
+    const struct vf_map *map = vf_maps_find(&natives->maps, ip);
+    bool jit = map && map->executable && map->path.len == 0 && b->jit;
+    if (stack.i != VF_NONE)
+        return stack;
+    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true};
+    func.name = vf_strings_add(&p->strings, jit ? VF_STR("(the JIT's own code, in no trace)")
+                                            : map && map->executable
+                                                ? VF_STR("(machine code made at run time)")
+                                                : VF_STR("(unknown memory)"));
+    struct vf_frame_row row = {.func = vf_funcs_func(&p->funcs, func),
+                               .native = {VF_NONE},
+                               .address = -1,
+                               .category = jit ? VF_CATEGORY_JIT : VF_CATEGORY_OTHER};
+    return vf_stacks_push(&p->stacks, root, vf_stacks_frame(&p->stacks, row));
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Each pair of trace and offset has one stack: found once. */
 static vf_stack_id *stack_of_hit(const struct vf_jit *jit, vf_stack_id *stacks,
-                                 const struct vf_jit_pc *pc)
+                                 const struct vf_pc *pc)
 {
     const struct vf_jit_row *row = &jit->rows.items[pc->trace];
     size_t low = row->first, high = low + row->count;
@@ -137,25 +134,26 @@ static int by_time(const void *a, const void *b)
     return (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
 }
 
-void vf_jit_pcs_add_thread(struct vf_jit_build *b, struct vf_walk *walk)
+void vf_pc_thread_add(struct vf_jit_build *b, struct vf_walk *walk)
 {
     struct vf_jit *jit = b->jit;
-    if (!jit || jit->pcs.len == 0)
+    size_t hits = jit ? jit->hits.len : 0;
+    if (b->pcs->v.len == 0)
         return;
     index_names(b);
-    vf_stack_id *known = vf_alloc(jit->hits.len, sizeof *known);
-    memset(known, 0xff, jit->hits.len * sizeof *known);
+    vf_stack_id *known = vf_alloc(hits, sizeof *known);
+    memset(known, 0xff, hits * sizeof *known);
     struct vf_thread *thread = VF_PUSH(&b->profile->threads);
-    thread->name = vf_strings_add(&b->profile->strings, VF_STR("JIT code (pc samples)"));
+    thread->name = vf_strings_add(&b->profile->strings, VF_STR("Machine code (pc samples)"));
     thread->is_addresses = true;
-    for (size_t i = 0; i < jit->pcs.len; i++) {
-        const struct vf_jit_pc *pc = &jit->pcs.items[i];
+    for (size_t i = 0; i < b->pcs->v.len; i++) {
+        const struct vf_pc *pc = &b->pcs->v.items[i];
         vf_stack_id stack;
         double time_ms = vf_clock_ms(b->clock, pc->mono_ns);
         if (!(time_ms >= 0 && time_ms <= b->profile->end_ms))
             continue;
         if (pc->trace == VF_NONE) {
-            stack = stack_outside(b, walk, pc);
+            stack = stack_outside(b, walk->natives, pc->ip);
         } else {
             vf_stack_id *slot = stack_of_hit(jit, known, pc);
             if (slot->i == VF_NONE)

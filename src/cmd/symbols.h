@@ -1,0 +1,55 @@
+/* Names and code of native functions, from what the recording brought along, else from the files on
+ * this machine.
+ *
+ * What the recording holds comes first: it was found when the very libraries were there.  A library
+ * on this machine is asked only where its id is the recorded one; where the recording has none
+ * (a plain .prof) it is not asked at all, for it may be another build. */
+#ifndef VF_CMD_SYMBOLS_H
+#define VF_CMD_SYMBOLS_H
+
+#include "capture/capture.h"
+#include "capture/symbols.h"
+#include "cmd/options.h"
+#include "profile/symbolizer.h"
+#include "symbols/symbols.h"
+
+struct vf_name_source {
+    struct vf_packed_symbols packed;
+    struct vf_symbols files;
+    struct vf_arena arena; /* names as people read them */
+    bool files_first;      /* this machine's files are asked before the recording */
+};
+
+/* What can be found of debug files: a folder given by the user (NULL: none), and whether the
+ * servers in $DEBUGINFOD_URLS are asked. */
+struct vf_debug_options {
+    const char *folder;
+    bool debuginfod, quiet;
+};
+
+/* Rows for the option tables of commands that name native functions. */
+#define VF_DEBUG_OPTIONS                                                                           \
+    {"debug-dir", 0, "DIR", "look for debug files there too, by build id and by name"},            \
+    {                                                                                              \
+        "no-debuginfod", 0, NULL, "ask none of the servers in $DEBUGINFOD_URLS"                    \
+    }
+
+/* What VF_DEBUG_OPTIONS and --quiet say. */
+struct vf_debug_options vf_debug_options(const struct vf_args *args);
+
+/* Takes the symbols out of the capture, which must outlive it; one that can't be read is said. */
+void vf_name_source_init(struct vf_name_source *source, const struct vf_capture *capture,
+                         const struct vf_debug_options *options, struct vf_warnings *warnings);
+void vf_name_source_release(struct vf_name_source *source);
+
+/* For vf_profile_build(): `context` is a struct vf_name_source. */
+bool vf_name_source_find(void *context, const struct vf_native_place *place,
+                         struct vf_symbolized *out);
+
+/* The machine code of the function at the address and where it begins, from the recording or from
+ * the library; empty where neither has it.  `arch` is that of the code. */
+struct vf_str vf_name_source_code(struct vf_name_source *source,
+                                  const struct vf_native_place *place, uint64_t *start,
+                                  struct vf_str *arch);
+
+#endif

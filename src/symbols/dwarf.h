@@ -1,0 +1,20 @@
+/* What DWARF says of an address (DWARF 5, 2.14 Declaration Coordinates, 3.3.8 Inlined Subroutines);
+ * for library.c.  Addresses are the module's, which are those of the file.  Slices live as long as
+ * the module. */
+#ifndef VF_SYMBOLS_DWARF_H
+#define VF_SYMBOLS_DWARF_H
+
+#include "symbols/library.h"
+
+#include <elfutils/libdwfl.h>
+
+/* The function's name and bounds, where no symbol tells them. */
+bool vf_dwarf_function(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
+/* Adds the function's file and line, and its name where it has none. */
+void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
+/* Puts the line into frames[0], which is filled otherwise, and the inlined functions behind it;
+ * returns how many there are then. */
+size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,
+                       struct vf_symbol_frame frames[VF_INLINE_MAX]);
+
+#endif

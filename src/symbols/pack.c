@@ -1,0 +1,240 @@
+#include "symbols/pack.h"
+
+/* ---- what is wanted -------------------------------------------------------------------------- */
+
+static struct vf_pack_library *get_library(struct vf_pack *pack, struct vf_str path,
+                                           struct vf_str build_id)
+{
+    for (size_t i = 0; i < pack->libraries.len; i++)
+        if (vf_str_eq(pack->libraries.items[i].path, path))
+            return &pack->libraries.items[i];
+    struct vf_pack_library *library = VF_PUSH(&pack->libraries);
+    library->path = vf_arena_str(&pack->arena, path);
+    library->build_id = vf_arena_str(&pack->arena, build_id);
+    return library;
+}
+
+static bool is_listed(const struct vf_pack_library *library, bool is_instruction, uint32_t row,
+                      uint64_t address)
+{
+    if (is_instruction)
+        return row < library->places.len && library->places.items[row] == address;
+    return row < library->addresses.len && library->addresses.items[row] == address;
+}
+
+void vf_pack_add(struct vf_pack *pack, struct vf_str path, struct vf_str build_id, uint64_t address,
+                 bool is_instruction)
+{
+    struct vf_pack_library *library = get_library(pack, path, build_id);
+    uint64_t which = (uint64_t)(library - pack->libraries.items) * 2 + is_instruction;
+    uint64_t hash = vf_hash_u64(address, which);
+    struct vf_probe probe = vf_table_probe(&pack->seen, hash);
+    uint32_t row;
+    while (vf_table_next(&pack->seen, &probe, &row))
+        if (is_listed(library, is_instruction, row, address))
+            return;
+    if (pack->count >= VF_PACK_MAX) {
+        pack->left_out++;
+        return;
+    }
+    pack->count++;
+    if (is_instruction) {
+        vf_table_insert(&pack->seen, hash, (uint32_t)library->places.len);
+        VF_APPEND(&library->places, address);
+    } else {
+        vf_table_insert(&pack->seen, hash, (uint32_t)library->addresses.len);
+        VF_APPEND(&library->addresses, address);
+    }
+}
+
+void vf_pack_release(struct vf_pack *pack)
+{
+    for (size_t i = 0; i < pack->libraries.len; i++) {
+        free(pack->libraries.items[i].addresses.items);
+        free(pack->libraries.items[i].places.items);
+    }
+    free(pack->libraries.items);
+    free(pack->files.items);
+    vf_table_release(&pack->seen);
+    vf_table_release(&pack->file_index);
+    vf_arena_release(&pack->arena);
+    *pack = (struct vf_pack){0};
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* The texts of the file, each once. */
+struct texts {
+    VF_VEC(struct vf_str) v;
+    struct vf_table index;
+};
+
+static uint32_t add_text(struct texts *texts, struct vf_str text)
+{
+    uint64_t hash = vf_hash_bytes(text.ptr, text.len);
+    struct vf_probe probe = vf_table_probe(&texts->index, hash);
+    uint32_t row;
+    while (vf_table_next(&texts->index, &probe, &row))
+        if (vf_str_eq(texts->v.items[row], text))
+            return row;
+    row = (uint32_t)texts->v.len;
+    VF_APPEND(&texts->v, text);
+    vf_table_insert(&texts->index, hash, row);
+    return row;
+}
+
+struct writer {
+    struct vf_pack *pack;
+    struct vf_json *json;
+    struct vf_buf *code;
+    struct texts texts;
+};
+
+static void put_text(struct writer *w, struct vf_str text)
+{
+    vf_json_uint(w->json, add_text(&w->texts, text));
+}
+
+static void put_file(struct writer *w, struct vf_str file)
+{
+    struct vf_pack *pack = w->pack;
+    uint64_t hash = vf_hash_bytes(file.ptr, file.len);
+    struct vf_probe probe = vf_table_probe(&pack->file_index, hash);
+    uint32_t row;
+    bool known = file.len == 0;
+    while (!known && vf_table_next(&pack->file_index, &probe, &row))
+        known = vf_str_eq(pack->files.items[row], file);
+    if (!known) {
+        vf_table_insert(&pack->file_index, hash, (uint32_t)pack->files.len);
+        VF_APPEND(&pack->files, vf_arena_str(&pack->arena, file));
+    }
+    put_text(w, file);
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct vf_symbol *x = a, *y = b;
+    return (x->start > y->start) - (x->start < y->start);
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Where the function's machine code is in code.bin; -1: it is not. */
+static int64_t put_code(struct writer *w, struct vf_library *library,
+                        const struct vf_symbol *symbol)
+{
+    struct vf_str bytes = {0};
+    if (w->code && symbol->size)
+        bytes = vf_library_code(library, symbol->start, symbol->size);
+    if (bytes.len == 0 || bytes.len != symbol->size)
+        return -1;
+    int64_t at = (int64_t)w->code->len;
+    vf_buf_str(w->code, bytes);
+    return at;
+}
+
+static void put_functions(struct writer *w, const struct vf_pack_library *wanted,
+                          struct vf_library *library)
+{
+    size_t all = wanted->addresses.len + wanted->places.len, count = 0;
+    struct vf_symbol *found = vf_alloc(all, sizeof *found);
+    for (size_t i = 0; i < all; i++) {
+        uint64_t address = i < wanted->addresses.len
+                               ? wanted->addresses.items[i]
+                               : wanted->places.items[i - wanted->addresses.len];
+        count += vf_library_function(library, address, &found[count]);
+    }
+    if (count)
+        qsort(found, count, sizeof *found, by_start);
+    vf_json_key(w->json, "functions");
+    vf_json_begin(w->json, '[');
+    for (size_t i = 0; i < count; i++) {
+        const struct vf_symbol *symbol = &found[i];
+        if (i && symbol->start == found[i - 1].start)
+            continue;
+        vf_json_begin(w->json, '[');
+        vf_json_uint(w->json, symbol->start);
+        vf_json_uint(w->json, symbol->size);
+        put_text(w, symbol->name);
+        put_file(w, symbol->file);
+        vf_json_uint(w->json, symbol->line);
+        vf_json_uint(w->json, symbol->is_signal);
+        vf_json_int(w->json, put_code(w, library, symbol));
+        vf_json_end(w->json, ']');
+    }
+    vf_json_end(w->json, ']');
+    free(found);
+}
+
+static void put_places(struct writer *w, struct vf_pack_library *wanted, struct vf_library *library)
+{
+    if (wanted->places.len)
+        qsort(wanted->places.items, wanted->places.len, sizeof *wanted->places.items, by_address);
+    vf_json_key(w->json, "places");
+    vf_json_begin(w->json, '[');
+    for (size_t i = 0; i < wanted->places.len; i++) {
+        struct vf_symbol_frame frames[VF_INLINE_MAX];
+        size_t count = vf_library_frames(library, wanted->places.items[i], frames);
+        if (count == 0 || (count == 1 && frames[0].line == 0))
+            continue;
+        vf_json_begin(w->json, '[');
+        vf_json_uint(w->json, wanted->places.items[i]);
+        vf_json_uint(w->json, frames[0].line);
+        for (size_t k = 1; k < count; k++) {
+            put_text(w, frames[k].name);
+            put_file(w, frames[k].file);
+            vf_json_uint(w->json, frames[k].first_line);
+            vf_json_uint(w->json, frames[k].line);
+        }
+        vf_json_end(w->json, ']');
+    }
+    vf_json_end(w->json, ']');
+}
+
+static void put_library(struct writer *w, struct vf_pack_library *wanted,
+                        struct vf_library *library)
+{
+    struct vf_json *json = w->json;
+    vf_json_begin(json, '{');
+    vf_json_key(json, "path");
+    vf_json_str(json, wanted->path);
+    vf_json_key(json, "build_id");
+    vf_json_str(json, wanted->build_id);
+    vf_json_key(json, "arch");
+    vf_json_str(json, vf_library_arch(library));
+    put_functions(w, wanted, library);
+    put_places(w, wanted, library);
+    vf_json_end(json, '}');
+}
+
+void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_buf *out,
+                   struct vf_buf *code)
+{
+    struct vf_json json = {.out = out};
+    struct writer w = {.pack = pack, .json = &json, .code = code};
+    vf_json_begin(&json, '{');
+    vf_json_key(&json, "version");
+    vf_json_uint(&json, 1);
+    vf_json_key(&json, "libraries");
+    vf_json_begin(&json, '[');
+    for (size_t i = 0; i < pack->libraries.len; i++) {
+        struct vf_pack_library *wanted = &pack->libraries.items[i];
+        struct vf_library *library = vf_symbols_library(symbols, wanted->path, wanted->build_id);
+        if (vf_library_state(library) == VF_LIBRARY_READY)
+            put_library(&w, wanted, library);
+    }
+    vf_json_end(&json, ']');
+    vf_json_key(&json, "strings");
+    vf_json_begin(&json, '[');
+    for (size_t i = 0; i < w.texts.v.len; i++)
+        vf_json_str(&json, w.texts.v.items[i]);
+    vf_json_end(&json, ']');
+    vf_json_end(&json, '}');
+    vf_buf_add(out, "\n", 1);
+    free(w.texts.v.items);
+    vf_table_release(&w.texts.index);
+}

@@ -1,0 +1,40 @@
+/* The symbols of a recording, to be kept with it: of the addresses that were seen and no others.
+ * The text is the member symbols.json of a .vmfox, the machine code is code.bin; both are described
+ * in docs/formats/vmfox.md and read by capture/symbols.h. */
+#ifndef VF_SYMBOLS_PACK_H
+#define VF_SYMBOLS_PACK_H
+
+#include "base/buf.h"
+#include "base/table.h"
+#include "symbols/symbols.h"
+
+struct vf_pack_library {
+    struct vf_str path, build_id;
+    VF_VEC(uint64_t) addresses; /* of functions, relative to the library */
+    VF_VEC(uint64_t) places;    /* of instructions */
+};
+
+struct vf_pack {
+    VF_VEC(struct vf_pack_library) libraries;
+    struct vf_table seen; /* of both kinds of address */
+    size_t count;
+    size_t left_out;             /* addresses beyond VF_PACK_MAX */
+    VF_VEC(struct vf_str) files; /* sources that the symbols name, once each */
+    struct vf_table file_index;
+    struct vf_arena arena;
+};
+
+enum { VF_PACK_MAX = 200000 };
+
+/* Notes an address; `is_instruction`: inlined functions and lines are wanted too. */
+void vf_pack_add(struct vf_pack *pack, struct vf_str path, struct vf_str build_id, uint64_t address,
+                 bool is_instruction);
+
+/* Looks all of them up and appends the text to `json`, which gets nothing where no library can be
+ * read.  Machine code of the functions goes to `code` (NULL: is not wanted).  Afterwards `files`
+ * are the sources named. */
+void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_buf *json,
+                   struct vf_buf *code);
+void vf_pack_release(struct vf_pack *pack);
+
+#endif
