@@ -183,6 +183,13 @@ static char *digits(char *end, uint64_t value)
     return end;
 }
 
+void vf_json_text_key(struct vf_json *json, struct vf_str key)
+{
+    vf_json_str(json, key);
+    vf_buf_add(json->out, ":", 1);
+    json->comma = false;
+}
+
 void vf_json_uint(struct vf_json *json, uint64_t value)
 {
     char text[20];

@@ -36,6 +36,8 @@ void vf_json_begin(struct vf_json *json, char bracket); /* '{' or '[' */
 void vf_json_end(struct vf_json *json, char bracket);   /* '}' or ']' */
 /* `"key":`, the key being plain ASCII. */
 void vf_json_key(struct vf_json *json, const char *key);
+/* The same with any text for the key. */
+void vf_json_text_key(struct vf_json *json, struct vf_str key);
 void vf_json_str(struct vf_json *json, struct vf_str text);
 void vf_json_uint(struct vf_json *json, uint64_t value);
 void vf_json_int(struct vf_json *json, int64_t value);

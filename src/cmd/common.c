@@ -75,7 +75,7 @@ void vf_input_build_options(struct vf_input_options *options, const struct vf_ar
     options->no_graphs = vf_args_has(args, "no-graphs");
 }
 
-struct vf_input_options vf_input_options(const struct vf_args *args)
+struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug)
 {
     struct vf_input_options options = {
         .jitlog = vf_args_get(args, "jitlog"),
@@ -84,7 +84,7 @@ struct vf_input_options vf_input_options(const struct vf_args *args)
         .quiet = vf_args_has(args, "quiet"),
     };
     vf_input_build_options(&options, args);
-    options.debug = vf_debug_options(args);
+    options.debug = &debug->files;
     return options;
 }
 
@@ -112,6 +112,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     struct vf_warnings warnings = {0};
     struct vf_build_options build = {.no_phases = options->no_phases,
                                      .no_traces = options->no_traces};
+    static const struct vf_debug_files no_files;
     struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
     *input = (struct vf_input){0};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
@@ -119,11 +120,15 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
         return false;
     }
     if (input->capture.kind == VF_CAPTURE_FINISHED_JSON ||
-        input->capture.kind == VF_CAPTURE_FINISHED_JSLB)
+        input->capture.kind == VF_CAPTURE_FINISHED_JSLB) {
+        if (options->debug)
+            input->names.files.debug = *options->debug;
         return true;
+    }
     if (!add_companions(input, options, &warnings))
         return false;
-    vf_name_source_init(&input->names, &input->capture, &options->debug, &warnings);
+    vf_name_source_init(&input->names, &input->capture, options->debug ? options->debug : &no_files,
+                        &warnings);
     build.symbolizer = &symbolizer;
     if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);

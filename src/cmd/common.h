@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "capture/bytecode.h"
 #include "capture/capture.h"
+#include "cmd/debug.h"
 #include "cmd/options.h"
 #include "cmd/symbols.h"
 #include "profile/profile.h"
@@ -46,11 +47,11 @@ struct vf_input {
 /* How a capture is read. */
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
-    struct vf_debug_options debug;
+    const struct vf_debug_files *debug;     /* NULL: only this machine's own */
     bool no_phases, no_traces, no_graphs, quiet;
 };
-/* What VF_INPUT_OPTIONS and --quiet say. */
-struct vf_input_options vf_input_options(const struct vf_args *args);
+/* What VF_INPUT_OPTIONS and --quiet say; `debug` is made by vf_debug_init() and stays in use. */
+struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug);
 /* What VF_BUILD_OPTIONS say. */
 void vf_input_build_options(struct vf_input_options *options, const struct vf_args *args);
 

@@ -48,6 +48,7 @@ static int run(const struct vf_args *args)
     const char *in = args->operands[0], *out = vf_args_get(args, "output");
     bool quiet = vf_args_has(args, "quiet"), gzip = false;
     char *made = out ? NULL : vf_replace_ending(in, ".json.gz");
+    struct vf_debug debug = {0};
     struct vf_input input = {0};
     int code = VF_EXIT_USAGE;
     if (!out)
@@ -59,7 +60,8 @@ static int run(const struct vf_args *args)
         vf_say("%s: is the input; name another file with -o", out);
         goto done;
     }
-    struct vf_input_options how = vf_input_options(args);
+    vf_debug_init(&debug, args);
+    struct vf_input_options how = vf_input_options(args, &debug);
     if (!vf_input_open(&input, in, in, &how))
         goto done;
     if (!input.has_profile) {
@@ -69,6 +71,7 @@ static int run(const struct vf_args *args)
     code = write_out(&input, out, gzip, quiet);
 done:
     vf_input_release(&input);
+    vf_debug_release(&debug);
     free(made);
     return code;
 }

@@ -173,11 +173,13 @@ static bool is_usable(const struct vf_args *args)
 static int run(const struct vf_args *args)
 {
     enum vf_jitlog_stage stage;
+    struct vf_debug debug = {0};
     struct vf_input input = {0};
     struct vf_buf file = {0};
     if (!read_stage(args, &stage) || !is_usable(args))
         return VF_EXIT_USAGE;
-    struct vf_input_options how = vf_input_options(args);
+    vf_debug_init(&debug, args);
+    struct vf_input_options how = vf_input_options(args, &debug);
     how.no_graphs = true;
     vf_page_safe(&file, vf_str_from(args->operands[0]));
     vf_buf_add(&file, "", 1);
@@ -190,6 +192,7 @@ static int run(const struct vf_args *args)
             code = show(args, file.ptr, &input, stage);
     }
     vf_input_release(&input);
+    vf_debug_release(&debug);
     vf_buf_release(&file);
     return code;
 }

@@ -5,6 +5,7 @@
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
+    {"share", 0, NULL, "pack the machine code of the native functions seen, for other machines"},
     VF_RECORD_OPTIONS,
     VF_OPTION_HELP,
     {0},
@@ -30,6 +31,7 @@ static int run(const struct vf_args *args)
     int code = vf_recording_init(&recording, args);
     if (code != VF_EXIT_OK)
         goto done;
+    recording.options.code = vf_args_has(args, "share");
     if (!out) {
         made = vf_recording_default_name(&recording, ".vmfox");
         out = made;

@@ -24,24 +24,41 @@ static bool is_on(const struct vf_args *args, const char *on, const char *off)
     return !vf_args_has(args, off);
 }
 
+/* The program gets all variables, also those that vmfox takes out of its own environment. */
+static char **copy_environment(void)
+{
+    extern char **environ;
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **copy = vf_alloc(count + 1, sizeof *copy);
+    memcpy(copy, environ, (count + 1) * sizeof *copy);
+    return copy;
+}
+
 int vf_recording_init(struct vf_recording *recording, const struct vf_args *args)
 {
     static const char *const candidates[] = {"pypy3", "python3", NULL};
-    extern char **environ;
     struct vf_error error;
     const char *chosen = vf_args_get(args, "python"), *path = getenv("PATH");
     *recording = (struct vf_recording){
         .quiet = vf_args_has(args, "quiet"),
-        .options = {.period_s = 0.00099,
-                    .real_time = vf_args_has(args, "real-time"),
-                    .native = !vf_args_has(args, "no-native"),
-                    .lines = !vf_args_has(args, "no-lines"),
-                    .memory = !vf_args_has(args, "no-memory"),
-                    .jitlog = is_on(args, "jitlog", "no-jitlog"),
-                    .pc = !vf_args_has(args, "no-pc"),
-                    .pypylog = is_on(args, "pypylog", "no-pypylog"),
-                    .environment = environ},
+        .options =
+            {
+                .period_s = 0.00099,
+                .real_time = vf_args_has(args, "real-time"),
+                .native = !vf_args_has(args, "no-native"),
+                .lines = !vf_args_has(args, "no-lines"),
+                .memory = !vf_args_has(args, "no-memory"),
+                .jitlog = is_on(args, "jitlog", "no-jitlog"),
+                .pc = !vf_args_has(args, "no-pc"),
+                .pypylog = is_on(args, "pypylog", "no-pypylog"),
+            },
     };
+    recording->environment = copy_environment();
+    recording->options.environment = recording->environment;
+    vf_debug_init(&recording->debug, args);
+    recording->options.debug = &recording->debug.files;
     if (args->operand_count == 0) {
         vf_say("name a script to run; see vmfox help %s", args->command->name);
         return VF_EXIT_USAGE;
@@ -95,4 +112,6 @@ int vf_recording_run(struct vf_recording *recording, const char *path, bool *sav
 void vf_recording_release(struct vf_recording *recording)
 {
     vf_target_release(&recording->target);
+    vf_debug_release(&recording->debug);
+    free(recording->environment);
 }

@@ -18,7 +18,7 @@
         {"no-jitlog", 0, NULL, "PyPy: keep no JIT log"},                                           \
         {"pypylog", 0, NULL, "PyPy: keep the runtime's log (the default)"},                        \
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
-        {"no-pc", 0, NULL, "PyPy: no instruction addresses"},                                      \
+        {"no-pc", 0, NULL, "no instruction addresses"}, VF_DEBUG_OPTIONS,                          \
     {                                                                                              \
         "quiet", 'q', NULL, "print errors only"                                                    \
     }
@@ -26,6 +26,8 @@
 struct vf_recording {
     struct vf_target target;
     struct vf_record_options options;
+    struct vf_debug debug;
+    char **environment; /* the program's */
     bool quiet;
 };
 

@@ -1,6 +1,7 @@
 #include "cmd/serving.h"
 
 #include "cmd/jit_code.h"
+#include "cmd/native_code.h"
 
 #include "serve/browser.h"
 #include "serve/server.h"
@@ -76,8 +77,22 @@ static void wait_for_signal(const sigset_t *signals)
     sigwait(signals, &got);
 }
 
-int vf_serving_run(const struct vf_serving *serving, const struct vf_input *input,
-                   struct vf_str finished, const char *name, FILE *to)
+/* Where code questions go. */
+struct answers {
+    const struct vf_input *input;
+    struct vf_native_code native;
+};
+
+static bool answer_assembly(const void *context, const struct vf_serve_function *function,
+                            struct vf_buf *out)
+{
+    const struct answers *answers = context;
+    return vf_jit_answer_assembly(answers->input, function, out) ||
+           vf_native_code_assembly(&answers->native, function, out);
+}
+
+int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, struct vf_str finished,
+                   const char *name, FILE *to)
 {
     struct vf_error error;
     struct vf_server *server;
@@ -89,14 +104,19 @@ int vf_serving_run(const struct vf_serving *serving, const struct vf_input *inpu
                       ((struct vf_serve_source){
                           vf_strings_get(&input->profile.strings, funcs->sources.items[i].path),
                           funcs->sources.items[i].text}));
+    struct answers answers = {.input = input};
+    vf_native_code_init(&answers.native, input);
     struct vf_serve_options options = {.port = serving->port,
                                        .origin = vf_buf_view(&serving->origin),
                                        .profile = finished,
                                        .file_name = vf_str_from(name),
                                        .sources = sources.items,
                                        .source_count = sources.len,
-                                       .assembly = vf_jit_answer_assembly,
-                                       .assembly_context = input};
+                                       .assembly = answer_assembly,
+                                       .assembly_context = &answers,
+                                       .library = vf_native_code_library,
+                                       .find = vf_native_code_find,
+                                       .symbols_context = &answers.native};
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -105,6 +125,7 @@ int vf_serving_run(const struct vf_serving *serving, const struct vf_input *inpu
     sigprocmask(SIG_BLOCK, &signals, NULL);
     if (vf_server_start(&options, &server, &error) == VF_FATAL) {
         free(sources.items);
+        vf_native_code_release(&answers.native);
         return vf_say_error(NULL, &error, VF_EXIT_INPUT);
     }
     struct vf_buf url = {0};
@@ -118,6 +139,7 @@ int vf_serving_run(const struct vf_serving *serving, const struct vf_input *inpu
     vf_server_stop(server);
     vf_buf_release(&url);
     free(sources.items);
+    vf_native_code_release(&answers.native);
     return VF_EXIT_OK;
 }
 

@@ -26,8 +26,8 @@ bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args);
 /* Serves until SIGINT, SIGTERM or SIGHUP.  `finished` are the bytes of the file to hand out, whose
  * URL ends in `name`; the sources of `input` answer source questions.  The URL is printed to `to`.
  * VF_EXIT_OK or VF_EXIT_INPUT. */
-int vf_serving_run(const struct vf_serving *serving, const struct vf_input *input,
-                   struct vf_str finished, const char *name, FILE *to);
+int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, struct vf_str finished,
+                   const char *name, FILE *to);
 /* Frees what vf_serving_init() made, also after it failed. */
 void vf_serving_release(struct vf_serving *serving);
 

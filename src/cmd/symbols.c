@@ -2,18 +2,11 @@
 
 #include "symbols/names.h"
 
-struct vf_debug_options vf_debug_options(const struct vf_args *args)
-{
-    return (struct vf_debug_options){.folder = vf_args_get(args, "debug-dir"),
-                                     .debuginfod = !vf_args_has(args, "no-debuginfod"),
-                                     .quiet = vf_args_has(args, "quiet")};
-}
-
 void vf_name_source_init(struct vf_name_source *source, const struct vf_capture *capture,
-                         const struct vf_debug_options *options, struct vf_warnings *warnings)
+                         const struct vf_debug_files *debug, struct vf_warnings *warnings)
 {
     struct vf_error error;
-    *source = (struct vf_name_source){.files = {.debug = {.folder = options->folder}}};
+    *source = (struct vf_name_source){.files = {.debug = *debug}};
     if (capture->symbols.len && vf_packed_symbols_read(&source->packed, capture->symbols,
                                                        capture->code, &error) == VF_FATAL)
         vf_warn_error(warnings, &error);

@@ -9,7 +9,6 @@
 
 #include "capture/capture.h"
 #include "capture/symbols.h"
-#include "cmd/options.h"
 #include "profile/symbolizer.h"
 #include "symbols/symbols.h"
 
@@ -20,26 +19,10 @@ struct vf_name_source {
     bool files_first;      /* this machine's files are asked before the recording */
 };
 
-/* What can be found of debug files: a folder given by the user (NULL: none), and whether the
- * servers in $DEBUGINFOD_URLS are asked. */
-struct vf_debug_options {
-    const char *folder;
-    bool debuginfod, quiet;
-};
-
-/* Rows for the option tables of commands that name native functions. */
-#define VF_DEBUG_OPTIONS                                                                           \
-    {"debug-dir", 0, "DIR", "look for debug files there too, by build id and by name"},            \
-    {                                                                                              \
-        "no-debuginfod", 0, NULL, "ask none of the servers in $DEBUGINFOD_URLS"                    \
-    }
-
-/* What VF_DEBUG_OPTIONS and --quiet say. */
-struct vf_debug_options vf_debug_options(const struct vf_args *args);
-
-/* Takes the symbols out of the capture, which must outlive it; one that can't be read is said. */
+/* Takes the symbols out of the capture, which must outlive it, as must `debug`; one that can't be
+ * read is said. */
 void vf_name_source_init(struct vf_name_source *source, const struct vf_capture *capture,
-                         const struct vf_debug_options *options, struct vf_warnings *warnings);
+                         const struct vf_debug_files *debug, struct vf_warnings *warnings);
 void vf_name_source_release(struct vf_name_source *source);
 
 /* For vf_profile_build(): `context` is a struct vf_name_source. */

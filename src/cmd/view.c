@@ -24,13 +24,15 @@ static int run(const struct vf_args *args)
         return VF_EXIT_USAGE;
     }
     struct vf_serving serving;
+    struct vf_debug debug = {0};
     struct vf_input input = {0};
     struct vf_buf made = {0};
     int code = VF_EXIT_USAGE;
     if (!vf_serving_init(&serving, args))
         goto done;
     code = VF_EXIT_INPUT;
-    struct vf_input_options how = vf_input_options(args);
+    vf_debug_init(&debug, args);
+    struct vf_input_options how = vf_input_options(args, &debug);
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
     if (!input.has_profile)
@@ -41,6 +43,7 @@ static int run(const struct vf_args *args)
 done:
     vf_buf_release(&made);
     vf_input_release(&input);
+    vf_debug_release(&debug);
     vf_serving_release(&serving);
     return code;
 }

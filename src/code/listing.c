@@ -1,5 +1,7 @@
 #include "code/listing.h"
 
+#include "code/disassembly.h"
+
 #include "base/reader.h"
 #include "code/ir.h"
 #include "code/machine.h"
@@ -344,33 +346,14 @@ void vf_listing_write_asm(struct vf_buf *out, const struct vf_listing *listing, 
                                           [VF_LISTING_INSTRUCTION] = "        "};
     struct vf_json writer = {.out = out}, *json = &writer;
     struct vf_buf text = {0};
-    char number[24];
-    vf_json_begin(json, '{');
-    vf_json_key(json, "startAddress");
-    snprintf(number, sizeof number, "0x%llx", (unsigned long long)start);
-    vf_json_str(json, vf_str_from(number));
-    vf_json_key(json, "size");
-    snprintf(number, sizeof number, "0x%llx", (unsigned long long)size);
-    vf_json_str(json, vf_str_from(number));
-    vf_json_key(json, "arch");
-    vf_json_str(json, arch);
-    vf_json_key(json, "syntax");
-    vf_json_begin(json, '[');
-    vf_json_str(json, VF_STR("Intel"));
-    vf_json_end(json, ']');
-    vf_json_key(json, "instructions");
-    vf_json_begin(json, '[');
+    vf_asm_begin(json, start, size, arch);
     for (size_t i = 0; i < listing->rows.len; i++) {
         const struct vf_listing_row *row = &listing->rows.items[i];
         text.len = 0;
         vf_buf_printf(&text, "%s", indents[row->kind]);
         vf_buf_str(&text, row->text);
-        vf_json_begin(json, '[');
-        vf_json_uint(json, row->offset);
-        vf_json_str(json, vf_buf_view(&text));
-        vf_json_end(json, ']');
+        vf_asm_row(json, row->offset, vf_buf_view(&text));
     }
-    vf_json_end(json, ']');
-    vf_json_end(json, '}');
+    vf_asm_end(json);
     vf_buf_release(&text);
 }

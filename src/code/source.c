@@ -1,5 +1,7 @@
 #include "code/source.h"
 
+#include "capture/source_name.h"
+
 #include <stdio.h>
 
 static bool is_below(const char *path, const char *folder)
@@ -10,16 +12,16 @@ static bool is_below(const char *path, const char *folder)
     return strncmp(path, folder, length) == 0 && path[length] == '/';
 }
 
-static bool is_python(struct vf_str path)
+static bool is_source(struct vf_str path)
 {
-    return vf_str_ends(path, VF_STR(".py")) || vf_str_ends(path, VF_STR(".pyw"));
+    return vf_source_is_python(path) || vf_source_is_native(path);
 }
 
 bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out)
 {
     char *root = realpath(folder, NULL), *real = NULL;
     bool good = false;
-    if (root && path.len && !memchr(path.ptr, 0, path.len) && is_python(path)) {
+    if (root && path.len && !memchr(path.ptr, 0, path.len) && is_source(path)) {
         size_t size = strlen(root) + path.len + 2;
         char *place = vf_alloc(size, 1);
         if (path.ptr[0] == '/')
@@ -29,7 +31,7 @@ bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out
         real = realpath(place, NULL);
         free(place);
     }
-    if (real && is_below(real, root) && is_python(vf_str_from(real)))
+    if (real && is_below(real, root) && is_source(vf_str_from(real)))
         good = vf_bytes_map(real, out, NULL) != VF_FATAL;
     free(real);
     free(root);

@@ -173,9 +173,7 @@ void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
     vf_json_end(json, '}');
 }
 
-/* A breakpad id of a GNU build id: its first 16 bytes as a GUID (the first three fields turned to
- * big-endian order), then the age 0. */
-static void breakpad_id(struct vf_str build_id, char out[34])
+void vf_firefox_breakpad_id(struct vf_str build_id, char out[VF_BREAKPAD_ID_SIZE])
 {
     static const unsigned char order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
     for (size_t i = 0; i < 16; i++)
@@ -193,7 +191,7 @@ void vf_firefox_write_lib(struct vf_json *json, const struct vf_lib *lib, struct
 {
     char id[34] = "";
     if (lib->build_id.len)
-        breakpad_id(lib->build_id, id);
+        vf_firefox_breakpad_id(lib->build_id, id);
     vf_json_begin(json, '{');
     vf_json_key(json, "arch");
     vf_json_str(json, lib->arch);

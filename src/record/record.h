@@ -7,13 +7,16 @@
 #define VF_RECORD_RECORD_H
 
 #include "record/target.h"
+#include "symbols/library.h"
 
 struct vf_record_options {
     double period_s;
     bool real_time, native, lines, memory; /* lines and memory: on CPython */
     bool jitlog, pypylog;                  /* on PyPy */
-    bool pc;                               /* on PyPy: instruction addresses (record/pc.h) */
-    char *const *environment;              /* the program's, ends with NULL */
+    bool pc;                               /* instruction addresses (record/pc.h) */
+    bool code; /* machine code of the native functions that were seen goes into the capture */
+    const struct vf_debug_files *debug; /* where native names come from; NULL: this machine's */
+    char *const *environment;           /* the program's, ends with NULL */
 };
 
 struct vf_record_result {

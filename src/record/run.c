@@ -83,6 +83,7 @@ static void close_session(struct vf_session *s)
         close(s->jitlog_fd);
     vf_pc_close(&s->pc);
     vf_buf_release(&s->pc_rows);
+    free(s->modules.items);
     vf_channel_close(&s->channel);
     vf_layout_release(&s->layout);
     vf_cpu_release(&s->cpu);

@@ -4,6 +4,7 @@
 #include "capture/maps.h"
 #include "record/machine.h"
 #include "record/sources.h"
+#include "record/symbols.h"
 #include "symbols/elf.h"
 
 #include <errno.h>
@@ -68,27 +69,39 @@ static void write_threads(struct vf_json *json, struct vf_session *s)
     vf_json_end(json, ']');
 }
 
-/* Every file that lies executable in the program's memory, with its build id. */
-static void write_modules(struct vf_json *json, struct vf_session *s)
+static void find_modules(struct vf_session *s)
 {
     struct vf_maps maps;
     struct vf_str last = VF_STR("");
     vf_maps_parse(&maps, vf_buf_view(&s->maps));
-    vf_json_key(json, "modules");
-    vf_json_begin(json, '[');
     for (size_t i = 0; i < maps.v.len; i++) {
         const struct vf_map *map = &maps.v.items[i];
         if (!map->executable || map->path.len == 0 || vf_str_eq(map->path, last))
             continue;
         last = map->path;
         struct vf_str path = vf_arena_str(&s->arena, map->path);
+        VF_APPEND(&s->modules,
+                  ((struct vf_session_module){path, vf_elf_build_id(path.ptr, &s->arena)}));
+    }
+    vf_maps_release(&maps);
+}
+
+static void write_modules(struct vf_json *json, const struct vf_session *s)
+{
+    vf_json_key(json, "modules");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < s->modules.len; i++) {
         vf_json_begin(json, '{');
-        text(json, "path", path);
-        text(json, "build_id", vf_elf_build_id(path.ptr, &s->arena));
+        text(json, "path", s->modules.items[i].path);
+        text(json, "build_id", s->modules.items[i].build_id);
         vf_json_end(json, '}');
     }
     vf_json_end(json, ']');
-    vf_maps_release(&maps);
+}
+
+static void name_member(char name[64], const struct vf_found_sources *sources, size_t i)
+{
+    snprintf(name, 64, "sources/%05zu.%s", i, sources->v.items[i].is_native ? "c" : "py");
 }
 
 static void write_source_list(struct vf_json *json, const struct vf_found_sources *sources)
@@ -100,7 +113,7 @@ static void write_source_list(struct vf_json *json, const struct vf_found_source
         vf_json_begin(json, '{');
         text(json, "path", sources->v.items[i].path);
         text(json, "real_path", sources->v.items[i].real_path);
-        snprintf(member, sizeof member, "sources/%05zu.py", i);
+        name_member(member, sources, i);
         text(json, "member", vf_str_from(member));
         vf_json_end(json, '}');
     }
@@ -205,7 +218,7 @@ static bool add_pypylog(zip_t *zip, struct vf_session *s)
 }
 
 static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_sources *sources,
-                        struct vf_str info)
+                        const struct vf_found_symbols *symbols, struct vf_str info)
 {
     char name[64];
     if (!add_bytes(zip, "capture.json", info) || !add_descriptor(zip, "profile.prof", s->prof_fd) ||
@@ -221,10 +234,14 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
         return false;
     if (s->bytecode.len && !add_bytes(zip, "bytecode.txt", vf_buf_view(&s->bytecode)))
         return false;
+    if (symbols->json.len && !add_bytes(zip, "symbols.json", vf_buf_view(&symbols->json)))
+        return false;
+    if (symbols->code.len && !add_bytes(zip, "code.bin", vf_buf_view(&symbols->code)))
+        return false;
     if (s->maps.len && !add_bytes(zip, "maps.txt", vf_buf_view(&s->maps)))
         return false;
     for (size_t i = 0; i < sources->v.len; i++) {
-        snprintf(name, sizeof name, "sources/%05zu.py", i);
+        name_member(name, sources, i);
         if (!add_bytes(zip, name, vf_bytes_view(&sources->v.items[i].bytes)))
             return false;
     }
@@ -234,6 +251,7 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
 enum vf_status vf_session_save(struct vf_session *s, const char *path, struct vf_error *error)
 {
     struct vf_found_sources sources;
+    struct vf_found_symbols symbols;
     struct vf_buf info = {0};
     int code = 0;
     enum vf_status status = VF_OK;
@@ -249,9 +267,11 @@ enum vf_status vf_session_save(struct vf_session *s, const char *path, struct vf
         zip_error_fini(&why);
         return status;
     }
-    vf_sources_find(&sources, s);
+    find_modules(s);
+    vf_symbols_find(&symbols, s);
+    vf_sources_find(&sources, s, &symbols.pack);
     write_info(&info, s, &sources);
-    if (!add_members(zip, s, &sources, vf_buf_view(&info))) {
+    if (!add_members(zip, s, &sources, &symbols, vf_buf_view(&info))) {
         status = vf_fail(error, "%s can't be written: %s", path, zip_strerror(zip));
         zip_discard(zip);
     } else if (zip_close(zip) != 0) {
@@ -259,6 +279,7 @@ enum vf_status vf_session_save(struct vf_session *s, const char *path, struct vf
         zip_discard(zip);
     }
     vf_sources_release(&sources);
+    vf_symbols_found_release(&symbols);
     vf_buf_release(&info);
     return status;
 }

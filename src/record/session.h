@@ -21,6 +21,11 @@ struct vf_named_code {
     uint32_t file; /* row of session->files */
 };
 
+/* A file that lies executable in the program's memory. */
+struct vf_session_module {
+    struct vf_str path, build_id;
+};
+
 struct vf_told_thread {
     uint64_t number; /* in the name of its root frame's code; 0: it has none */
     uint64_t tid;
@@ -77,10 +82,11 @@ struct vf_session {
     struct vf_table file_index;
     struct vf_layout layout;
 
-    struct vf_buf bytecode; /* bytecode.h; may be empty */
-    struct vf_buf maps;     /* the latest /proc/PID/maps */
-    int64_t maps_ns;        /* when it was read */
-    struct vf_str exe;      /* /proc/PID/exe */
+    VF_VEC(struct vf_session_module) modules; /* at the end */
+    struct vf_buf bytecode;                   /* bytecode.h; may be empty */
+    struct vf_buf maps;                       /* the latest /proc/PID/maps */
+    int64_t maps_ns;                          /* when it was read */
+    struct vf_str exe;                        /* /proc/PID/exe */
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
     int exit_code, exit_signal;
     bool children;

@@ -1,5 +1,7 @@
 #include "record/sources.h"
 
+#include "capture/source_name.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,10 +39,8 @@ static struct vf_str find_whole(const struct vf_session *s, struct vf_str path)
 
 bool vf_sources_is_python(const struct vf_session *s, struct vf_str path)
 {
-    static const char *const endings[] = {".py", ".pyw", ".pyx", ".pxi"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (vf_str_ends(path, vf_str_from(endings[i])))
-            return true;
+    if (vf_source_is_python(path))
+        return true;
     return s->target->kind == VF_TARGET_FILE &&
            vf_str_eq(vf_str_basename(path),
                      vf_str_basename(vf_str_from(s->target->argv[s->target->script_at])));
@@ -59,6 +59,20 @@ static bool map_source(const char *path, struct vf_bytes *bytes)
     return true;
 }
 
+static void put_file(struct vf_found_sources *sources, struct vf_found_source found,
+                     const char *place, uint64_t *total)
+{
+    if (!map_source(place, &found.bytes))
+        return;
+    if (*total + found.bytes.len > VF_SOURCES_LIMIT) {
+        vf_bytes_release(&found.bytes);
+        sources->left_out++;
+        return;
+    }
+    *total += found.bytes.len;
+    VF_APPEND(&sources->v, found);
+}
+
 static void add_file(struct vf_found_sources *sources, struct vf_session *s, struct vf_str path,
                      uint64_t *total)
 {
@@ -71,18 +85,26 @@ static void add_file(struct vf_found_sources *sources, struct vf_session *s, str
     if (place.len == 0 || place.ptr[0] == '<' || !vf_sources_is_python(s, place))
         return;
     place = vf_arena_str(&s->arena, place); /* with a NUL behind it */
-    if (!map_source(place.ptr, &found.bytes))
-        return;
-    if (*total + found.bytes.len > VF_SOURCES_LIMIT) {
-        vf_bytes_release(&found.bytes);
-        sources->left_out++;
-        return;
-    }
-    *total += found.bytes.len;
-    VF_APPEND(&sources->v, found);
+    put_file(sources, found, place.ptr, total);
 }
 
-void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s)
+/* Only a whole path: one that debug information counts from the folder of its build says nothing
+ * here.  A link may lead to anything, so what it leads to must be a source too. */
+static void add_native_file(struct vf_found_sources *sources, struct vf_session *s,
+                            struct vf_str path, uint64_t *total)
+{
+    struct vf_found_source found = {.path = path, .is_native = true};
+    if (path.len == 0 || path.ptr[0] != '/' || memchr(path.ptr, 0, path.len) ||
+        !vf_source_is_native(path))
+        return;
+    char *real = realpath(vf_arena_str(&s->arena, path).ptr, NULL);
+    if (real && vf_source_is_native(vf_str_from(real)))
+        put_file(sources, found, real, total);
+    free(real);
+}
+
+void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s,
+                     const struct vf_pack *symbols)
 {
     uint64_t total = 0;
     *sources = (struct vf_found_sources){0};
@@ -99,6 +121,8 @@ void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s)
         if (wanted[i])
             add_file(sources, s, s->files.items[i], &total);
     free(wanted);
+    for (size_t i = 0; i < symbols->files.len; i++)
+        add_native_file(sources, s, symbols->files.items[i], &total);
     if (sources->left_out)
         vf_warn(s->warnings, "%llu source files were left out: over the limit of 64 MB",
                 (unsigned long long)sources->left_out);

@@ -1,9 +1,11 @@
-/* The sources that go into a capture: every Python file with a function in the samples. */
+/* The sources that go into a capture: every Python file with a function in the samples,
+ * and the files of native functions. */
 #ifndef VF_RECORD_SOURCES_H
 #define VF_RECORD_SOURCES_H
 
 #include "base/file.h"
 #include "record/session.h"
+#include "symbols/pack.h"
 
 #define VF_SOURCES_LIMIT ((uint64_t)64 << 20) /* all together */
 
@@ -11,6 +13,7 @@ struct vf_found_source {
     struct vf_str path;      /* as the name records have it */
     struct vf_str real_path; /* where it is longer than a record can hold; else empty */
     struct vf_bytes bytes;
+    bool is_native; /* named by symbols */
 };
 
 struct vf_found_sources {
@@ -22,8 +25,10 @@ struct vf_found_sources {
 bool vf_sources_is_python(const struct vf_session *session, struct vf_str path);
 
 /* Finds and maps them.  Taken are regular files with a Python ending, and the script itself
- * whatever it is called; a path is only what code in the program said, so nothing else is read. */
-void vf_sources_find(struct vf_found_sources *sources, struct vf_session *session);
+ * whatever it is called, and the sources that symbols name; a path is only what code in the program
+ * said, so nothing else is read. */
+void vf_sources_find(struct vf_found_sources *sources, struct vf_session *session,
+                     const struct vf_pack *symbols);
 void vf_sources_release(struct vf_found_sources *sources);
 
 #endif

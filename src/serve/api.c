@@ -93,6 +93,7 @@ static void answer_asm(const struct vf_api_context *context, const json_t *quest
         return;
     }
     get_text(question, "codeId", &function.code_id);
+    get_text(question, "debugId", &function.debug_id);
     if (!vf_str_starts(address, VF_STR("0x")) ||
         !vf_str_to_u64((struct vf_str){address.ptr + 2, address.len - 2}, 16, &function.address)) {
         vf_api_error(out, "The request's \"startAddress\" is no hexadecimal number.");
@@ -102,18 +103,10 @@ static void answer_asm(const struct vf_api_context *context, const json_t *quest
         vf_api_error(out, "This profile has no machine code of that function.");
 }
 
-static void answer_symbolicate(const struct vf_api_context *context, const json_t *question,
-                               struct vf_buf *out)
-{
-    (void)context;
-    (void)question;
-    vf_api_error(out, "This profile has no symbols to offer beyond those in it.");
-}
-
 static const struct vf_api_handler handlers[] = {
     {"source/v1", answer_source},
     {"asm/v1", answer_asm},
-    {"symbolicate/v5", answer_symbolicate},
+    {"symbolicate/v5", vf_api_symbolicate},
 };
 
 const struct vf_api_handler *vf_api_find(struct vf_str path)

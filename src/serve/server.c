@@ -271,8 +271,13 @@ enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf
     server->wake_fd = -1;
     server->timeout_s = options->timeout_s ? options->timeout_s : DEFAULT_TIMEOUT_S;
     vf_site_init(&server->site, options->origin, options->file_name, options->profile,
-                 (struct vf_api_context){options->sources, options->source_count, options->assembly,
-                                         options->assembly_context});
+                 (struct vf_api_context){.sources = options->sources,
+                                         .source_count = options->source_count,
+                                         .assembly = options->assembly,
+                                         .assembly_context = options->assembly_context,
+                                         .library = options->library,
+                                         .find = options->find,
+                                         .symbols_context = options->symbols_context});
     if (make_token(server->site.token, error) ||
         open_port(options->port, &server->site.port, &fd, error))
         goto fail;

@@ -38,6 +38,9 @@ struct vf_serve_options {
     size_t source_count;
     vf_serve_assembly *assembly; /* NULL: none */
     const void *assembly_context;
+    vf_serve_library *library; /* NULL: no symbols */
+    vf_serve_find *find;
+    const void *symbols_context;
     unsigned timeout_s; /* 0: 30 */
 };
 

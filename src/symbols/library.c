@@ -34,21 +34,6 @@ static const char DEBUG_PATH[] = ":.debug:/usr/lib/debug";
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Debug files of this machine first; only then is somebody else asked. */
-static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
-                          const char *file, const char *link, GElf_Word crc, char **found)
-{
-    struct vf_library *library = *userdata;
-    int fd = dwfl_standard_find_debuginfo(module, userdata, name, base, file, link, crc, found);
-    if (fd >= 0 || !library->debug || !library->debug->fetch || library->asked)
-        return fd;
-    const unsigned char *id;
-    GElf_Addr at;
-    int bytes = dwfl_module_build_id(module, &id, &at);
-    library->asked = true;
-    return bytes > 0 ? library->debug->fetch(library->debug->context, id, (size_t)bytes) : -1;
-}
-
 /* maps give addresses from where file offset 0 lies, so that is what the first segment counts
  * from. */
 static uint64_t find_first(Elf *elf)
@@ -75,6 +60,33 @@ static void read_header(struct vf_library *library, Elf *elf)
     library->is_64 = header.e_ident[EI_CLASS] == ELFCLASS64;
     library->is_big = header.e_ident[EI_DATA] == ELFDATA2MSB;
     library->first = find_first(elf);
+}
+
+static bool is_right_debug_file(struct vf_library *library, int fd)
+{
+    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    bool good = elf && elf_kind(elf) == ELF_K_ELF &&
+                vf_str_eq(vf_elf_id_of(elf, &library->arena), library->build_id);
+    if (good && !library->elf)
+        read_header(library, elf);
+    elf_end(elf);
+    return good;
+}
+
+/* Debug files of this machine first; only then is somebody else asked. */
+static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+                          const char *file, const char *link, GElf_Word crc, char **found)
+{
+    struct vf_library *library = *userdata;
+    int fd = dwfl_standard_find_debuginfo(module, userdata, name, base, file, link, crc, found);
+    if (fd >= 0 || !library->debug || !library->debug->fetch || library->asked)
+        return fd;
+    const unsigned char *id;
+    GElf_Addr at;
+    int bytes = dwfl_module_build_id(module, &id, &at);
+    library->asked = true;
+    fd = bytes > 0 ? library->debug->fetch(library->debug->context, id, (size_t)bytes) : -1;
+    return fd >= 0 && !is_right_debug_file(library, fd) ? close(fd), -1 : fd;
 }
 
 static enum vf_library_state open_file(struct vf_library *library)
@@ -135,17 +147,6 @@ static int open_by_id(struct vf_library *library)
     for (size_t i = 0; i < id.len / 2; i++)
         bytes[i] = (unsigned char)(hex_digit(id.ptr[2 * i]) << 4 | hex_digit(id.ptr[2 * i + 1]));
     return library->debug->fetch(library->debug->context, bytes, id.len / 2);
-}
-
-static bool is_right_debug_file(struct vf_library *library, int fd)
-{
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
-    bool good = elf && elf_kind(elf) == ELF_K_ELF &&
-                vf_str_eq(vf_elf_id_of(elf, &library->arena), library->build_id);
-    if (good)
-        read_header(library, elf);
-    elf_end(elf);
-    return good;
 }
 
 /* Takes over the descriptor.  libdwfl is given the virtual addresses of the file as they are. */

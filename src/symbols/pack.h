@@ -24,7 +24,7 @@ struct vf_pack {
     struct vf_arena arena;
 };
 
-enum { VF_PACK_MAX = 200000 };
+enum { VF_PACK_MAX = 100000 };
 
 /* Notes an address; `is_instruction`: inlined functions and lines are wanted too. */
 void vf_pack_add(struct vf_pack *pack, struct vf_str path, struct vf_str build_id, uint64_t address,

@@ -157,7 +157,7 @@ test('what cannot be answered is an error in words, with status 200', () =>
       ['source/v1', {}],
       ['source/v1', 'nonsense'],
       ['asm/v1', { name: 'a', startAddress: '0x10', size: '0x10' }],
-      ['symbolicate/v5', { jobs: [{ memoryMap: [['a', '0']], stacks: [[[0, 16]]] }] }],
+      ['symbolicate/v5', { stacks: [[[0, 16]]] }],
     ];
     for (const [path, question] of questions) {
       const answer = await post(page, `${view.base}/${path}`, question);

@@ -308,8 +308,18 @@ static void test_other_questions(void **state)
                  "{\"error\":\"The request's \\\"startAddress\\\" is no hexadecimal number.\"}");
     check_answer("asm/v1", VF_STR("{\"debugName\":\"x\",\"startAddress\":\"0x10\"}"),
                  "{\"error\":\"This profile has no machine code of that function.\"}");
-    check_answer("symbolicate/v5", VF_STR("{\"jobs\":[]}"),
-                 "{\"error\":\"This profile has no symbols to offer beyond those in it.\"}");
+    check_answer("symbolicate/v5", VF_STR("{\"jobs\":[]}"), "{\"results\":[]}");
+    check_answer("symbolicate/v5", VF_STR("{}"),
+                 "{\"error\":\"The request has no \\\"jobs\\\" and no \\\"memoryMap\\\".\"}");
+    check_answer(
+        "symbolicate/v5",
+        VF_STR("{\"memoryMap\":[[\"a\",\"0\"]],\"stacks\":[[[0,16],[7,1],[-1,2],5,[]]]}"),
+        "{\"results\":[{\"stacks\":[[{\"frame\":0,\"module_offset\":\"0x10\",\"module\":\"a\"},"
+        "{\"frame\":1,\"module_offset\":\"0x1\",\"module\":\"\"},"
+        "{\"frame\":2,\"module_offset\":\"0x2\",\"module\":\"\"},"
+        "{\"frame\":3,\"module_offset\":\"0x0\",\"module\":\"\"},"
+        "{\"frame\":4,\"module_offset\":\"0x0\",\"module\":\"\"}]],"
+        "\"found_modules\":{\"a/0\":false}}]}");
     assert_null(vf_api_find(VF_STR("")));
     assert_null(vf_api_find(VF_STR("source")));
     assert_null(vf_api_find(VF_STR("source/v1/")));

@@ -1,0 +1,70 @@
+#include "cmd/debug.h"
+
+#include "cmd/common.h"
+
+#include <unistd.h>
+
+static const char URLS[] = "DEBUGINFOD_URLS";
+enum { LIMIT_MS = 60000 }; /* for everything that is fetched in one run of a command */
+
+static void show_progress(void *context, const char *build_id, long have, long all)
+{
+    struct vf_debug *debug = context;
+    if (debug->quiet || !isatty(STDERR_FILENO))
+        return;
+    debug->line_shown = true;
+    if (all > 0)
+        fprintf(stderr, "\rvmfox: debug info %.8s…: %.1f of %.1f MB (%ld %%)\x1b[K", build_id,
+                (double)have / 1e6, (double)all / 1e6, 100 * (have < all ? have : all) / all);
+    else
+        fprintf(stderr, "\rvmfox: asking for debug info %.8s…\x1b[K", build_id);
+}
+
+static int fetch(void *context, const unsigned char *id, size_t id_bytes)
+{
+    struct vf_debug *debug = context;
+    struct vf_error error;
+    if (!debug->urls || debug->refused)
+        return -1;
+    if (!debug->opened &&
+        vf_debuginfod_open(&debug->client, LIMIT_MS, show_progress, debug, &error) == VF_FATAL) {
+        debug->refused = true;
+        vf_say_error("warning", &error, 0);
+        return -1;
+    }
+    debug->opened = true;
+    setenv(URLS, debug->urls, 1);
+    int fd = vf_debuginfod_fetch(&debug->client, id, id_bytes);
+    unsetenv(URLS);
+    if (debug->line_shown)
+        fputs("\r\x1b[K", stderr);
+    debug->line_shown = false;
+    if (debug->client.timed_out) {
+        debug->refused = true;
+        vf_say("warning: debug info was not there within %d s and is done without "
+               "(--no-debuginfod asks for none)",
+               LIMIT_MS / 1000);
+    }
+    return fd;
+}
+
+void vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
+{
+    const char *urls = getenv(URLS);
+    *debug = (struct vf_debug){.files = {.folder = vf_args_get(args, "debug-dir")},
+                               .quiet = vf_args_has(args, "quiet")};
+    if (urls && *urls && !vf_args_has(args, "no-debuginfod")) {
+        debug->urls = vf_strdup(vf_str_from(urls));
+        debug->files.fetch = fetch;
+        debug->files.context = debug;
+    }
+    unsetenv(URLS);
+}
+
+void vf_debug_release(struct vf_debug *debug)
+{
+    if (debug->opened)
+        vf_debuginfod_close(&debug->client);
+    free(debug->urls);
+    *debug = (struct vf_debug){0};
+}

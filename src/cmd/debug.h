@@ -1,0 +1,29 @@
+/* Where debug files come from, as the user says: --debug-dir, $DEBUGINFOD_URLS, --no-debuginfod. */
+#ifndef VF_CMD_DEBUG_H
+#define VF_CMD_DEBUG_H
+
+#include "cmd/options.h"
+#include "symbols/debuginfod.h"
+#include "symbols/library.h"
+
+/* Rows for the option tables of commands that name native functions. */
+#define VF_DEBUG_OPTIONS                                                                           \
+    {"debug-dir", 0, "DIR", "look for debug files there too, by build id and by name"},            \
+    {                                                                                              \
+        "no-debuginfod", 0, NULL, "ask none of the servers in $DEBUGINFOD_URLS"                    \
+    }
+
+struct vf_debug {
+    struct vf_debug_files files;
+    struct vf_debuginfod client;
+    char *urls; /* NULL: nobody is asked */
+    bool opened, refused, quiet, line_shown;
+};
+
+/* Takes $DEBUGINFOD_URLS out of this process's environment, so that elfutils asks nobody of its own
+ * accord, without a limit or a word; what is to be handed on to a program must be copied before.
+ * `debug` must stay where it is. */
+void vf_debug_init(struct vf_debug *debug, const struct vf_args *args);
+void vf_debug_release(struct vf_debug *debug);
+
+#endif

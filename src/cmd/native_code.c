@@ -1,0 +1,166 @@
+#include "cmd/native_code.h"
+
+#include "cmd/jit_code.h"
+#include "code/disassembly.h"
+#include "profile/jit.h"
+
+/* ---- libraries ------------------------------------------------------------------------------- */
+
+static void add_profile_libs(struct vf_native_code *native, const struct vf_input *input)
+{
+    const struct vf_profile *p = &input->profile;
+    for (size_t i = 0; i < p->funcs.libs.len; i++) {
+        const struct vf_lib *lib = &p->funcs.libs.items[i];
+        struct vf_served_lib *served;
+        if (lib->build_id.len == 0 || (p->jit && p->jit->lib.i == i))
+            continue;
+        served = VF_PUSH(&native->libs);
+        served->debug_name = vf_strings_get(&p->strings, lib->name);
+        served->path = vf_strings_get(&p->strings, lib->path);
+        served->build_id = lib->build_id;
+        vf_firefox_breakpad_id(lib->build_id, served->debug_id);
+    }
+}
+
+static void add_finished_libs(struct vf_native_code *native, const struct vf_bytes *file)
+{
+    struct vf_bytes text = {file->ptr, file->len, VF_BYTES_BORROWED};
+    struct vf_error error;
+    if (vf_is_gzip(&text) && vf_gunzip(&text, VF_INFLATED_MAX, NULL, &error) == VF_FATAL)
+        return;
+    vf_native_code_read_libs(native, vf_bytes_view(&text));
+    vf_bytes_release(&text);
+}
+
+void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
+{
+    *native = (struct vf_native_code){.names = &input->names};
+    /* A browser asks for what the profile does not have: what this machine knows may be more. */
+    input->names.files_first = true;
+    if (input->has_profile)
+        add_profile_libs(native, input);
+    else if (input->capture.kind == VF_CAPTURE_FINISHED_JSON)
+        add_finished_libs(native, &input->capture.file);
+}
+
+void vf_native_code_release(struct vf_native_code *native)
+{
+    free(native->libs.items);
+    vf_arena_release(&native->arena);
+}
+
+const void *vf_native_code_library(const void *context, struct vf_str debug_name,
+                                   struct vf_str debug_id)
+{
+    const struct vf_native_code *native = context;
+    for (size_t i = 0; i < native->libs.len; i++)
+        if (vf_str_eq(native->libs.items[i].debug_name, debug_name) &&
+            vf_str_eq(vf_str_from(native->libs.items[i].debug_id), debug_id))
+            return &native->libs.items[i];
+    return NULL;
+}
+
+static struct vf_native_place place_in(const struct vf_served_lib *lib, uint64_t address)
+{
+    return (struct vf_native_place){
+        .path = lib->path, .build_id = lib->build_id, .address = address};
+}
+
+/* ---- symbols --------------------------------------------------------------------------------- */
+
+bool vf_native_code_find(const void *context, const void *library, uint64_t address,
+                         struct vf_serve_symbol *out)
+{
+    const struct vf_native_code *native = context;
+    struct vf_native_place place = place_in(library, address);
+    struct vf_symbolized symbol = {0};
+    place.is_instruction = true;
+    if (!vf_name_source_find(native->names, &place, &symbol))
+        return false;
+    /* As the profile has it: the page would write "unknown" otherwise. */
+    if (symbol.frames[0].name.len == 0)
+        symbol.frames[0].name = vf_arena_printf(&native->names->arena, "%.*s+0x%llx",
+                                                VF_STR_ARG(vf_str_basename(place.path)),
+                                                (unsigned long long)symbol.start);
+    *out = (struct vf_serve_symbol){.start = symbol.start, .size = symbol.size};
+    /* At the first byte a profile may mean the function as a whole. */
+    size_t count = address == symbol.start ? 1 : symbol.count;
+    for (size_t i = 0; i < count && i < VF_SERVE_FRAMES_MAX; i++) {
+        const struct vf_symbolized_frame *frame = &symbol.frames[i];
+        uint32_t line = address == symbol.start ? frame->first_line : frame->line;
+        out->frames[out->count++] = (struct vf_serve_frame){frame->name, frame->file, line};
+    }
+    return true;
+}
+
+/* ---- assembly -------------------------------------------------------------------------------- */
+
+struct listing {
+    const struct vf_native_code *native;
+    const struct vf_served_lib *lib;
+};
+
+static bool add_name(void *context, uint64_t address, struct vf_buf *out)
+{
+    struct listing *listing = context;
+    struct vf_native_place place = place_in(listing->lib, address);
+    struct vf_symbolized symbol = {0};
+    if (!vf_name_source_find(listing->native->names, &place, &symbol) ||
+        symbol.frames[0].name.len == 0)
+        return false;
+    vf_buf_str(out, symbol.frames[0].name);
+    if (address > symbol.start)
+        vf_buf_printf(out, "+0x%llx", (unsigned long long)(address - symbol.start));
+    return true;
+}
+
+static bool add_line(void *context, uint64_t address, struct vf_buf *out)
+{
+    struct listing *listing = context;
+    struct vf_native_place place = place_in(listing->lib, address);
+    struct vf_symbolized symbol = {0};
+    place.is_instruction = true;
+    if (!vf_name_source_find(listing->native->names, &place, &symbol))
+        return false;
+    const struct vf_symbolized_frame *frame = &symbol.frames[symbol.count - 1];
+    if (frame->line == 0 || frame->file.len == 0)
+        return false;
+    vf_buf_printf(out, "%.*s:%u", VF_STR_ARG(vf_str_basename(frame->file)), frame->line);
+    if (symbol.count > 1 && frame->name.len)
+        vf_buf_printf(out, "  (%.*s, inlined)", VF_STR_ARG(frame->name));
+    return true;
+}
+
+static const struct vf_served_lib *find_lib(const struct vf_native_code *native,
+                                            const struct vf_serve_function *function)
+{
+    for (size_t i = 0; i < native->libs.len; i++) {
+        const struct vf_served_lib *lib = &native->libs.items[i];
+        bool id = function->code_id.len ? vf_str_eq(function->code_id, lib->build_id)
+                                        : vf_str_eq(function->debug_id, vf_str_from(lib->debug_id));
+        if (id && vf_str_eq(function->lib, lib->debug_name))
+            return lib;
+    }
+    return NULL;
+}
+
+bool vf_native_code_assembly(const void *context, const struct vf_serve_function *function,
+                             struct vf_buf *out)
+{
+    const struct vf_native_code *native = context;
+    struct listing listing = {native, find_lib(native, function)};
+    if (!listing.lib)
+        return false;
+    struct vf_native_place place = place_in(listing.lib, function->address);
+    struct vf_disassembly d = {
+        .note = VF_STR("; VMProf tells which function was at work, not where in it: samples of "
+                       "which no instruction is known, and callers, are counted at the first one"),
+        .name = add_name,
+        .line = add_line,
+        .context = &listing};
+    d.code = vf_name_source_code(native->names, &place, &d.start, &d.arch);
+    if (d.code.len == 0)
+        return false;
+    vf_disassembly_write(out, &d);
+    return true;
+}

@@ -1,0 +1,70 @@
+#include "record/symbols.h"
+
+#include "capture/maps.h"
+#include "capture/rows.h"
+
+void vf_symbols_want(struct vf_pack *pack, const struct vf_maps *maps,
+                     struct vf_str (*build_id)(const void *context, struct vf_str path),
+                     const void *context, uint64_t address, bool is_instruction)
+{
+    const struct vf_map *map = vf_maps_find(maps, address);
+    if (map && map->executable && map->path.len)
+        vf_pack_add(pack, map->path, build_id(context, map->path), address - map->base,
+                    is_instruction);
+}
+
+static struct vf_str module_id(const void *context, struct vf_str path)
+{
+    const struct vf_session *s = context;
+    for (size_t i = 0; i < s->modules.len; i++)
+        if (vf_str_eq(s->modules.items[i].path, path))
+            return s->modules.items[i].build_id;
+    return VF_STR("");
+}
+
+/* Code of Python lies in no library, so it need not be told from native functions. */
+static void want_functions(struct vf_pack *pack, const struct vf_maps *maps,
+                           const struct vf_session *s)
+{
+    for (size_t i = 0; i < s->addresses.len; i++)
+        vf_symbols_want(pack, maps, module_id, s, s->addresses.items[i] & ~(uint64_t)1, false);
+}
+
+static void want_instructions(struct vf_pack *pack, const struct vf_maps *maps,
+                              const struct vf_session *s)
+{
+    struct vf_bytes rows;
+    if (s->pc_fd < 0 || s->logs_given_up || vf_bytes_map_fd(s->pc_fd, &rows, NULL) == VF_FATAL)
+        return;
+    struct vf_str view = vf_bytes_view(&rows);
+    for (size_t i = 0; i < vf_rows_count(view); i++)
+        vf_symbols_want(pack, maps, module_id, s, (uint64_t)vf_rows_get(view, i).third, true);
+    vf_bytes_release(&rows);
+}
+
+void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
+{
+    struct vf_maps maps;
+    struct vf_symbols symbols = {0};
+    *found = (struct vf_found_symbols){0};
+    if (s->options->debug)
+        symbols.debug = *s->options->debug;
+    vf_maps_parse(&maps, vf_buf_view(&s->maps));
+    if (s->native)
+        want_functions(&found->pack, &maps, s);
+    want_instructions(&found->pack, &maps, s);
+    if (found->pack.libraries.len)
+        vf_pack_write(&found->pack, &symbols, &found->json, s->options->code ? &found->code : NULL);
+    if (found->pack.left_out)
+        vf_warn(s->warnings, "symbols of %zu addresses were left out: over the limit of %d",
+                found->pack.left_out, VF_PACK_MAX);
+    vf_symbols_release(&symbols);
+    vf_maps_release(&maps);
+}
+
+void vf_symbols_found_release(struct vf_found_symbols *found)
+{
+    vf_buf_release(&found->json);
+    vf_buf_release(&found->code);
+    vf_pack_release(&found->pack);
+}

@@ -1,0 +1,39 @@
+/* Debug files from the servers in $DEBUGINFOD_URLS, through elfutils' client (debuginfod(8)).
+ *
+ * The client is loaded when it is first needed: it brings an HTTP library with it that everything
+ * else can do without.  It keeps what it gets in its own cache ($DEBUGINFOD_CACHE_PATH). */
+#ifndef VF_SYMBOLS_DEBUGINFOD_H
+#define VF_SYMBOLS_DEBUGINFOD_H
+
+#include "base/error.h"
+
+#include <elfutils/debuginfod.h>
+
+/* Bytes of the file in work that have come, and that it has; 0: not known.  Called a few times a
+ * second. */
+typedef void vf_debuginfod_progress(void *context, const char *build_id, long have, long all);
+
+struct vf_debuginfod {
+    void *library; /* NULL: not loaded */
+    debuginfod_client *client;
+    __typeof__(debuginfod_end) *end;
+    __typeof__(debuginfod_find_debuginfo) *find;
+    vf_debuginfod_progress *progress;
+    void *context;
+    int64_t left_ms;  /* for all requests together */
+    int64_t until_ms; /* of the request in work */
+    char build_id[129];
+    unsigned asked, found;
+    bool timed_out;
+};
+
+/* Loads the client.  VF_FATAL: it is not installed, `error` says so.  Requests take `limit_ms`
+ * altogether at most; what is not there by then is given up. */
+enum vf_status vf_debuginfod_open(struct vf_debuginfod *d, int64_t limit_ms,
+                                  vf_debuginfod_progress *progress, void *context,
+                                  struct vf_error *error);
+/* An open descriptor of the debug file, or -1. */
+int vf_debuginfod_fetch(struct vf_debuginfod *d, const unsigned char *id, size_t id_bytes);
+void vf_debuginfod_close(struct vf_debuginfod *d);
+
+#endif
