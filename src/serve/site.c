@@ -136,18 +136,24 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     return queue(connection, status, empty_response());
 }
 
-/* For those who are let in. */
-static void add_headers(const struct vf_site *site, struct MHD_Connection *connection,
-                        struct MHD_Response *response)
+/* For those who are let in.  `vary` names the request's headers that the answer depends on. */
+static void add_headers_varying(const struct vf_site *site, struct MHD_Connection *connection,
+                                struct MHD_Response *response, const char *vary)
 {
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Cache-Control", "no-store");
     /* This keeps other origins from embedding (<img>, <script>); a CORS fetch is not subject to
      * it. */
     MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-    MHD_add_response_header(response, "Vary", "Origin");
+    MHD_add_response_header(response, "Vary", vary);
     if (get_header(connection, VF_STR("Origin")).count > 0)
         MHD_add_response_header(response, "Access-Control-Allow-Origin", site->origin);
+}
+
+static void add_headers(const struct vf_site *site, struct MHD_Connection *connection,
+                        struct MHD_Response *response)
+{
+    add_headers_varying(site, connection, response, "Origin");
 }
 
 /* Takes over the buffer. */
@@ -206,9 +212,9 @@ static enum MHD_Result send_profile(const struct vf_site *site, struct MHD_Conne
     struct MHD_Response *response = MHD_create_response_from_iovec(&bytes, 1, NULL, NULL);
     if (!response)
         return MHD_NO;
-    const char *type = "application/octet-stream";
+    const char *type = "application/octet-stream", *vary = "Origin";
     if (site->profile_is_gzip && site->file_is_json_gz) {
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
+        vary = "Origin, Accept-Encoding";
         if (accepts_gzip(connection)) {
             MHD_add_response_header(response, "Content-Encoding", "gzip");
             type = "application/json";
@@ -216,7 +222,7 @@ static enum MHD_Result send_profile(const struct vf_site *site, struct MHD_Conne
     } else if (!site->profile_is_gzip && site->file_is_json) {
         type = "application/json";
     }
-    add_headers(site, connection, response);
+    add_headers_varying(site, connection, response, vary);
     MHD_add_response_header(response, "Content-Type", type);
     return queue(connection, STATUS_OK, response);
 }
