@@ -120,6 +120,8 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
 {
     if (!response)
         return MHD_NO;
+    /* The door has looked at one request's head, and a second one would come in unseen. */
+    MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -168,8 +170,6 @@ static enum MHD_Result send_json(const struct vf_site *site, struct MHD_Connecti
     }
     add_headers(site, connection, response);
     MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
-    if (status == STATUS_TOO_LARGE)
-        MHD_add_response_header(response, "Connection", "close");
     return queue(connection, status, response);
 }
 
@@ -319,7 +319,7 @@ enum MHD_Result vf_site_request(const struct vf_site *site, struct MHD_Connectio
     if (!request)
         return begin_request(site, connection, url, method, slot, answered);
     if (*upload_size > 0) {
-        /* Only a chunked body gets here without having told its size. */
+        /* None gets here: the door lets no chunked body in, and the others have told their size. */
         if (*upload_size > VF_SITE_BODY_LIMIT - request->body.len)
             return MHD_NO;
         vf_buf_add(&request->body, upload, *upload_size);
