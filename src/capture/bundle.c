@@ -61,9 +61,15 @@ static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct 
 static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf_str *out)
 {
     zip_int64_t index = zip_name_locate(b->zip, name, 0);
+    uint64_t most = limit < b->left ? limit : b->left, unpacked = 0;
     vf_fail(&b->why, "there is none");
     if (index < 0)
         return false;
+    if (most == 0) {
+        vf_fail(&b->why, "is left out: others have used up what may be unpacked");
+        vf_warn(b->warnings, "member %.200s %s", name, b->why.text);
+        return false;
+    }
     zip_file_t *member = zip_fopen_index(b->zip, (zip_uint64_t)index, 0);
     if (!member) {
         vf_fail(&b->why, "%s", zip_strerror(b->zip));
@@ -71,9 +77,7 @@ static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf
         return false;
     }
     struct vf_bytes bytes = {0};
-    uint64_t unpacked = 0;
-    enum vf_status status =
-        unpack_to_temp(member, limit < b->left ? limit : b->left, &bytes, &unpacked, &b->why);
+    enum vf_status status = unpack_to_temp(member, most, &bytes, &unpacked, &b->why);
     zip_fclose(member);
     b->left -= unpacked < b->left ? unpacked : b->left;
     if (status != VF_OK)
@@ -265,6 +269,48 @@ static void read_times(struct bundle *b, double start_s, double end_s)
     }
 }
 
+/* The member that an entry names; NULL, with a warning, when there is none. */
+static const char *find_member(struct bundle *b, const char *key, const json_t *value)
+{
+    const char *member = json_string_value(value);
+    if (!member) {
+        vf_warn(b->warnings, "dict.json: %.200s names no member", key);
+    } else if (zip_name_locate(b->zip, member, 0) < 0) {
+        vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member, key);
+        member = NULL;
+    }
+    return member;
+}
+
+/* Where the content of an entry that is no source goes; NULL for a source. */
+static struct vf_str *find_place(struct vf_capture *capture, const char *key)
+{
+    if (strcmp(key, "prof") == 0)
+        return &capture->prof;
+    if (strcmp(key, "jitlog") == 0)
+        return &capture->jitlog;
+    return strcmp(key, "pypylog") == 0 ? &capture->pypylog : NULL;
+}
+
+static bool is_times(const char *key, const json_t *value)
+{
+    return strcmp(key, "times") == 0 && json_array_size(value) == 2;
+}
+
+/* The sources come last: what is too much is left out of them. */
+static void read_sources(struct bundle *b, json_t *root)
+{
+    const char *key, *member;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        if (is_times(key, value) || find_place(b->capture, key))
+            continue;
+        if ((member = find_member(b, key, value)))
+            add_source(b, key, VF_STR(""), member);
+    }
+}
+
 static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
 {
     struct vf_capture *capture = b->capture;
@@ -272,31 +318,22 @@ static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
     json_t *root = load_json(b, "dict.json", error);
     if (!root)
         return VF_FATAL;
-    const char *key;
+    const char *key, *member;
     json_t *value;
     struct vf_error prof_why = {0};
     json_object_foreach(root, key, value)
     {
-        const char *member = json_string_value(value);
-        if (strcmp(key, "times") == 0 && json_array_size(value) == 2) {
+        struct vf_str *place = find_place(capture, key);
+        if (is_times(key, value))
             read_times(b, json_number_value(json_array_get(value, 0)),
                        json_number_value(json_array_get(value, 1)));
-        } else if (!member) {
-            vf_warn(b->warnings, "dict.json: %.200s names no member", key);
-        } else if (zip_name_locate(b->zip, member, 0) < 0) {
-            vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member,
-                    key);
-        } else if (strcmp(key, "prof") == 0) {
-            if (!unpack(b, member, VF_INFLATED_MAX, &capture->prof))
-                prof_why = b->why;
-        } else if (strcmp(key, "jitlog") == 0) {
-            unpack(b, member, VF_INFLATED_MAX, &capture->jitlog);
-        } else if (strcmp(key, "pypylog") == 0) {
-            unpack(b, member, VF_INFLATED_MAX, &capture->pypylog);
-        } else {
-            add_source(b, key, VF_STR(""), member);
-        }
+        if (!place || !(member = find_member(b, key, value)))
+            continue;
+        if (!unpack(b, member, VF_INFLATED_MAX, place) && place == &capture->prof)
+            prof_why = b->why;
     }
+    if (capture->prof.len > 0)
+        read_sources(b, root);
     json_decref(root);
     if (prof_why.text[0])
         return vf_fail(error, "the \"prof\" of dict.json can't be read: %s", prof_why.text);
