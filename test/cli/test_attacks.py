@@ -285,6 +285,44 @@ def test_a_profile_that_is_replaced_or_cut(tmp_path):
         assert view.ask("GET", "/") == NOT_FOUND
 
 
+def test_every_promise_has_its_tests():
+    """The tests that docs/security.md names are there."""
+    text = (support.ROOT / "docs/security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z]+/[\w.]+)::([^`]+)`", text)
+    assert len(named) > 40
+    for file, test in named:
+        content = (support.ROOT / "test" / file).read_text(encoding="utf-8")
+        found = ["def %s(" % test, "void %s(void **state)" % test, "test('%s'" % test]
+        assert any(line in content for line in found), (file, test)
+
+
+# ---- recordings ---------------------------------------------------------------------------------
+
+
+def test_nobody_else_sees_what_is_being_recorded(tmp_path, python):
+    """All that has a name while the program runs lies in a folder of the user's own."""
+    (tmp_path / "look.py").write_text(
+        "import json, os, stat\n"
+        "top = os.environ['TMPDIR']\n"
+        "print(json.dumps([stat.S_IMODE(os.lstat(os.path.join(top, name)).st_mode)\n"
+        "                  for name in os.listdir(top)]))\n")
+    done = support.vmfox("record", "-q", "-o", "x.vmfox", python, "look.py", cwd=tmp_path,
+                         umask=0)
+    assert (done.code, json.loads(done.out)) == (0, [0o700])
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_the_environment_is_not_recorded(tmp_path, python):
+    (tmp_path / "tmp").mkdir()
+    env = support.environment(tmp_path / "tmp", API_KEY="the-secret-key")
+    done = support.vmfox("record", "-q", "-o", "x.vmfox", python, "-c", "pass", cwd=tmp_path,
+                         env=env)
+    assert done.code == 0
+    for name in support.members(tmp_path / "x.vmfox"):
+        content = support.member(tmp_path / "x.vmfox", name)
+        assert b"the-secret-key" not in content and b"API_KEY" not in content, name
+
+
 # ---- too much -----------------------------------------------------------------------------------
 
 

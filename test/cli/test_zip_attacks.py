@@ -1,5 +1,5 @@
-"""Zips that no zip program writes: made to fill the disk or the memory, to get files written or read
-that are none of their business, or to be two things at once."""
+"""Zips that no zip program writes: made to fill the disk or the memory, to get files written or
+read that are none of their business, or to be two things at once."""
 import os
 import resource
 import struct
