@@ -141,6 +141,12 @@ def test_links_are_not_followed(tmp_path):
             "expected a VMProf header")
 
 
+def test_names_do_not_talk_to_the_terminal(tmp_path):
+    name = "\x1b[31mgone\nvmfox: all is well\r\x07\x7f"
+    taken(tmp_path, [raw("dict.json", {"prof": "a", "/a.py": name}), raw("a", PROF)],
+          "member ?[31mgone?vmfox: all is well??? of /a.py is not in the zip")
+
+
 def test_a_zip_in_a_zip_is_not_opened(tmp_path):
     inner = builder.write_raw_zip(tmp_path / "in.zip", [INFO, raw("profile.prof", PROF)])
     content = inner.read_bytes()
