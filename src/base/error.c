@@ -11,6 +11,10 @@ static void fill(struct vf_error *error, const char *format, va_list args)
     error->has_offset = false;
     error->offset = 0;
     vsnprintf(error->text, sizeof error->text, format, args);
+    /* Names out of a file could end the line, or tell the terminal what to do. */
+    for (char *at = error->text; *at; at++)
+        if ((*at > 0 && *at < ' ') || *at == 0x7f)
+            *at = '?';
 }
 
 enum vf_status vf_fail(struct vf_error *error, const char *format, ...)

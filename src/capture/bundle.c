@@ -10,15 +10,17 @@ struct bundle {
     struct vf_warnings *warnings;
     zip_t *zip;
     uint64_t sources_bytes;
+    uint64_t left;       /* bytes that may still be unpacked, in all members together */
+    struct vf_error why; /* of the last unpack() that came back with false */
 };
 
 /* ---- members ----------------------------------------------------------------------------------
  */
 
 /* Streams a member into an unlinked temporary file and maps it: what its header says of its size is
- * not believed. */
+ * not believed.  `*unpacked` is how much came, also when it is refused. */
 static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct vf_bytes *out,
-                                     struct vf_error *error)
+                                     uint64_t *unpacked, struct vf_error *error)
 {
     enum { STEP = 256 * 1024 };
     int fd = vf_temp_file();
@@ -48,6 +50,7 @@ static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct 
         *error = map_error;
         status = VF_FATAL;
     }
+    *unpacked = total;
     free(step);
     close(fd);
     return status;
@@ -57,20 +60,28 @@ static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct 
  * it can't be read (then said as a warning). */
 static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf_str *out)
 {
-    struct vf_error error;
     zip_int64_t index = zip_name_locate(b->zip, name, 0);
+    uint64_t most = limit < b->left ? limit : b->left, unpacked = 0;
+    vf_fail(&b->why, "there is none");
     if (index < 0)
         return false;
+    if (most == 0) {
+        vf_fail(&b->why, "is left out: others have used up what may be unpacked");
+        vf_warn(b->warnings, "member %.200s %s", name, b->why.text);
+        return false;
+    }
     zip_file_t *member = zip_fopen_index(b->zip, (zip_uint64_t)index, 0);
     if (!member) {
-        vf_warn(b->warnings, "member %.200s can't be read: %s", name, zip_strerror(b->zip));
+        vf_fail(&b->why, "%s", zip_strerror(b->zip));
+        vf_warn(b->warnings, "member %.200s can't be read: %s", name, b->why.text);
         return false;
     }
     struct vf_bytes bytes = {0};
-    enum vf_status status = unpack_to_temp(member, limit, &bytes, &error);
+    enum vf_status status = unpack_to_temp(member, most, &bytes, &unpacked, &b->why);
     zip_fclose(member);
+    b->left -= unpacked < b->left ? unpacked : b->left;
     if (status != VF_OK)
-        vf_warn(b->warnings, "member %.200s %s", name, error.text);
+        vf_warn(b->warnings, "member %.200s %s", name, b->why.text);
     if (status == VF_FATAL)
         return false;
     VF_APPEND(&b->capture->members, bytes);
@@ -92,12 +103,26 @@ static void add_source(struct bundle *b, const char *path, struct vf_str real_pa
     source->text = text;
 }
 
+/* A value stands behind one of these, or is one of them; those within texts are counted too. */
+size_t vf_json_values(struct vf_str json)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < json.len; i++)
+        count += json.ptr[i] == ',' || json.ptr[i] == '{' || json.ptr[i] == '[';
+    return count;
+}
+
 static json_t *load_json(struct bundle *b, const char *name, struct vf_error *error)
 {
     struct vf_str text;
     json_error_t why;
     if (!unpack(b, name, VF_ZIP_JSON_MAX, &text)) {
-        vf_fail(error, "%s in the zip can't be read", name);
+        vf_fail(error, "%s in the zip can't be read: %s", name, b->why.text);
+        return NULL;
+    }
+    if (vf_json_values(text) > VF_ZIP_JSON_VALUES_MAX) {
+        vf_fail(error, "%s in the zip holds more than %d values, the limit", name,
+                VF_ZIP_JSON_VALUES_MAX);
         return NULL;
     }
     json_t *root = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &why);
@@ -214,7 +239,7 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
     else if (!unpack(b, "profile.prof", VF_INFLATED_MAX, &capture->prof))
         status = zip_name_locate(b->zip, "profile.prof", 0) < 0
                      ? vf_fail(error, "expected a member profile.prof in the zip, found none")
-                     : vf_fail(error, "profile.prof in the zip can't be read");
+                     : vf_fail(error, "profile.prof in the zip can't be read: %s", b->why.text);
     if (status == VF_OK) {
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
         unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
@@ -247,6 +272,48 @@ static void read_times(struct bundle *b, double start_s, double end_s)
     }
 }
 
+/* The member that an entry names; NULL, with a warning, when there is none. */
+static const char *find_member(struct bundle *b, const char *key, const json_t *value)
+{
+    const char *member = json_string_value(value);
+    if (!member) {
+        vf_warn(b->warnings, "dict.json: %.200s names no member", key);
+    } else if (zip_name_locate(b->zip, member, 0) < 0) {
+        vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member, key);
+        member = NULL;
+    }
+    return member;
+}
+
+/* Where the content of an entry that is no source goes; NULL for a source. */
+static struct vf_str *find_place(struct vf_capture *capture, const char *key)
+{
+    if (strcmp(key, "prof") == 0)
+        return &capture->prof;
+    if (strcmp(key, "jitlog") == 0)
+        return &capture->jitlog;
+    return strcmp(key, "pypylog") == 0 ? &capture->pypylog : NULL;
+}
+
+static bool is_times(const char *key, const json_t *value)
+{
+    return strcmp(key, "times") == 0 && json_array_size(value) == 2;
+}
+
+/* The sources come last: what is too much is left out of them. */
+static void read_sources(struct bundle *b, json_t *root)
+{
+    const char *key, *member;
+    json_t *value;
+    json_object_foreach(root, key, value)
+    {
+        if (is_times(key, value) || find_place(b->capture, key))
+            continue;
+        if ((member = find_member(b, key, value)))
+            add_source(b, key, VF_STR(""), member);
+    }
+}
+
 static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
 {
     struct vf_capture *capture = b->capture;
@@ -254,30 +321,25 @@ static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
     json_t *root = load_json(b, "dict.json", error);
     if (!root)
         return VF_FATAL;
-    const char *key;
+    const char *key, *member;
     json_t *value;
+    struct vf_error prof_why = {0};
     json_object_foreach(root, key, value)
     {
-        const char *member = json_string_value(value);
-        if (strcmp(key, "times") == 0 && json_array_size(value) == 2) {
+        struct vf_str *place = find_place(capture, key);
+        if (is_times(key, value))
             read_times(b, json_number_value(json_array_get(value, 0)),
                        json_number_value(json_array_get(value, 1)));
-        } else if (!member) {
-            vf_warn(b->warnings, "dict.json: %.200s names no member", key);
-        } else if (zip_name_locate(b->zip, member, 0) < 0) {
-            vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member,
-                    key);
-        } else if (strcmp(key, "prof") == 0) {
-            unpack(b, member, VF_INFLATED_MAX, &capture->prof);
-        } else if (strcmp(key, "jitlog") == 0) {
-            unpack(b, member, VF_INFLATED_MAX, &capture->jitlog);
-        } else if (strcmp(key, "pypylog") == 0) {
-            unpack(b, member, VF_INFLATED_MAX, &capture->pypylog);
-        } else {
-            add_source(b, key, VF_STR(""), member);
-        }
+        if (!place || !(member = find_member(b, key, value)))
+            continue;
+        if (!unpack(b, member, VF_INFLATED_MAX, place) && place == &capture->prof)
+            prof_why = b->why;
     }
+    if (capture->prof.len > 0)
+        read_sources(b, root);
     json_decref(root);
+    if (prof_why.text[0])
+        return vf_fail(error, "the \"prof\" of dict.json can't be read: %s", prof_why.text);
     if (capture->prof.len == 0)
         return vf_fail(error, "expected dict.json to name a VMProf file as \"prof\", found none");
     return VF_OK;
@@ -291,7 +353,7 @@ static enum vf_status inflate_prof(struct vf_capture *capture, struct vf_warning
                             VF_BYTES_BORROWED};
     if (!vf_is_gzip(&copy))
         return VF_OK;
-    enum vf_status status = vf_gunzip(&copy, VF_INFLATED_MAX, warnings, error);
+    enum vf_status status = vf_gunzip(&copy, vf_inflated_max(copy.len), warnings, error);
     if (status == VF_FATAL)
         return status;
     VF_APPEND(&capture->members, copy);
@@ -299,10 +361,25 @@ static enum vf_status inflate_prof(struct vf_capture *capture, struct vf_warning
     return VF_OK;
 }
 
+/* Other programs may read another of them. */
+static void warn_of_twins(struct bundle *b, zip_int64_t members)
+{
+    for (zip_int64_t i = 0; i < members; i++) {
+        const char *name = zip_get_name(b->zip, (zip_uint64_t)i, 0);
+        zip_int64_t first = name ? zip_name_locate(b->zip, name, 0) : -1;
+        if (first < 0 || first == i)
+            continue;
+        vf_warn(b->warnings, "member %.200s is in the zip more than once; one of them is read",
+                name);
+        return;
+    }
+}
+
 enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *warnings,
                               struct vf_error *error)
 {
-    struct bundle b = {.capture = capture, .warnings = warnings};
+    struct bundle b = {
+        .capture = capture, .warnings = warnings, .left = vf_inflated_max(capture->file.len)};
     size_t warned = warnings ? warnings->count : 0;
     zip_error_t why;
     zip_error_init(&why);
@@ -317,6 +394,8 @@ enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *wa
         return VF_FATAL;
     }
     zip_int64_t members = zip_get_num_entries(b.zip, 0);
+    if (members <= VF_ZIP_MEMBERS_MAX)
+        warn_of_twins(&b, members);
     if (members > VF_ZIP_MEMBERS_MAX)
         vf_fail(error, "the zip has %lld members, more than %d, the limit", (long long)members,
                 VF_ZIP_MEMBERS_MAX);

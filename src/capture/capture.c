@@ -2,6 +2,15 @@
 
 #include "capture/vmprof.h"
 
+uint64_t vf_inflated_max(size_t packed_bytes)
+{
+    const uint64_t always = (uint64_t)1 << 30;
+    if (packed_bytes > VF_INFLATED_MAX / VF_INFLATED_RATIO)
+        return VF_INFLATED_MAX;
+    uint64_t most = (uint64_t)packed_bytes * VF_INFLATED_RATIO;
+    return most > always ? most : always;
+}
+
 static bool is_zip(const struct vf_bytes *b)
 {
     return b->len >= 4 && b->ptr[0] == 'P' && b->ptr[1] == 'K' &&
@@ -60,7 +69,7 @@ enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
     struct vf_bytes packed;
     status = vf_bytes_map(path, &packed, error);
     if (status != VF_FATAL)
-        status = vf_gunzip(&packed, VF_INFLATED_MAX, warnings, error);
+        status = vf_gunzip(&packed, vf_inflated_max(packed.len), warnings, error);
     if (status == VF_FATAL) {
         vf_bytes_release(&packed);
         return status;
@@ -89,7 +98,8 @@ static enum vf_status add_file(struct vf_capture *capture, const char *path, str
         return VF_OK;
     if (vf_bytes_map(path, &bytes, error) == VF_FATAL)
         return VF_FATAL;
-    if (vf_is_gzip(&bytes) && vf_gunzip(&bytes, VF_INFLATED_MAX, warnings, error) == VF_FATAL) {
+    if (vf_is_gzip(&bytes) &&
+        vf_gunzip(&bytes, vf_inflated_max(bytes.len), warnings, error) == VF_FATAL) {
         vf_bytes_release(&bytes);
         return VF_FATAL;
     }

@@ -100,10 +100,21 @@ enum {
     VF_ZIP_MEMBERS_MAX = 20000,
     VF_ZIP_JSON_MAX = 16 << 20,
     VF_ZIP_SYMBOLS_MAX = 64 << 20,
+    VF_ZIP_SYMBOL_VALUES_MAX = 2000000,
     VF_ZIP_CODE_MAX = 256 << 20,
-    VF_ZIP_SOURCES_MAX = 256 << 20, /* all source texts together */
+    VF_ZIP_JSON_VALUES_MAX = 1000000, /* each may cost 300 bytes of memory */
+    VF_ZIP_SOURCES_MAX = 256 << 20,   /* all source texts together */
 };
 #define VF_INFLATED_MAX ((uint64_t)16 << 30) /* one profile or log */
+
+/* How much so many packed bytes may unpack to: VF_INFLATED_RATIO times as much, but 1 GiB always,
+ * and VF_INFLATED_MAX never.  Deflated recordings that come near the ratio hold hours of one and
+ * the same sample; a file of zeros has 1,030. */
+enum { VF_INFLATED_RATIO = 150 };
+uint64_t vf_inflated_max(size_t packed_bytes);
+
+/* About how many values a JSON text holds: never fewer than it does. */
+size_t vf_json_values(struct vf_str json);
 
 /* Reads a .vmfox or a converter's zip, already mapped in capture->file. */
 enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *warnings,

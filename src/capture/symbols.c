@@ -1,5 +1,7 @@
 #include "capture/symbols.h"
 
+#include "capture/capture.h"
+
 #include <jansson.h>
 
 struct reader {
@@ -114,6 +116,9 @@ enum vf_status vf_packed_symbols_read(struct vf_packed_symbols *symbols, struct 
     size_t i;
     json_t *item;
     *symbols = (struct vf_packed_symbols){0};
+    if (vf_json_values(json) > VF_ZIP_SYMBOL_VALUES_MAX)
+        return vf_fail(error, "symbols.json holds more than %d values, the limit",
+                       VF_ZIP_SYMBOL_VALUES_MAX);
     json_t *root = json_loadb(json.len ? json.ptr : "", json.len, JSON_ALLOW_NUL, &why);
     if (!root)
         return vf_fail(error, "symbols.json is not JSON: line %d: %s", why.line, why.text);

@@ -1,5 +1,6 @@
 #include "serve/server.h"
 
+#include "serve/door.h"
 #include "serve/site.h"
 
 #include <arpa/inet.h>
@@ -18,8 +19,10 @@
 enum {
     CONNECTION_LIMIT = 64,
     DEFAULT_TIMEOUT_S = 30,
-    CONNECTION_MEMORY_BYTES = 64 * 1024, /* headers must fit, and a piece of the body */
-    TICK_MS = 1000,                      /* how often slow clients are looked for */
+    /* A head that the door let through must fit however many fields and arguments it is made of:
+     * libmicrohttpd needs 56 bytes for each, which may be two bytes long, and half for the text. */
+    CONNECTION_MEMORY_BYTES = 64 * VF_HEAD_BYTES_MAX,
+    TICK_MS = 1000, /* how often slow clients are looked for */
 };
 
 /* A connection, for the deadline of its request. */
@@ -32,10 +35,11 @@ struct client {
 
 struct vf_server {
     struct vf_site site;
+    struct vf_door door;
     struct MHD_Daemon *daemon;
     struct client clients[CONNECTION_LIMIT];
     unsigned client_count;
-    bool has_room; /* a connection was closed */
+    int64_t let_on_since_ms; /* of the connection that libmicrohttpd is just given */
     unsigned timeout_s;
     int epoll_fd;
     int wake_fd; /* readable: stop */
@@ -59,7 +63,6 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
             *client = (struct client){0};
             server->client_count--;
         }
-        server->has_room = true;
         return;
     }
     const union MHD_ConnectionInfo *info =
@@ -68,8 +71,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         struct client *client = &server->clients[i];
         if (client->used)
             continue;
-        *client = (struct client){
-            .used = true, .receiving = true, .fd = info->connect_fd, .since_ms = now_ms()};
+        *client = (struct client){.used = true,
+                                  .receiving = true,
+                                  .fd = info->connect_fd,
+                                  .since_ms = server->let_on_since_ms};
         *socket_context = client;
         server->client_count++;
         return;
@@ -119,11 +124,16 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
+static int64_t oldest_ms(const struct vf_server *server)
+{
+    return now_ms() - (int64_t)server->timeout_s * 1000;
+}
+
 /* libmicrohttpd's own time limit starts anew with every byte; this one counts from the start of
  * the request. */
 static void drop_slow(struct vf_server *server)
 {
-    int64_t oldest = now_ms() - (int64_t)server->timeout_s * 1000;
+    int64_t oldest = oldest_ms(server);
     for (size_t i = 0; i < CONNECTION_LIMIT; i++) {
         struct client *client = &server->clients[i];
         if (client->used && client->receiving && client->since_ms < oldest)
@@ -131,29 +141,41 @@ static void drop_slow(struct vf_server *server)
     }
 }
 
+static void let_on(struct vf_server *server)
+{
+    static const struct sockaddr_in address = {.sin_family = AF_INET};
+    struct vf_door_guest guest;
+    while (server->client_count < CONNECTION_LIMIT && vf_door_next(&server->door, &guest)) {
+        server->let_on_since_ms = guest.since_ms;
+        MHD_add_connection(server->daemon, guest.fd, (const struct sockaddr *)&address,
+                           sizeof address);
+    }
+}
+
 static int wait_ms(struct vf_server *server)
 {
     MHD_UNSIGNED_LONG_LONG timeout = TICK_MS;
     if (MHD_get_timeout(server->daemon, &timeout) != MHD_YES)
-        return server->client_count > 0 ? TICK_MS : -1;
+        return server->client_count > 0 || server->door.count > 0 ? TICK_MS : -1;
     return timeout < TICK_MS ? (int)timeout : TICK_MS;
 }
 
 static void *serve(void *arg)
 {
     struct vf_server *server = arg;
-    struct pollfd fds[2] = {{.fd = server->epoll_fd, .events = POLLIN},
-                            {.fd = server->wake_fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = server->wake_fd, .events = POLLIN},
+                            {.fd = server->door.epoll_fd, .events = POLLIN},
+                            {.fd = server->epoll_fd, .events = POLLIN}};
     for (;;) {
-        poll(fds, 2, wait_ms(server));
-        if (fds[1].revents)
+        poll(fds, 3, wait_ms(server));
+        if (fds[0].revents)
             return NULL;
+        vf_door_see(&server->door, now_ms(), oldest_ms(server));
+        /* Once more behind those that were closed: others may have waited for their places. */
         do {
-            /* libmicrohttpd stops listening when it is full, and takes it up again only at the
-             * start of a run: so one more run behind every closed connection. */
-            server->has_room = false;
+            let_on(server);
             MHD_run(server->daemon);
-        } while (server->has_room);
+        } while (server->client_count < CONNECTION_LIMIT && vf_door_has_next(&server->door));
         drop_slow(server);
     }
 }
@@ -170,7 +192,7 @@ static int listen_on(uint16_t port)
     /* Else a port stays taken for a minute after its last server. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        listen(fd, CONNECTION_LIMIT) == 0)
+        listen(fd, SOMAXCONN) == 0)
         return fd;
     int failure = errno;
     close(fd);
@@ -209,16 +231,15 @@ static enum vf_status make_token(char token[VF_SITE_TOKEN_DIGITS + 1], struct vf
     return VF_OK;
 }
 
-/* Takes over `listen_fd` when it comes back with VF_OK. */
-static enum vf_status start_daemon(struct vf_server *server, int listen_fd, struct vf_error *error)
+static enum vf_status start_daemon(struct vf_server *server, struct vf_error *error)
 {
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL, on_request, server,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTION_LIMIT, MHD_OPTION_CONNECTION_TIMEOUT, server->timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL,
+        on_request, server, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
+        MHD_OPTION_CONNECTION_TIMEOUT, server->timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_escaped, NULL, MHD_OPTION_END);
     if (!server->daemon)
         return vf_fail(error, "the HTTP server did not start");
     const union MHD_DaemonInfo *info =
@@ -246,7 +267,8 @@ static enum vf_status start_thread(struct vf_server *server, struct vf_error *er
 static void release(struct vf_server *server)
 {
     if (server->daemon)
-        MHD_stop_daemon(server->daemon); /* closes the listening socket too */
+        MHD_stop_daemon(server->daemon);
+    vf_door_close(&server->door);
     if (server->wake_fd >= 0)
         close(server->wake_fd);
     vf_site_release(&server->site);
@@ -262,13 +284,13 @@ static bool is_file_name(struct vf_str name)
 enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf_server **out,
                                struct vf_error *error)
 {
-    int fd = -1;
+    int fd;
     if (!is_file_name(options->file_name))
         return vf_fail(error, "expected a file name for the profile's URL");
     if (options->origin.len == 0)
         return vf_fail(error, "expected the profiler's origin");
     struct vf_server *server = vf_alloc_zeroed(1, sizeof *server);
-    server->wake_fd = -1;
+    server->wake_fd = server->door.listen_fd = server->door.epoll_fd = -1;
     server->timeout_s = options->timeout_s ? options->timeout_s : DEFAULT_TIMEOUT_S;
     vf_site_init(&server->site, options->origin, options->file_name, options->profile,
                  (struct vf_api_context){.sources = options->sources,
@@ -281,14 +303,13 @@ enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf
     if (make_token(server->site.token, error) ||
         open_port(options->port, &server->site.port, &fd, error))
         goto fail;
-    if (start_daemon(server, fd, error) || start_thread(server, error))
+    if (vf_door_open(&server->door, fd, error) || start_daemon(server, error) ||
+        start_thread(server, error))
         goto fail;
     *out = server;
     return VF_OK;
 
 fail:
-    if (fd >= 0 && !server->daemon)
-        close(fd);
     release(server);
     return VF_FATAL;
 }

@@ -10,8 +10,11 @@
  *   403; so does any Origin but the one in the options.  A request without Origin (the address
  *   bar, curl) is fine when it knows the token.  Only the allowed origin gets CORS headers.
  * - Nothing of a request ever reaches the file system: the profile and the sources are in memory.
- * - Bodies are at most 1 MiB (else 413 and the connection is closed), 64 connections are served at
- *   a time, a request must be in within 30 s, and a client that takes no byte for 30 s is dropped.
+ * - A request that is not plain HTTP/1.1 gets an empty 403 (serve/door.h), never a page of
+ *   libmicrohttpd's.  One connection, one request.
+ * - Bodies are at most 1 MiB, else 413; they have a Content-Length.  64 connections are served at a
+ *   time, a request must be in within 30 s, and a client that takes no byte for 30 s is dropped.
+ *   Connections that have not sent their request's head yet keep nobody out.
  *
  * Below /TOKEN/ there are FILE (GET, HEAD) and the questions of serve/api.h (POST); OPTIONS
  * answers the browser's preflight for them.  A gzipped profile goes out as it is: under a name

@@ -120,6 +120,8 @@ static enum MHD_Result queue(struct MHD_Connection *connection, unsigned status,
 {
     if (!response)
         return MHD_NO;
+    /* The door has looked at one request's head, and a second one would come in unseen. */
+    MHD_add_response_header(response, "Connection", "close");
     enum MHD_Result result = MHD_queue_response(connection, status, response);
     MHD_destroy_response(response);
     return result;
@@ -136,18 +138,24 @@ static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status
     return queue(connection, status, empty_response());
 }
 
-/* For those who are let in. */
-static void add_headers(const struct vf_site *site, struct MHD_Connection *connection,
-                        struct MHD_Response *response)
+/* For those who are let in.  `vary` names the request's headers that the answer depends on. */
+static void add_headers_varying(const struct vf_site *site, struct MHD_Connection *connection,
+                                struct MHD_Response *response, const char *vary)
 {
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "Cache-Control", "no-store");
     /* This keeps other origins from embedding (<img>, <script>); a CORS fetch is not subject to
      * it. */
     MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-    MHD_add_response_header(response, "Vary", "Origin");
+    MHD_add_response_header(response, "Vary", vary);
     if (get_header(connection, VF_STR("Origin")).count > 0)
         MHD_add_response_header(response, "Access-Control-Allow-Origin", site->origin);
+}
+
+static void add_headers(const struct vf_site *site, struct MHD_Connection *connection,
+                        struct MHD_Response *response)
+{
+    add_headers_varying(site, connection, response, "Origin");
 }
 
 /* Takes over the buffer. */
@@ -162,8 +170,6 @@ static enum MHD_Result send_json(const struct vf_site *site, struct MHD_Connecti
     }
     add_headers(site, connection, response);
     MHD_add_response_header(response, "Content-Type", "application/json; charset=utf-8");
-    if (status == STATUS_TOO_LARGE)
-        MHD_add_response_header(response, "Connection", "close");
     return queue(connection, status, response);
 }
 
@@ -206,9 +212,9 @@ static enum MHD_Result send_profile(const struct vf_site *site, struct MHD_Conne
     struct MHD_Response *response = MHD_create_response_from_iovec(&bytes, 1, NULL, NULL);
     if (!response)
         return MHD_NO;
-    const char *type = "application/octet-stream";
+    const char *type = "application/octet-stream", *vary = "Origin";
     if (site->profile_is_gzip && site->file_is_json_gz) {
-        MHD_add_response_header(response, "Vary", "Accept-Encoding");
+        vary = "Origin, Accept-Encoding";
         if (accepts_gzip(connection)) {
             MHD_add_response_header(response, "Content-Encoding", "gzip");
             type = "application/json";
@@ -216,7 +222,7 @@ static enum MHD_Result send_profile(const struct vf_site *site, struct MHD_Conne
     } else if (!site->profile_is_gzip && site->file_is_json) {
         type = "application/json";
     }
-    add_headers(site, connection, response);
+    add_headers_varying(site, connection, response, vary);
     MHD_add_response_header(response, "Content-Type", type);
     return queue(connection, STATUS_OK, response);
 }
@@ -313,7 +319,7 @@ enum MHD_Result vf_site_request(const struct vf_site *site, struct MHD_Connectio
     if (!request)
         return begin_request(site, connection, url, method, slot, answered);
     if (*upload_size > 0) {
-        /* Only a chunked body gets here without having told its size. */
+        /* None gets here: the door lets no chunked body in, and the others have told their size. */
         if (*upload_size > VF_SITE_BODY_LIMIT - request->body.len)
             return MHD_NO;
         vf_buf_add(&request->body, upload, *upload_size);

@@ -91,7 +91,7 @@ static void two_members_of_one_name_are_one_of_them(void **state)
     patch_begin();
     assert_int_equal(patch(VF_STR("maps.TXT"), VF_STR("maps.txt")), 2);
     patch_end(patched.len);
-    taken(NULL);
+    taken("member maps.txt is in the zip more than once");
     assert_true(vf_str_eq(file.capture.maps, VF_STR("one map")) ||
                 vf_str_eq(file.capture.maps, VF_STR("two map")));
     build_it("two names");
@@ -192,6 +192,36 @@ static void a_capture_json_over_the_limit_is_refused(void **state)
     assert_int_equal(file.warnings.count, 1);
     assert_non_null(strstr(file.warnings.items[0].text, "unpacks to more than 16777216 bytes"));
     free(spaces);
+}
+
+static void a_capture_json_of_too_many_values_is_refused(void **state)
+{
+    (void)state;
+    struct vf_buf json = {0};
+    vf_buf_str(&json, VF_STR("{\"version\":1,\"x\":[1"));
+    for (int i = 0; i < VF_ZIP_JSON_VALUES_MAX - 3; i++)
+        vf_buf_str(&json, VF_STR(",1"));
+    size_t len = json.len;
+    vf_buf_str(&json, VF_STR("]}"));
+    OPEN_ZIP(PROF, {"capture.json", vf_buf_view(&json), false});
+    taken(NULL);
+    vf_capture_release(&file.capture);
+    json.len = len;
+    vf_buf_str(&json, VF_STR(",1]}"));
+    OPEN_ZIP(PROF, {"capture.json", vf_buf_view(&json), false});
+    refused("capture.json in the zip holds more than 1000000 values, the limit");
+    vf_buf_release(&json);
+}
+
+static void what_is_unpacked_is_measured_by_what_is_packed(void **state)
+{
+    (void)state;
+    const uint64_t always = (uint64_t)1 << 30;
+    assert_true(vf_inflated_max(0) == always);
+    assert_true(vf_inflated_max(1000) == always);
+    assert_true(vf_inflated_max(always) == VF_INFLATED_MAX);
+    assert_true(vf_inflated_max(SIZE_MAX) == VF_INFLATED_MAX);
+    assert_true(vf_inflated_max(10 << 20) == (uint64_t)VF_INFLATED_RATIO * (10 << 20));
 }
 
 /* ---- gzip ------------------------------------------------------------------------------------ */
@@ -305,6 +335,8 @@ int main(void)
         TEST(a_zip_with_too_many_members_is_refused),
         TEST(sources_are_taken_up_to_a_limit_over_all),
         TEST(a_capture_json_over_the_limit_is_refused),
+        TEST(a_capture_json_of_too_many_values_is_refused),
+        TEST(what_is_unpacked_is_measured_by_what_is_packed),
         TEST(a_gzipped_prof_is_read_in_a_zip_and_alone),
         TEST(a_file_is_known_by_its_content),
         TEST(companions_replace_what_the_capture_holds),

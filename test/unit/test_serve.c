@@ -1,6 +1,7 @@
 /* The way to the browser (URLs, origins, the ssh line, starting a program), the answers to code
  * questions, and the server's promises, asked over real sockets. */
 #include "serve/browser.h"
+#include "serve/door.h"
 #include "serve/server.h"
 #include "test.h"
 
@@ -527,6 +528,31 @@ static void test_server_survives_a_crowd(void **state)
     vf_server_stop(server);
 }
 
+/* What has sent no whole head is given up for what comes later. */
+static void test_server_gives_up_the_oldest(void **state)
+{
+    struct vf_server *server = start(&plain_options);
+    struct vf_buf answer = {0};
+    int fds[VF_DOOR_WAITING + 1];
+    char byte;
+    (void)state;
+    for (size_t i = 0; i <= VF_DOOR_WAITING; i++) {
+        fds[i] = open_to(server);
+        send(fds[i], "GET /", 5, MSG_NOSIGNAL);
+    }
+    ssize_t got = recv(fds[0], &byte, 1, 0);
+    assert_true(got == 0 || (got < 0 && errno == ECONNRESET));
+    assert_int_equal(recv(fds[1], &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(errno, EAGAIN);
+    const char rest[] = " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_int_equal(send(fds[1], rest, sizeof rest - 1, MSG_NOSIGNAL), sizeof rest - 1);
+    assert_true(vf_str_starts(vf_str_from(read_all(fds[1], &answer)), VF_STR("HTTP/1.1 404 ")));
+    for (size_t i = 0; i <= VF_DOOR_WAITING; i++)
+        close(fds[i]);
+    vf_buf_release(&answer);
+    vf_server_stop(server);
+}
+
 static void test_server_stops_in_the_middle(void **state)
 {
     struct vf_serve_options options = plain_options;
@@ -566,6 +592,7 @@ int main(void)
         cmocka_unit_test(test_server_options),
         cmocka_unit_test(test_server_drops_slow_clients),
         cmocka_unit_test(test_server_survives_a_crowd),
+        cmocka_unit_test(test_server_gives_up_the_oldest),
         cmocka_unit_test(test_server_stops_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
