@@ -24,7 +24,9 @@ static bool parse_line(struct vf_str line, struct vf_map *map)
         return false;
     if (vf_str_ends(line, VF_STR(" (deleted)")))
         line.len -= sizeof " (deleted)" - 1;
-    map->path = line.len && line.ptr[0] == '/' ? line : VF_STR("");
+    /* The kernel's own library has no file and the same functions in every process. */
+    bool named = line.len && (line.ptr[0] == '/' || vf_str_eq(line, VF_STR("[vdso]")));
+    map->path = named ? line : VF_STR("");
     map->executable = permissions.ptr[2] == 'x';
     map->base = map->start >= offset ? map->start - offset : map->start;
     return true;

@@ -7,7 +7,7 @@
 struct vf_map {
     uint64_t start, end;
     uint64_t base;      /* where the module's file offset 0 lies, or would lie */
-    struct vf_str path; /* of the text given; "" for memory that is no file's */
+    struct vf_str path; /* of the text given; "[vdso]"; "" for memory that is no file's */
     bool executable;
 };
 

@@ -5,7 +5,7 @@
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
-    {"share", 0, NULL, "pack the machine code of the native functions seen, for other machines"},
+    {"share", 0, NULL, "keep the machine code of the native functions that were seen"},
     VF_RECORD_OPTIONS,
     VF_OPTION_HELP,
     {0},

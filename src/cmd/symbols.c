@@ -25,7 +25,7 @@ static void set_name(struct vf_name_source *source, struct vf_symbolized_frame *
     frame->raw = raw;
     frame->file = file;
     if (raw.len)
-        frame->name = vf_name_readable(raw, file, &source->arena);
+        frame->name = vf_name_readable(raw, &source->arena);
 }
 
 /* ---- the recording --------------------------------------------------------------------------- */

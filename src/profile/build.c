@@ -374,7 +374,7 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
     vf_pcs_read(&b.pcs, capture, &b.clock);
     vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, &b.pcs, warnings);
     b.jit.hidden = b.options.no_traces;
-    vf_natives_init(&b.natives, profile, capture, b.scan.maps_text, b.options.symbolizer, &b.pcs);
+    vf_natives_init(&b.natives, profile, capture, &b.scan, b.options.symbolizer, &b.pcs);
     vf_walk_init(&b.walk, profile, &b.scan, capture, &b.jit, &b.natives);
     vf_weights_init(&b.weights, &b.scan.header);
     index_told(&b);

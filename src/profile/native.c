@@ -3,12 +3,13 @@
 #include <stdio.h>
 
 void vf_natives_init(struct vf_natives *n, struct vf_profile *profile,
-                     const struct vf_capture *capture, struct vf_str maps_text,
+                     const struct vf_capture *capture, const struct vf_scan *scan,
                      const struct vf_symbolizer *symbolizer, const struct vf_pcs *pcs)
 {
     *n = (struct vf_natives){
         .profile = profile, .capture = capture, .symbolizer = symbolizer, .pcs = pcs};
-    vf_maps_parse(&n->maps, capture->maps.len ? capture->maps : maps_text);
+    n->has_jit = vf_str_eq(scan->header.interpreter, VF_STR("pypy"));
+    vf_maps_parse(&n->maps, capture->maps.len ? capture->maps : scan->maps_text);
 }
 
 void vf_natives_release(struct vf_natives *n)
@@ -149,6 +150,20 @@ static void add_told(struct vf_symbolized_frame *frame, const struct vf_code_nam
     }
 }
 
+struct vf_frame_row vf_natives_outside(struct vf_natives *n, const struct vf_map *map)
+{
+    bool code = map && map->executable, jit = code && n->has_jit;
+    struct vf_symbolized_frame frame = {.name = jit    ? VF_STR("(the JIT's own code, in no trace)")
+                                                : code ? VF_STR("(machine code made at run time)")
+                                                       : VF_STR("(unknown memory)")};
+    vf_string_id id = vf_strings_add(&n->profile->strings, frame.name);
+    struct vf_func func = {
+        .name = id, .source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true}; /* of no library */
+    struct vf_frame_row row = native_row(vf_funcs_func(&n->profile->funcs, func));
+    row.category = jit ? VF_CATEGORY_JIT : VF_CATEGORY_OTHER;
+    return row;
+}
+
 /* Memory of no library: code made in the run has another address in the next one.  Where the maps
  * know nothing of the place the address is all there is. */
 static struct vf_native_frame frame_outside(struct vf_natives *n, uint64_t address,
@@ -158,10 +173,12 @@ static struct vf_native_frame frame_outside(struct vf_natives *n, uint64_t addre
     struct vf_symbolized_frame frame = {0};
     char made[64];
     add_told(&frame, name);
+    if (frame.name.len == 0 && map)
+        return (struct vf_native_frame){.row = vf_natives_outside(n, map)};
     if (frame.name.len == 0) {
         n->unnamed++;
         snprintf(made, sizeof made, "native code 0x%llx", (unsigned long long)address);
-        frame.name = map ? VF_STR("(machine code made at run time)") : vf_str_from(made);
+        frame.name = vf_str_from(made);
     }
     vf_string_id id = vf_strings_add(&n->profile->strings, frame.name);
     return (struct vf_native_frame){

@@ -16,6 +16,7 @@
 #include "capture/vmprof.h"
 #include "profile/pcs.h"
 #include "profile/profile.h"
+#include "profile/scan.h"
 #include "profile/symbolizer.h"
 
 /* What a raw native frame stands for. */
@@ -37,6 +38,7 @@ struct vf_natives {
     const struct vf_symbolizer *symbolizer; /* NULL: nobody is asked */
     const struct vf_pcs *pcs;
     struct vf_maps maps;
+    bool has_jit; /* code of no library is that of PyPy's JIT */
     VF_VEC(struct vf_native_stack) stacks;
     VF_VEC(vf_frame_id) frames;
     struct vf_table stack_index; /* by ip */
@@ -44,9 +46,9 @@ struct vf_natives {
     uint64_t leaves, placed;     /* samples that end in native code; that got an instruction */
 };
 
-/* `maps_text` is that of the VMProf file, used where the capture has none. */
+/* The maps are the capture's, else those in the VMProf file. */
 void vf_natives_init(struct vf_natives *natives, struct vf_profile *profile,
-                     const struct vf_capture *capture, struct vf_str maps_text,
+                     const struct vf_capture *capture, const struct vf_scan *scan,
                      const struct vf_symbolizer *symbolizer, const struct vf_pcs *pcs);
 void vf_natives_release(struct vf_natives *natives);
 
@@ -57,6 +59,9 @@ vf_lib_id vf_natives_lib(struct vf_natives *natives, const struct vf_map *map);
  * nothing. */
 struct vf_native_frame vf_natives_frame(struct vf_natives *natives, uint64_t address,
                                         const struct vf_code_name *name);
+
+/* The frame for memory of no library. */
+struct vf_frame_row vf_natives_outside(struct vf_natives *natives, const struct vf_map *map);
 
 /* The stack with the function at work at an instruction below `parent`, and what is inlined there;
  * `parent` itself for memory of no library. */

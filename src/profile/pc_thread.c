@@ -91,23 +91,12 @@ static vf_stack_id stack_inside(struct vf_jit_build *b, struct vf_walk *walk,
 /* Outside of traces: who has called the function there is not known. */
 static vf_stack_id stack_outside(struct vf_jit_build *b, struct vf_natives *natives, uint64_t ip)
 {
-    struct vf_profile *p = b->profile;
-    const vf_stack_id root = {VF_NONE};
-    vf_stack_id stack = vf_natives_push(natives, root, ip);
-    const struct vf_map *map = vf_maps_find(&natives->maps, ip);
-    bool jit = map && map->executable && map->path.len == 0 && b->jit;
+    struct vf_stacks *stacks = &b->profile->stacks;
+    vf_stack_id stack = vf_natives_push(natives, (vf_stack_id){VF_NONE}, ip);
     if (stack.i != VF_NONE)
         return stack;
-    struct vf_func func = {.source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true};
-    func.name = vf_strings_add(&p->strings, jit ? VF_STR("(the JIT's own code, in no trace)")
-                                            : map && map->executable
-                                                ? VF_STR("(machine code made at run time)")
-                                                : VF_STR("(unknown memory)"));
-    struct vf_frame_row row = {.func = vf_funcs_func(&p->funcs, func),
-                               .native = {VF_NONE},
-                               .address = -1,
-                               .category = jit ? VF_CATEGORY_JIT : VF_CATEGORY_OTHER};
-    return vf_stacks_push(&p->stacks, root, vf_stacks_frame(&p->stacks, row));
+    struct vf_frame_row row = vf_natives_outside(natives, vf_maps_find(&natives->maps, ip));
+    return vf_stacks_push(stacks, stack, vf_stacks_frame(stacks, row));
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */

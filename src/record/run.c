@@ -257,7 +257,7 @@ static void say_what_is_missing(struct vf_session *s)
     if (s->options->native && !s->native)
         vf_warn(s->warnings, "no native frames: libunwind is not installed (Debian, Ubuntu: apt "
                              "install libunwind8)");
-    else if (s->native && !s->innermost)
+    else if (s->native && s->connected && !s->innermost)
         vf_warn(s->warnings, "the innermost native function is missing from every sample: vmfox's "
                              "libunwind.so could not be loaded into the program");
     if (s->children)

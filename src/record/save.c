@@ -76,7 +76,8 @@ static void find_modules(struct vf_session *s)
     vf_maps_parse(&maps, vf_buf_view(&s->maps));
     for (size_t i = 0; i < maps.v.len; i++) {
         const struct vf_map *map = &maps.v.items[i];
-        if (!map->executable || map->path.len == 0 || vf_str_eq(map->path, last))
+        if (!map->executable || !vf_str_starts(map->path, VF_STR("/")) ||
+            vf_str_eq(map->path, last))
             continue;
         last = map->path;
         struct vf_str path = vf_arena_str(&s->arena, map->path);

@@ -8,7 +8,7 @@ void vf_symbols_want(struct vf_pack *pack, const struct vf_maps *maps,
                      const void *context, uint64_t address, bool is_instruction)
 {
     const struct vf_map *map = vf_maps_find(maps, address);
-    if (map && map->executable && map->path.len)
+    if (map && map->executable && vf_str_starts(map->path, VF_STR("/")))
         vf_pack_add(pack, map->path, build_id(context, map->path), address - map->base,
                     is_instruction);
 }

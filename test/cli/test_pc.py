@@ -48,18 +48,22 @@ def test_every_thread_is_in_it(pypy, recorder):
     assert tids <= {info["pid"]} | {thread["tid"] for thread in info["threads"]}
 
 
-@pytest.mark.parametrize("option", ["--no-pc", "--no-jitlog"])
-def test_none_where_none_is_wanted(pypy, recorder, option):
-    made = recorder(pypy, "lines.py", option)
+@pytest.mark.parametrize("options", [("--no-pc",), ("--no-jitlog", "--no-native")])
+def test_none_where_none_is_wanted(pypy, recorder, options):
+    made = recorder(pypy, "lines.py", *options)
     assert "pc.i64" not in support.members(made.capture)
     assert "pc_missing" not in support.capture_info(made.capture)
     assert made.profile.addresses is None
 
 
-def test_none_for_cpython(cpython, recorder):
-    made = recorder(cpython, "shares.py")
-    assert "pc.i64" not in support.members(made.capture)
-    assert made.profile.addresses is None
+def test_cpython_has_them_with_its_native_frames(cpython, recorder):
+    made = has_addresses(recorder(cpython, "shares.py"))
+    samples = made.profile.samples_of(made.profile.addresses)
+    assert len(samples) == len(rows(made.capture)) > 100
+    assert all(frame.lib for sample in samples for frame in sample.stack)
+    without = recorder(cpython, "shares.py", "--no-native")
+    assert "pc.i64" not in support.members(without.capture)
+    assert without.profile.addresses is None
 
 
 def test_the_thread_has_them_all(pypy, recorder):
@@ -70,14 +74,14 @@ def test_the_thread_has_them_all(pypy, recorder):
     assert len(samples) == len(rows(made.capture))
     inside = [s for s in samples if s.stack[-1].lib == "PyPy JIT"]
     assert len(inside) > 0.8 * len(samples)
-    # Each in a trace says the function and line, those outside only the file.
+    # Each in a trace says the function and line, those outside the native function.
     for sample in inside:
         assert sample.stack[-1].line
         if len(sample.stack) > 1:
             assert all(frame.line and frame.category == "JIT" for frame in sample.stack)
     for sample in samples:
         if sample.stack[-1].lib != "PyPy JIT":
-            assert len(sample.stack) == 1
+            assert len({frame.lib for frame in sample.stack}) == 1
 
 
 def test_most_hits_are_on_the_hot_line(pypy, recorder):

@@ -216,7 +216,8 @@ def test_native_frames_have_an_address_in_their_library(written, python):
         if symbol is not None:
             found += 1
             assert natives["address"][symbol] <= address
-            assert natives["name"][symbol] == shared["funcTable"]["name"][func]
+            size = natives["functionSize"][symbol]
+            assert size is None or address < natives["address"][symbol] + size
             lib = shared["resourceTable"]["lib"][shared["funcTable"]["resource"][func]]
             assert natives["libIndex"][symbol] == lib
     assert found > 0

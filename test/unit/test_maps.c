@@ -37,7 +37,7 @@ static void an_address_has_its_file_and_offset(void **state)
     assert_at(0x7f0000100000, "none");
     assert_at(0x7f0000200010, "/lib/b.so+0x100010");
     assert_at(0x7f0000300010, "+0x10");
-    assert_at(0x7ffe00000010, "+0x10");
+    assert_at(0x7ffe00000010, "[vdso]+0x10");
     assert_at(0xffffffffff600001, "+0x1");
     assert_at(0, "none");
     assert_at(UINT64_MAX, "none");
