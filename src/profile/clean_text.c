@@ -95,6 +95,8 @@ static void add_other(struct vf_buf *out, const struct vf_clean_rules *rules, st
 void vf_clean_text(struct vf_buf *out, const struct vf_clean_rules *rules, struct vf_str text)
 {
     size_t from = 0;
+    if (text.len == 0)
+        return; /* it may have no address */
     for (size_t at = 0; rules->paths && at < text.len;) {
         if (!path_begins(rules, text, at)) {
             at++;

@@ -146,6 +146,7 @@ static void what_is_no_path_stays(void **state)
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_text(true, true, texts[i], texts[i]);
+    assert_text(true, true, NULL, "");
 }
 
 static void names_of_people_and_hosts_are_replaced(void **state)
