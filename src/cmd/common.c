@@ -6,6 +6,8 @@
 #include "profile/build.h"
 
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 void vf_say(const char *format, ...)
 {
@@ -172,6 +174,26 @@ bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out)
     if (!good)
         vf_say_error(NULL, &error, 0);
     return good;
+}
+
+bool vf_output_write(const char *out, struct vf_str bytes)
+{
+    struct vf_error error;
+    bool to_stdout = strcmp(out, "-") == 0;
+    enum vf_status status =
+        to_stdout ? vf_write_fd(STDOUT_FILENO, bytes, &error) : vf_write_file(out, bytes, &error);
+    if (status == VF_FATAL)
+        vf_say_error(to_stdout ? "standard output" : out, &error, 0);
+    return status != VF_FATAL;
+}
+
+bool vf_output_is_input(const char *in, const char *out)
+{
+    struct stat x, y;
+    if (stat(in, &x) != 0 || stat(out, &y) != 0 || x.st_dev != y.st_dev || x.st_ino != y.st_ino)
+        return false;
+    vf_say("%s: is the input; name another file with -o", out);
+    return true;
 }
 
 char *vf_replace_ending(const char *path, const char *ending)

@@ -65,6 +65,10 @@ void vf_input_release(struct vf_input *input);
 /* The profile as a Firefox Profiler file, gzipped where asked for.  False: a message was said. */
 bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out);
 
+/* Writes to the file `out`, or "-", which is standard output.  False: a message was said. */
+bool vf_output_write(const char *out, struct vf_str bytes);
+/* True where `out` exists and is the input itself; said. */
+bool vf_output_is_input(const char *in, const char *out);
 /* `path` without its ending (".prof", ".vmfox", ".prof.gz" ...) and with `ending` behind it; to be
  * freed. */
 char *vf_replace_ending(const char *path, const char *ending);

@@ -1,9 +1,6 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write: .json or .json.gz, - for standard output"},
     VF_INPUT_OPTIONS,
@@ -14,29 +11,17 @@ static const struct vf_option options[] = {
 
 static int write_out(const struct vf_input *input, const char *out, bool gzip, bool quiet)
 {
-    struct vf_error error;
     struct vf_buf bytes = {0};
-    enum vf_status status;
-    bool to_stdout = strcmp(out, "-") == 0;
     if (!vf_input_write(input, gzip, &bytes))
         return VF_EXIT_INPUT;
-    if (to_stdout)
-        status = vf_write_fd(STDOUT_FILENO, vf_buf_view(&bytes), &error);
-    else
-        status = vf_write_file(out, vf_buf_view(&bytes), &error);
+    bool written = vf_output_write(out, vf_buf_view(&bytes));
     size_t size = bytes.len;
     vf_buf_release(&bytes);
-    if (status == VF_FATAL)
-        return vf_say_error(to_stdout ? "standard output" : out, &error, VF_EXIT_INPUT);
-    if (!quiet && !to_stdout)
+    if (!written)
+        return VF_EXIT_INPUT;
+    if (!quiet && strcmp(out, "-") != 0)
         vf_say_wrote(out, size);
     return VF_EXIT_OK;
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static int run(const struct vf_args *args)
@@ -56,10 +41,8 @@ static int run(const struct vf_args *args)
     if (strcmp(out, "-") != 0 && !vf_output_format(out, &gzip))
         goto done;
     code = VF_EXIT_INPUT;
-    if (is_same_file(in, out)) {
-        vf_say("%s: is the input; name another file with -o", out);
+    if (vf_output_is_input(in, out))
         goto done;
-    }
     vf_debug_init(&debug, args);
     struct vf_input_options how = vf_input_options(args, &debug);
     if (!vf_input_open(&input, in, in, &how))

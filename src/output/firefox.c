@@ -222,6 +222,22 @@ static void write_allocations(struct vf_json *json, const struct vf_thread *t)
     vf_json_end(json, '}');
 }
 
+static void write_cells(struct vf_json *json, const struct vf_markers *m,
+                        const struct vf_marker_value *value, struct vf_str format)
+{
+    uint32_t columns = 1;
+    for (size_t i = 0; i < format.len; i++)
+        columns += format.ptr[i] == '|';
+    vf_json_begin(json, '[');
+    for (uint32_t row = 0; row + columns <= value->cells; row += columns) {
+        vf_json_begin(json, '[');
+        for (uint32_t i = row; i < row + columns; i++)
+            vf_json_str(json, m->cells.items[value->first_cell + i]);
+        vf_json_end(json, ']');
+    }
+    vf_json_end(json, ']');
+}
+
 static void write_marker_data(struct vf_json *json, const struct vf_markers *m,
                               const struct vf_marker_row *row)
 {
@@ -232,7 +248,10 @@ static void write_marker_data(struct vf_json *json, const struct vf_markers *m,
     for (uint32_t i = 0; i < row->count; i++) {
         const struct vf_marker_value *value = &m->values.items[row->first + i];
         vf_json_key(json, schema->fields[value->field].key);
-        if (value->text.i != VF_NONE)
+        struct vf_str format = vf_str_from(schema->fields[value->field].format);
+        if (vf_str_starts(format, VF_STR(VF_MARKER_TABLE)))
+            write_cells(json, m, value, format);
+        else if (value->text.i != VF_NONE)
             vf_json_uint(json, value->text.i);
         else
             vf_json_double(json, value->number);

@@ -79,6 +79,46 @@ static void write_units(struct vf_json *json)
     vf_json_end(json, '}');
 }
 
+static void write_table_format(struct vf_json *json, struct vf_str labels)
+{
+    vf_json_key(json, "format");
+    vf_json_begin(json, '{');
+    text(json, "type", VF_STR("table"));
+    vf_json_key(json, "columns");
+    vf_json_begin(json, '[');
+    while (labels.len) {
+        vf_json_begin(json, '{');
+        text(json, "label", vf_str_cut(&labels, '|'));
+        text(json, "type", VF_STR("string"));
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+    vf_json_end(json, '}');
+}
+
+static void write_field(struct vf_json *json, const struct vf_marker_field *field)
+{
+    const struct vf_str table = VF_STR(VF_MARKER_TABLE);
+    struct vf_str format = vf_str_from(field->format);
+    vf_json_begin(json, '{');
+    text(json, "key", vf_str_from(field->key));
+    text(json, "label", vf_str_from(field->label));
+    if (vf_str_starts(format, table))
+        write_table_format(json, (struct vf_str){format.ptr + table.len, format.len - table.len});
+    else
+        text(json, "format", format);
+    vf_json_end(json, '}');
+}
+
+/* The marker chart shows all fields of what the mouse is on: a table may have thousands of rows. */
+static bool has_table(const struct vf_marker_schema *schema)
+{
+    for (size_t i = 0; i < VF_MARKER_FIELDS_MAX && schema->fields[i].key; i++)
+        if (vf_str_starts(vf_str_from(schema->fields[i].format), VF_STR(VF_MARKER_TABLE)))
+            return true;
+    return false;
+}
+
 static void write_schema(struct vf_json *json, const struct vf_marker_schema *schema)
 {
     vf_json_begin(json, '{');
@@ -89,20 +129,16 @@ static void write_schema(struct vf_json *json, const struct vf_marker_schema *sc
     text(json, "description", vf_str_from(schema->description));
     vf_json_key(json, "display");
     vf_json_begin(json, '[');
-    vf_json_str(json, VF_STR("marker-chart"));
+    if (!has_table(schema))
+        vf_json_str(json, VF_STR("marker-chart"));
     vf_json_str(json, VF_STR("marker-table"));
     if (schema->in_overview)
         vf_json_str(json, VF_STR("timeline-overview"));
     vf_json_end(json, ']');
     vf_json_key(json, "fields");
     vf_json_begin(json, '[');
-    for (size_t i = 0; i < VF_MARKER_FIELDS_MAX && schema->fields[i].key; i++) {
-        vf_json_begin(json, '{');
-        text(json, "key", vf_str_from(schema->fields[i].key));
-        text(json, "label", vf_str_from(schema->fields[i].label));
-        text(json, "format", vf_str_from(schema->fields[i].format));
-        vf_json_end(json, '}');
-    }
+    for (size_t i = 0; i < VF_MARKER_FIELDS_MAX && schema->fields[i].key; i++)
+        write_field(json, &schema->fields[i]);
     vf_json_end(json, ']');
     vf_json_end(json, '}');
 }

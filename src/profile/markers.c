@@ -134,6 +134,20 @@ const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT] = {
           {"code", "Machine code", "bytes"},
           {"runs", "Times entered", "integer"},
           {"samples", "Share of all samples", "percentage"}}},
+    [VF_MARKER_LISTING] =
+        {"JitListing",
+         "JIT listing",
+         NULL,
+         "{marker.data.what}: {marker.data.samples} of the samples",
+         "A trace that was sampled, from the Python line to the machine's instructions. Hits are "
+         "instruction addresses that were taken there.",
+         false,
+         VF_CATEGORY_JIT_COMPILATION,
+         {{"what", "What", "unique-string"},
+          {"samples", "Share of all samples", "percentage"},
+          {"hits", "Instruction addresses", "integer"},
+          {"addresses", "Share of all addresses", "percentage"},
+          {"listing", "Listing", VF_MARKER_TABLE "Hits|At|Code"}}},
 };
 
 void vf_markers_add(struct vf_markers *markers, enum vf_marker_kind kind, double start_ms,
@@ -171,6 +185,19 @@ void vf_markers_text(struct vf_markers *markers, const char *key, vf_string_id t
     add_value(markers, key, (struct vf_marker_value){.text = text});
 }
 
+void vf_markers_table(struct vf_markers *markers, const char *key)
+{
+    add_value(
+        markers, key,
+        (struct vf_marker_value){.text = {VF_NONE}, .first_cell = (uint32_t)markers->cells.len});
+}
+
+void vf_markers_cell(struct vf_markers *markers, struct vf_str text)
+{
+    markers->values.items[markers->values.len - 1].cells++;
+    VF_APPEND(&markers->cells, text);
+}
+
 const struct vf_marker_value *vf_markers_value(const struct vf_markers *markers,
                                                const struct vf_marker_row *row, const char *key)
 {
@@ -199,5 +226,6 @@ void vf_markers_release(struct vf_markers *markers)
 {
     free(markers->rows.items);
     free(markers->values.items);
+    free(markers->cells.items);
     *markers = (struct vf_markers){0};
 }

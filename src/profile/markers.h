@@ -20,10 +20,14 @@ enum vf_marker_kind {
     VF_MARKER_MISSED,
     VF_MARKER_FINDING,
     VF_MARKER_JIT_TRACE, /* of a run without the runtime's log: without times */
+    VF_MARKER_LISTING,   /* of a trace, as text that an upload keeps */
     VF_MARKER_COUNT,
 };
 
-/* A field's format, in the front-end's words. */
+/* A field's format, in the front-end's words; of a table "table:" and the labels of its columns,
+ * with
+ * '|' between them. */
+#define VF_MARKER_TABLE "table:"
 struct vf_marker_field {
     const char *key, *label, *format;
 };
@@ -43,8 +47,9 @@ extern const struct vf_marker_schema vf_marker_schemas[VF_MARKER_COUNT];
 
 struct vf_marker_value {
     uint8_t field;
-    vf_string_id text; /* for the format unique-string; else VF_NONE */
-    double number;     /* durations are in ms */
+    vf_string_id text;          /* for the format unique-string; else VF_NONE */
+    double number;              /* durations are in ms */
+    uint32_t first_cell, cells; /* of a table, row by row; no cells: it is none */
 };
 
 struct vf_marker_row {
@@ -56,6 +61,7 @@ struct vf_marker_row {
 struct vf_markers {
     VF_VEC(struct vf_marker_row) rows;
     VF_VEC(struct vf_marker_value) values; /* the fields of one marker stand together */
+    VF_VEC(struct vf_str) cells;           /* borrowed */
 };
 
 /* Begins a marker; the values added next are its. */
@@ -64,6 +70,12 @@ void vf_markers_add(struct vf_markers *markers, enum vf_marker_kind kind, double
 /* `key` is one of the schema's. */
 void vf_markers_number(struct vf_markers *markers, const char *key, double value);
 void vf_markers_text(struct vf_markers *markers, const char *key, vf_string_id text);
+/* Begins a table; the cells added next are its, row by row.  Their texts must stay.
+ *
+ * They are no strings of the profile's table: the front-end, when it leaves out what is not needed
+ * and numbers its strings anew, does not look into tables. */
+void vf_markers_table(struct vf_markers *markers, const char *key);
+void vf_markers_cell(struct vf_markers *markers, struct vf_str text);
 /* The value of a field; NULL: the marker has none. */
 const struct vf_marker_value *vf_markers_value(const struct vf_markers *markers,
                                                const struct vf_marker_row *row, const char *key);

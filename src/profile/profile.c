@@ -56,6 +56,11 @@ void vf_profile_freeze(struct vf_profile *profile)
     vf_table_release(&profile->funcs.native_index);
 }
 
+void vf_profile_thaw(struct vf_profile *profile)
+{
+    vf_strings_index(&profile->strings);
+}
+
 void vf_profile_release(struct vf_profile *profile)
 {
     for (size_t i = 0; i < profile->threads.len; i++) {

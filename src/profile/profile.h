@@ -82,6 +82,8 @@ void vf_profile_extra(struct vf_profile *profile, const char *section, const cha
 /* Names the kinds of marker that are in it; frees what is only needed while rows are added; nothing
  * may be added afterwards. */
 void vf_profile_freeze(struct vf_profile *profile);
+/* After a freeze: strings and markers may be added again, until the next one. */
+void vf_profile_thaw(struct vf_profile *profile);
 void vf_profile_release(struct vf_profile *profile);
 
 #endif

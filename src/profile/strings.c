@@ -14,6 +14,15 @@ vf_string_id vf_strings_add(struct vf_strings *strings, struct vf_str text)
     return (vf_string_id){row};
 }
 
+void vf_strings_index(struct vf_strings *strings)
+{
+    vf_table_release(&strings->index);
+    for (uint32_t i = 0; i < strings->rows.len; i++) {
+        struct vf_str text = strings->rows.items[i];
+        vf_table_insert(&strings->index, vf_hash_bytes(text.ptr, text.len), i);
+    }
+}
+
 void vf_strings_release(struct vf_strings *strings)
 {
     free(strings->rows.items);

@@ -18,6 +18,8 @@ static inline struct vf_str vf_strings_get(const struct vf_strings *strings, vf_
 {
     return strings->rows.items[id.i];
 }
+/* Makes the index anew where it was freed, so that strings can be added again. */
+void vf_strings_index(struct vf_strings *strings);
 void vf_strings_release(struct vf_strings *strings);
 
 #endif

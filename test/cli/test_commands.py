@@ -8,7 +8,7 @@ import builder
 import support
 from support import vmfox
 
-COMMANDS = ["run", "record", "view", "jit", "convert", "help"]
+COMMANDS = ["run", "record", "view", "jit", "convert", "share", "help"]
 MARK = "open('ran', 'w').close()\n"
 
 
@@ -63,6 +63,7 @@ def test_help_of_a_command(tmp_path, command):
                    "--no-jitlog --pypylog --no-pypylog --quiet --output --help"),
     ("convert", "--output --jitlog --pypylog --quiet --help"),
     ("view", "--port --no-open --profiler-url --jitlog --pypylog --help"),
+    ("share", "--output --no-paths --no-arguments --no-env --jitlog --pypylog --quiet --help"),
 ])
 def test_help_lists_the_options(tmp_path, command, options):
     for name in command.split():
@@ -88,6 +89,9 @@ def test_help_lists_the_options(tmp_path, command, options):
     (("convert", "x", "-o"), "needs a value"),
     (("convert",), "name a file"),
     (("convert", "a", "b"), "one file"),
+    (("share",), "name a file"),
+    (("share", "a", "b"), "one file"),
+    (("share", "--no-path", "x"), "did you mean --no-paths?"),
     (("view",), "name a file"),
     (("view", "a", "b"), "one file"),
     (("view", "--port", "0", "x"), "--port takes"),
