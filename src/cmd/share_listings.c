@@ -52,9 +52,9 @@ static void add_marker(struct vf_input *input, struct vf_markers *markers, uint3
     vf_markers_text(markers, "what", vf_strings_add(&profile->strings, vf_buf_view(&name)));
     vf_buf_release(&name);
     vf_markers_number(markers, "samples", jit->samples > 0 ? heat->samples / jit->samples : 0);
-    if (jit->pcs.len) {
+    if (jit->pcs) {
         vf_markers_number(markers, "hits", (double)heat->pcs);
-        vf_markers_number(markers, "addresses", (double)heat->pcs / (double)jit->pcs.len);
+        vf_markers_number(markers, "addresses", (double)heat->pcs / (double)jit->pcs);
     }
     vf_markers_table(markers, "listing");
     for (size_t i = 0; i < cells->items.len; i++)
