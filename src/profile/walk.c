@@ -442,7 +442,6 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
 {
     *walk = (struct vf_walk){
         .profile = profile, .scan = scan, .capture = capture, .jit = jit, .natives = natives};
-    vf_maps_parse(&walk->natives->maps, capture->maps.len ? capture->maps : scan->maps_text);
     walk->left_out_from = UINT32_MAX;
     walk->frames_max = 65536 + scan->header.in.len / 128;
     walk->folded =
@@ -454,7 +453,6 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
 
 void vf_walk_release(struct vf_walk *walk)
 {
-    vf_maps_release(&walk->natives->maps);
     free(walk->frames.items);
     free(walk->path.items);
     vf_table_release(&walk->frame_index);

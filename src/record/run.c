@@ -30,7 +30,7 @@ static bool has_library(const char *name)
 
 /* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
  * when it is not there: so it is asked for native frames only when it will find it. */
-static int find_libunwind(void)
+static enum vf_native_way find_libunwind(void)
 {
     if (has_library("libunwind.so"))
         return VF_NATIVE_ANY;

@@ -32,6 +32,13 @@ struct vf_told_thread {
     struct vf_str name;
 };
 
+/* How VMProf comes to native frames. */
+enum vf_native_way {
+    VF_NATIVE_NONE, /* not asked for, or there is no libunwind */
+    VF_NATIVE_ANY,  /* VMProf finds a libunwind.so, ours or the system's */
+    VF_NATIVE_OURS, /* it finds none without ours (unwind/libunwind.c) */
+};
+
 struct vf_session {
     const struct vf_record_options *options;
     const struct vf_target *target;
@@ -42,11 +49,7 @@ struct vf_session {
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
     struct sigaction child_before; /* what SIGCHLD did before us */
-    enum {
-        VF_NATIVE_NONE = 0, /* not asked for, or there is no libunwind */
-        VF_NATIVE_ANY = 1,  /* VMProf finds a libunwind.so, ours or the system's */
-        VF_NATIVE_OURS = 2, /* it finds none without ours (unwind/libunwind.c) */
-    } native;
+    enum vf_native_way native;
     bool innermost; /* ours is loaded: samples have their innermost native function */
     bool pypylog;
     bool logs_given_up; /* there was no room for them */

@@ -69,7 +69,8 @@ static void take_text(const char *bytes, size_t len, void *context)
     struct text *text = context;
     if (len > sizeof text->bytes - text->len)
         longjmp(text->full, 1);
-    memcpy(text->bytes + text->len, bytes, len);
+    if (len)
+        memcpy(text->bytes + text->len, bytes, len);
     text->len += len;
 }
 

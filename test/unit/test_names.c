@@ -127,8 +127,8 @@ static void hostile_names_cost_little(void **state)
 static void every_beginning_of_a_name_is_fine(void **state)
 {
     static const char *const names[] = {
-        "_ZNSt8__detail12_Insert_baseIiSt4pairIKiSsESaIS3_ENS_10_Select1stESt8equal_toIiE.part.0."
-        "cold",
+        ("_ZNSt8__detail12_Insert_baseIiSt4pairIKiSsESaIS3_ENS_10_Select1stESt8equal_toIiE"
+         ".part.0.cold"),
         "_RINvNtC3std3mem8align_ofNtNtC3foo3bar3BazE",
         "_ZN4core3ptr85drop_in_place$LT$alloc..vec..Vec$LT$u8$GT$$GT$17h0123456789abcdefE",
         "pypy_g_W_ListObject_append__AccessDirect_None",
