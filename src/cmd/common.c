@@ -187,7 +187,7 @@ bool vf_output_write(const char *out, struct vf_str bytes)
     return status != VF_FATAL;
 }
 
-bool vf_output_is_input(const char *in, const char *out)
+static bool is_input(const char *in, const char *out)
 {
     struct stat x, y;
     if (stat(in, &x) != 0 || stat(out, &y) != 0 || x.st_dev != y.st_dev || x.st_ino != y.st_ino)
@@ -196,7 +196,8 @@ bool vf_output_is_input(const char *in, const char *out)
     return true;
 }
 
-char *vf_replace_ending(const char *path, const char *ending)
+/* `path` without its ending (".prof", ".vmfox", ".prof.gz" ...) and with `ending` behind it. */
+static char *replace_ending(const char *path, const char *ending)
 {
     struct vf_str stem = vf_str_from(path);
     size_t base_len = vf_str_basename(stem).len;
@@ -223,4 +224,35 @@ bool vf_output_format(const char *path, bool *gzip)
         return true;
     vf_say("%s: the name must end in .json or .json.gz", path);
     return false;
+}
+
+int vf_conversion_init(struct vf_conversion *c, const struct vf_args *args)
+{
+    const char *command = args->command->name;
+    *c = (struct vf_conversion){.out = vf_args_get(args, "output"),
+                                .quiet = vf_args_has(args, "quiet")};
+    if (args->operand_count == 1) {
+        c->in = args->operands[0];
+        return vf_debug_init(&c->debug, args) ? VF_EXIT_OK : VF_EXIT_USAGE;
+    }
+    if (args->operand_count)
+        vf_say("%s takes one file", command);
+    else
+        vf_say("name a file to %s", command);
+    return VF_EXIT_USAGE;
+}
+
+int vf_conversion_output(struct vf_conversion *c, const char *ending)
+{
+    if (!c->out)
+        c->out = c->made = replace_ending(c->in, ending);
+    if (strcmp(c->out, "-") != 0 && !vf_output_format(c->out, &c->gzip))
+        return VF_EXIT_USAGE;
+    return is_input(c->in, c->out) ? VF_EXIT_INPUT : VF_EXIT_OK;
+}
+
+void vf_conversion_release(struct vf_conversion *c)
+{
+    vf_debug_release(&c->debug);
+    free(c->made);
 }

@@ -67,12 +67,23 @@ bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out)
 
 /* Writes to the file `out`, or "-", which is standard output.  False: a message was said. */
 bool vf_output_write(const char *out, struct vf_str bytes);
-/* True where `out` exists and is the input itself; said. */
-bool vf_output_is_input(const char *in, const char *out);
-/* `path` without its ending (".prof", ".vmfox", ".prof.gz" ...) and with `ending` behind it; to be
- * freed. */
-char *vf_replace_ending(const char *path, const char *ending);
 /* True for "x.json.gz"; sets *gzip.  False, said, for an ending that is no format. */
 bool vf_output_format(const char *path, bool *gzip);
+
+/* A command that makes one file of another: FILE [-o OUT].  Its options have "output", "quiet" and
+ * VF_DEBUG_OPTIONS. */
+struct vf_conversion {
+    const char *in, *out; /* out "-": standard output */
+    char *made;           /* owns `out` where it is the default name */
+    bool gzip, quiet;
+    struct vf_debug debug;
+};
+
+/* VF_EXIT_OK, or a code after a message: nothing has been touched.  Release in either case. */
+int vf_conversion_init(struct vf_conversion *conversion, const struct vf_args *args);
+/* The same for the output: without -o its name is the input's with another ending; it must be that
+ * of a format, and not the input. */
+int vf_conversion_output(struct vf_conversion *conversion, const char *ending);
+void vf_conversion_release(struct vf_conversion *conversion);
 
 #endif

@@ -26,36 +26,24 @@ static int write_out(const struct vf_input *input, const char *out, bool gzip, b
 
 static int run(const struct vf_args *args)
 {
-    if (args->operand_count != 1) {
-        vf_say(args->operand_count ? "convert takes one file" : "name a file to convert");
-        return VF_EXIT_USAGE;
-    }
-    const char *in = args->operands[0], *out = vf_args_get(args, "output");
-    bool quiet = vf_args_has(args, "quiet"), gzip = false;
-    char *made = out ? NULL : vf_replace_ending(in, ".json.gz");
-    struct vf_debug debug = {0};
+    struct vf_conversion c;
     struct vf_input input = {0};
-    int code = VF_EXIT_USAGE;
-    if (!out)
-        out = made;
-    if (strcmp(out, "-") != 0 && !vf_output_format(out, &gzip))
+    int code = vf_conversion_init(&c, args);
+    if (code == VF_EXIT_OK)
+        code = vf_conversion_output(&c, ".json.gz");
+    if (code != VF_EXIT_OK)
         goto done;
+    struct vf_input_options how = vf_input_options(args, &c.debug);
     code = VF_EXIT_INPUT;
-    if (vf_output_is_input(in, out))
+    if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
-    vf_debug_init(&debug, args);
-    struct vf_input_options how = vf_input_options(args, &debug);
-    if (!vf_input_open(&input, in, in, &how))
-        goto done;
-    if (!input.has_profile) {
-        vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", in);
-        goto done;
-    }
-    code = write_out(&input, out, gzip, quiet);
+    if (input.has_profile)
+        code = write_out(&input, c.out, c.gzip, c.quiet);
+    else
+        vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c.in);
 done:
     vf_input_release(&input);
-    vf_debug_release(&debug);
-    free(made);
+    vf_conversion_release(&c);
     return code;
 }
 

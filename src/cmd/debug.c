@@ -2,6 +2,7 @@
 
 #include "cmd/common.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char URLS[] = "DEBUGINFOD_URLS";
@@ -48,17 +49,25 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
     return fd;
 }
 
-void vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
+bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
 {
-    const char *urls = getenv(URLS);
-    *debug = (struct vf_debug){.files = {.folder = vf_args_get(args, "debug-dir")},
-                               .quiet = vf_args_has(args, "quiet")};
+    const char *urls = getenv(URLS), *folder = vf_args_get(args, "debug-dir");
+    struct stat st;
+    *debug = (struct vf_debug){.quiet = vf_args_has(args, "quiet")};
     if (urls && *urls && !vf_args_has(args, "no-debuginfod")) {
         debug->urls = vf_strdup(vf_str_from(urls));
         debug->files.fetch = fetch;
         debug->files.context = debug;
     }
     unsetenv(URLS);
+    if (!folder)
+        return true;
+    /* elfutils takes a relative one from where the library is. */
+    debug->files.folder = debug->folder = realpath(folder, NULL);
+    if (debug->folder && stat(debug->folder, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    vf_say("--debug-dir %s: is no folder", folder);
+    return false;
 }
 
 void vf_debug_release(struct vf_debug *debug)
@@ -66,5 +75,6 @@ void vf_debug_release(struct vf_debug *debug)
     if (debug->opened)
         vf_debuginfod_close(&debug->client);
     free(debug->urls);
+    free(debug->folder);
     *debug = (struct vf_debug){0};
 }

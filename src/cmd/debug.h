@@ -16,14 +16,15 @@
 struct vf_debug {
     struct vf_debug_files files;
     struct vf_debuginfod client;
-    char *urls; /* NULL: nobody is asked */
+    char *folder; /* NULL: none */
+    char *urls;   /* NULL: nobody is asked */
     bool opened, refused, quiet, line_shown;
 };
 
 /* Takes $DEBUGINFOD_URLS out of this process's environment, so that elfutils asks nobody of its own
  * accord, without a limit or a word; what is to be handed on to a program must be copied before.
- * `debug` must stay where it is. */
-void vf_debug_init(struct vf_debug *debug, const struct vf_args *args);
+ * `debug` must stay where it is.  False: wrong usage, said; release in either case. */
+bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args);
 void vf_debug_release(struct vf_debug *debug);
 
 #endif

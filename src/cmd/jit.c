@@ -178,7 +178,10 @@ static int run(const struct vf_args *args)
     struct vf_buf file = {0};
     if (!read_stage(args, &stage) || !is_usable(args))
         return VF_EXIT_USAGE;
-    vf_debug_init(&debug, args);
+    if (!vf_debug_init(&debug, args)) {
+        vf_debug_release(&debug);
+        return VF_EXIT_USAGE;
+    }
     struct vf_input_options how = vf_input_options(args, &debug);
     how.no_graphs = true;
     vf_page_safe(&file, vf_str_from(args->operands[0]));

@@ -36,7 +36,7 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
 {
     *native = (struct vf_native_code){.names = &input->names};
     /* A browser asks for what the profile does not have: what this machine knows may be more. */
-    input->names.files_first = true;
+    input->names.ask_files = true;
     if (input->has_profile)
         add_profile_libs(native, input);
     else if (input->capture.kind == VF_CAPTURE_FINISHED_JSON)
@@ -68,27 +68,35 @@ static struct vf_native_place place_in(const struct vf_served_lib *lib, uint64_t
 
 /* ---- symbols --------------------------------------------------------------------------------- */
 
+/* Re-symbolicating must change nothing that is known already: where nothing more is known than the
+ * profile has, the answer is what the profile has. */
 bool vf_native_code_find(const void *context, const void *library, uint64_t address,
                          struct vf_serve_symbol *out)
 {
     const struct vf_native_code *native = context;
-    struct vf_native_place place = place_in(library, address);
+    const struct vf_served_lib *lib = library;
+    struct vf_native_place place = place_in(lib, address);
     struct vf_symbolized symbol = {0};
+    struct vf_arena *arena = &native->names->arena;
     place.is_instruction = true;
-    if (!vf_name_source_find(native->names, &place, &symbol))
-        return false;
-    /* As the profile has it: the page would write "unknown" otherwise. */
+    if (address == VF_SERVE_NO_ADDRESS || !vf_name_source_find(native->names, &place, &symbol)) {
+        *out = (struct vf_serve_symbol){.start = address, .count = 1};
+        out->frames[0].function = lib->debug_name;
+        return true;
+    }
     if (symbol.frames[0].name.len == 0)
-        symbol.frames[0].name = vf_arena_printf(&native->names->arena, "%.*s+0x%llx",
-                                                VF_STR_ARG(vf_str_basename(place.path)),
-                                                (unsigned long long)symbol.start);
+        symbol.frames[0].name =
+            vf_arena_printf(arena, "%.*s+0x%llx", VF_STR_ARG(vf_str_basename(place.path)),
+                            (unsigned long long)symbol.start);
     *out = (struct vf_serve_symbol){.start = symbol.start, .size = symbol.size};
-    /* At the first byte a profile may mean the function as a whole. */
-    size_t count = address == symbol.start ? 1 : symbol.count;
+    /* At the first byte a profile means the function as a whole. */
+    bool whole = address == symbol.start;
+    size_t count = whole ? 1 : symbol.count;
     for (size_t i = 0; i < count && i < VF_SERVE_FRAMES_MAX; i++) {
         const struct vf_symbolized_frame *frame = &symbol.frames[i];
-        uint32_t line = address == symbol.start ? frame->first_line : frame->line;
-        out->frames[out->count++] = (struct vf_serve_frame){frame->name, frame->file, line};
+        out->frames[out->count++] =
+            (struct vf_serve_frame){frame->name.len ? frame->name : VF_STR("(inlined)"),
+                                    frame->file, whole ? 0 : frame->line};
     }
     return true;
 }

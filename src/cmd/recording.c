@@ -57,8 +57,9 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
     };
     recording->environment = copy_environment();
     recording->options.environment = recording->environment;
-    vf_debug_init(&recording->debug, args);
     recording->options.debug = &recording->debug.files;
+    if (!vf_debug_init(&recording->debug, args))
+        return VF_EXIT_USAGE;
     if (args->operand_count == 0) {
         vf_say("name a script to run; see vmfox help %s", args->command->name);
         return VF_EXIT_USAGE;

@@ -149,38 +149,27 @@ static int share(const struct vf_args *args, struct vf_input *input, const char 
 
 static int run(const struct vf_args *args)
 {
-    if (args->operand_count != 1) {
-        vf_say(args->operand_count ? "share takes one file" : "name a file to share");
-        return VF_EXIT_USAGE;
-    }
-    const char *in = args->operands[0], *out = vf_args_get(args, "output");
-    char *made = out ? NULL : vf_replace_ending(in, ".share.json.gz");
-    struct vf_debug debug = {0};
+    struct vf_conversion c;
     struct vf_input input = {0};
-    int code = VF_EXIT_USAGE;
-    bool gzip = false;
-    if (!out)
-        out = made;
-    if (strcmp(out, "-") != 0 && !vf_output_format(out, &gzip))
+    int code = vf_conversion_init(&c, args);
+    if (code == VF_EXIT_OK)
+        code = vf_conversion_output(&c, ".share.json.gz");
+    if (code != VF_EXIT_OK)
         goto done;
-    code = VF_EXIT_INPUT;
-    if (vf_output_is_input(in, out))
-        goto done;
-    vf_debug_init(&debug, args);
-    struct vf_input_options how = vf_input_options(args, &debug);
+    struct vf_input_options how = vf_input_options(args, &c.debug);
     how.no_graphs = true; /* they would not come through the upload */
-    if (!vf_input_open(&input, in, in, &how))
+    code = VF_EXIT_INPUT;
+    if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
     if (input.has_profile)
-        code = share(args, &input, out, gzip);
+        code = share(args, &input, c.out, c.gzip);
     else
         vf_say("%s: is a Firefox Profiler file already; share the recording that it was made from "
                "(.vmfox or .prof), or upload it as it is, from vmfox view",
-               in);
+               c.in);
 done:
     vf_input_release(&input);
-    vf_debug_release(&debug);
-    free(made);
+    vf_conversion_release(&c);
     return code;
 }
 

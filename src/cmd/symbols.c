@@ -6,7 +6,8 @@ void vf_name_source_init(struct vf_name_source *source, const struct vf_capture 
                          const struct vf_debug_files *debug, struct vf_warnings *warnings)
 {
     struct vf_error error;
-    *source = (struct vf_name_source){.files = {.debug = *debug}};
+    *source = (struct vf_name_source){.files = {.debug = *debug},
+                                      .ask_files = debug->folder || debug->fetch};
     if (capture->symbols.len && vf_packed_symbols_read(&source->packed, capture->symbols,
                                                        capture->code, &error) == VF_FATAL)
         vf_warn_error(warnings, &error);
@@ -96,14 +97,28 @@ static bool find_in_files(struct vf_name_source *source, const struct vf_native_
     return true;
 }
 
+/* How much is known: nothing, bounds, a name, the line of the place. */
+static int worth(const struct vf_symbolized *symbol)
+{
+    if (symbol->count == 0)
+        return 0;
+    const struct vf_symbolized_frame *inner = &symbol->frames[symbol->count - 1];
+    return symbol->frames[0].name.len == 0 ? 1 : !inner->line && !inner->first_line ? 2 : 3;
+}
+
 bool vf_name_source_find(void *context, const struct vf_native_place *place,
                          struct vf_symbolized *out)
 {
     struct vf_name_source *source = context;
-    if (source->files_first && find_in_files(source, place, out) && out->frames[0].name.len)
-        return true;
     *out = (struct vf_symbolized){0};
-    return find_packed(source, place, out) || find_in_files(source, place, out);
+    find_packed(source, place, out);
+    if (out->count && (!source->ask_files || worth(out) == 3))
+        return true;
+    struct vf_symbolized *other = vf_alloc_zeroed(1, sizeof *other);
+    if (find_in_files(source, place, other) && worth(other) > worth(out))
+        *out = *other;
+    free(other);
+    return out->count > 0;
 }
 
 /* ---- code ------------------------------------------------------------------------------------ */

@@ -1,9 +1,11 @@
 /* Names and code of native functions, from what the recording brought along, else from the files on
  * this machine.
  *
- * What the recording holds comes first: it was found when the very libraries were there.  A library
- * on this machine is asked only where its id is the recorded one; where the recording has none
- * (a plain .prof) it is not asked at all, for it may be another build. */
+ * What the recording holds comes first: it was found when the very libraries were there.  What it
+ * leaves open (no name, no line) is looked for here too where there may be more than there was
+ * then: where the user names places with debug files, or wants the symbols to be looked up again.
+ * A library on this machine is asked only where its id is the recorded one; where the recording has
+ * none (a plain .prof) it is not asked at all, for it may be another build. */
 #ifndef VF_CMD_SYMBOLS_H
 #define VF_CMD_SYMBOLS_H
 
@@ -16,7 +18,7 @@ struct vf_name_source {
     struct vf_packed_symbols packed;
     struct vf_symbols files;
     struct vf_arena arena; /* names as people read them */
-    bool files_first;      /* this machine's files are asked before the recording */
+    bool ask_files;        /* what the recording leaves open is looked for on this machine */
 };
 
 /* Takes the symbols out of the capture, which must outlive it, as must `debug`; one that can't be

@@ -28,10 +28,9 @@ static int run(const struct vf_args *args)
     struct vf_input input = {0};
     struct vf_buf made = {0};
     int code = VF_EXIT_USAGE;
-    if (!vf_serving_init(&serving, args))
+    if (!vf_serving_init(&serving, args) || !vf_debug_init(&debug, args))
         goto done;
     code = VF_EXIT_INPUT;
-    vf_debug_init(&debug, args);
     struct vf_input_options how = vf_input_options(args, &debug);
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;

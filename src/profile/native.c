@@ -150,16 +150,30 @@ static void add_told(struct vf_symbolized_frame *frame, const struct vf_code_nam
     }
 }
 
+/* Not even the function is known: only the library is told. */
+static struct vf_frame_row library_row(struct vf_natives *n, vf_lib_id lib)
+{
+    struct vf_func func = {
+        .name = n->profile->funcs.libs.items[lib.i].name, .source = {VF_NONE}, .lib = lib};
+    return native_row(vf_funcs_func(&n->profile->funcs, func));
+}
+
+/* Of no library, so that nobody looks for its symbol. */
+static struct vf_frame_row told_row(struct vf_natives *n, struct vf_str text)
+{
+    struct vf_func func = {.name = vf_strings_add(&n->profile->strings, text),
+                           .source = {VF_NONE},
+                           .lib = {VF_NONE},
+                           .is_python = true};
+    return native_row(vf_funcs_func(&n->profile->funcs, func));
+}
+
 struct vf_frame_row vf_natives_outside(struct vf_natives *n, const struct vf_map *map)
 {
     bool code = map && map->executable, jit = code && n->has_jit;
-    struct vf_symbolized_frame frame = {.name = jit    ? VF_STR("(the JIT's own code, in no trace)")
-                                                : code ? VF_STR("(machine code made at run time)")
-                                                       : VF_STR("(unknown memory)")};
-    vf_string_id id = vf_strings_add(&n->profile->strings, frame.name);
-    struct vf_func func = {
-        .name = id, .source = {VF_NONE}, .lib = {VF_NONE}, .is_python = true}; /* of no library */
-    struct vf_frame_row row = native_row(vf_funcs_func(&n->profile->funcs, func));
+    struct vf_frame_row row = told_row(n, jit    ? VF_STR("(the JIT's own code, in no trace)")
+                                          : code ? VF_STR("(machine code made at run time)")
+                                                 : VF_STR("(unknown memory)"));
     row.category = jit ? VF_CATEGORY_JIT : VF_CATEGORY_OTHER;
     return row;
 }
@@ -220,15 +234,8 @@ struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t address,
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
-static struct vf_frame_row whole_row(struct vf_natives *n, vf_lib_id lib, vf_string_id name)
-{
-    struct vf_func func = {.name = name, .source = {VF_NONE}, .lib = lib};
-    return native_row(vf_funcs_func(&n->profile->funcs, func));
-}
-
 static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
 {
-    struct vf_strings *strings = &n->profile->strings;
     struct vf_symbolized symbol;
     struct vf_frame_row rows[VF_SYMBOLIZED_MAX];
     const struct vf_map *map = vf_maps_find(&n->maps, stack->ip);
@@ -240,11 +247,11 @@ static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
     bool known = relative <= INT32_MAX && find_symbol(n, lib, relative, true, &symbol) &&
                  symbol.start <= INT32_MAX;
     if (is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler)) {
-        rows[0] = whole_row(n, lib, vf_strings_add(strings, VF_STR("(VMProf takes a sample)")));
+        rows[0] = told_row(n, VF_STR("(VMProf takes a sample)"));
     } else if (known) {
         count = symbol_frames(n, lib, &symbol, relative, rows);
-    } else { /* not even the function is known: only the library is told */
-        rows[0] = whole_row(n, lib, n->profile->funcs.libs.items[lib.i].name);
+    } else {
+        rows[0] = library_row(n, lib);
     }
     for (size_t i = 0; i < count; i++)
         VF_APPEND(&n->frames, vf_stacks_frame(&n->profile->stacks, rows[i]));

@@ -43,7 +43,9 @@ struct vf_serve_symbol {
  * profile has none such, or nothing is known of it. */
 typedef const void *vf_serve_library(const void *context, struct vf_str debug_name,
                                      struct vf_str debug_id);
-/* False: no function is known at the address.  Slices live until the next call. */
+/* False: no function is known at the address, which is VF_SERVE_NO_ADDRESS where the profile has
+ * none.  Slices live until the next call. */
+#define VF_SERVE_NO_ADDRESS UINT64_MAX
 typedef bool vf_serve_find(const void *context, const void *library, uint64_t address,
                            struct vf_serve_symbol *out);
 

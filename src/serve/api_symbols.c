@@ -67,7 +67,8 @@ static void put_frame(const struct vf_api_context *context, struct vf_json *json
     int64_t index = json_is_integer(row_of) ? json_integer_value(row_of) : -1;
     const json_t *module =
         index >= 0 ? json_array_get(modules, (size_t)index) : NULL; /* -1: of no library */
-    uint64_t address = json_integer_value(offset) > 0 ? (uint64_t)json_integer_value(offset) : 0;
+    int64_t number = json_integer_value(offset);
+    uint64_t address = number >= 0 ? (uint64_t)number : VF_SERVE_NO_ADDRESS;
     const void *library =
         module && context->library
             ? context->library(context->symbols_context, text_at(module, 0), text_at(module, 1))
@@ -75,7 +76,7 @@ static void put_frame(const struct vf_api_context *context, struct vf_json *json
     vf_json_begin(json, '{');
     vf_json_key(json, "frame");
     vf_json_uint(json, row);
-    put_hex(json, "module_offset", address);
+    put_hex(json, "module_offset", number >= 0 ? address : 0);
     vf_json_key(json, "module");
     vf_json_str(json, text_at(module, 0));
     if (library && json_is_integer(offset) &&

@@ -241,7 +241,8 @@ static enum MHD_Result send_preflight(const struct vf_site *site, struct MHD_Con
         return MHD_NO;
     add_headers(site, connection, response);
     MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST, OPTIONS");
-    MHD_add_response_header(response, "Access-Control-Allow-Headers", "content-type");
+    /* The page sets a User-Agent on /symbolicate/v5, and Firefox asks whether it may. */
+    MHD_add_response_header(response, "Access-Control-Allow-Headers", "content-type, user-agent");
     if (asks_for(connection, VF_STR("Access-Control-Request-Private-Network")))
         MHD_add_response_header(response, "Access-Control-Allow-Private-Network", "true");
     if (asks_for(connection, VF_STR("Access-Control-Request-Local-Network")))

@@ -77,8 +77,7 @@ void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *ou
     free(scopes);
 }
 
-/* File and line of the instruction itself. */
-static void line_at(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line)
+void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line)
 {
     int number = 0;
     Dwfl_Line *row = dwfl_module_getsrc(module, at);
@@ -117,7 +116,7 @@ size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,
         n++;
     }
     free(scopes);
-    line_at(module, at, &file, &line);
+    vf_dwarf_line(module, at, &file, &line);
     /* A line of another file than the function's (a macro's, an included piece) is not one of it.
      */
     struct vf_symbol_frame *inner = &frames[n - 1];

@@ -12,6 +12,9 @@
 bool vf_dwarf_function(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
 /* Adds the function's file and line, and its name where it has none. */
 void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
+/* File and line of an instruction; both stay as they are where they are not known.  Functions in
+ * assembler have no other. */
+void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line);
 /* Puts the line into frames[0], which is filled otherwise, and the inlined functions behind it;
  * returns how many there are then. */
 size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,

@@ -303,6 +303,8 @@ bool vf_library_function(struct vf_library *library, uint64_t address, struct vf
     }
     out->is_signal = bound && bound->is_signal;
     vf_dwarf_declaration(library->module, at, out);
+    if (out->file.len == 0)
+        vf_dwarf_line(library->module, out->start, &out->file, &out->line);
     if (out->start < library->first)
         return false;
     out->start -= library->first;
