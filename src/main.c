@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 const struct vf_command *const vf_commands[] = {
-    &vf_cmd_run,     &vf_cmd_record, &vf_cmd_view, &vf_cmd_jit,
-    &vf_cmd_convert, &vf_cmd_share,  &vf_cmd_help, NULL,
+    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view, &vf_cmd_jit, &vf_cmd_convert,
+    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_help, NULL,
 };
 
 static void out_of_memory(size_t bytes)

@@ -112,7 +112,8 @@ size_t vf_json_values(struct vf_str json)
     return count;
 }
 
-static json_t *load_json(struct bundle *b, const char *name, struct vf_error *error)
+static json_t *load_json(struct bundle *b, const char *name, struct vf_str *out,
+                         struct vf_error *error)
 {
     struct vf_str text;
     json_error_t why;
@@ -125,6 +126,7 @@ static json_t *load_json(struct bundle *b, const char *name, struct vf_error *er
                 VF_ZIP_JSON_VALUES_MAX);
         return NULL;
     }
+    *out = text;
     json_t *root = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, &why);
     if (!root)
         vf_fail(error, "%s in the zip is not JSON: line %d: %s", name, why.line, why.text);
@@ -228,7 +230,7 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
 {
     struct vf_capture *capture = b->capture;
     capture->kind = VF_CAPTURE_VMFOX;
-    json_t *root = load_json(b, "capture.json", error);
+    json_t *root = load_json(b, "capture.json", &capture->info_json, error);
     if (!root)
         return VF_FATAL;
     int64_t version = get_int(root, "version");
@@ -317,8 +319,9 @@ static void read_sources(struct bundle *b, json_t *root)
 static enum vf_status open_converter(struct bundle *b, struct vf_error *error)
 {
     struct vf_capture *capture = b->capture;
+    struct vf_str text;
     capture->kind = VF_CAPTURE_CONVERTER_ZIP;
-    json_t *root = load_json(b, "dict.json", error);
+    json_t *root = load_json(b, "dict.json", &text, error);
     if (!root)
         return VF_FATAL;
     const char *key, *member;

@@ -69,12 +69,13 @@ struct vf_capture {
     struct vf_str cpu;    /* CPU times of threads, rows as in record/cpu.h; may be empty */
     struct vf_str pairs; /* counter and clock together, rows as in record/counter.h; may be empty */
     struct vf_str pcs;   /* instruction addresses, rows as in record/pc.h; may be empty */
-    struct vf_str bytecode; /* as in capture/bytecode.h; may be empty */
-    struct vf_str symbols;  /* as in capture/symbols.h; may be empty */
-    struct vf_str code;     /* machine code for it; may be empty */
-    struct vf_str maps;     /* text of /proc/PID/maps; may be empty */
-    struct vf_str jitlog;   /* may be empty */
-    struct vf_str pypylog;  /* may be empty */
+    struct vf_str bytecode;  /* as in capture/bytecode.h; may be empty */
+    struct vf_str symbols;   /* as in capture/symbols.h; may be empty */
+    struct vf_str code;      /* machine code for it; may be empty */
+    struct vf_str maps;      /* text of /proc/PID/maps; may be empty */
+    struct vf_str jitlog;    /* may be empty */
+    struct vf_str pypylog;   /* may be empty */
+    struct vf_str info_json; /* text of a .vmfox' capture.json */
     struct vf_capture_info info;
     VF_VEC(struct vf_source_text) sources;
     double time_start_s, time_end_s; /* `times` of a converter's zip, since the epoch; else 0 */

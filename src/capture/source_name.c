@@ -1,5 +1,7 @@
 #include "capture/source_name.h"
 
+#include <stdlib.h>
+
 static bool has_ending(struct vf_str path, const char *const *endings, size_t count)
 {
     struct vf_str base = vf_str_basename(path);
@@ -24,4 +26,27 @@ bool vf_source_is_native(struct vf_str path)
                                           ".rs",  ".s",   ".S",  ".asm", ".f",   ".f90", ".F90",
                                           ".go",  ".zig", ".cu", ".m",   ".mm",  ".d"};
     return has_ending(path, endings, sizeof endings / sizeof *endings);
+}
+
+bool vf_source_map(const char *path, struct vf_bytes *out)
+{
+    if (vf_bytes_map(path, out, NULL) == VF_FATAL)
+        return false;
+    size_t look = out->len < 4096 ? out->len : 4096;
+    if (!look || !memchr(out->ptr, 0, look))
+        return true;
+    vf_bytes_release(out);
+    return false;
+}
+
+bool vf_source_map_native(struct vf_str path, struct vf_bytes *out)
+{
+    if (path.len == 0 || path.ptr[0] != '/' || memchr(path.ptr, 0, path.len) ||
+        !vf_source_is_native(path))
+        return false;
+    char *place = vf_strdup(path), *real = realpath(place, NULL);
+    bool good = real && vf_source_is_native(vf_str_from(real)) && vf_source_map(real, out);
+    free(real);
+    free(place);
+    return good;
 }

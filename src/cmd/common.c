@@ -75,6 +75,7 @@ void vf_input_build_options(struct vf_input_options *options, const struct vf_ar
     options->no_phases = vf_args_has(args, "no-phases");
     options->no_traces = vf_args_has(args, "no-traces");
     options->no_graphs = vf_args_has(args, "no-graphs");
+    options->sources_apart = vf_args_has(args, "no-embed-sources");
 }
 
 struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug)
@@ -116,7 +117,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                                      .no_traces = options->no_traces};
     static const struct vf_debug_files no_files;
     struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
-    *input = (struct vf_input){0};
+    *input = (struct vf_input){.sources_apart = options->sources_apart};
     if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
         vf_say_error(name, &error, 0);
         return false;
@@ -149,6 +150,16 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     return true;
 }
 
+bool vf_finished_text(const struct vf_capture *capture, struct vf_bytes *text,
+                      struct vf_error *error)
+{
+    struct vf_error why;
+    *text = (struct vf_bytes){capture->file.ptr, capture->file.len, VF_BYTES_BORROWED};
+    return capture->kind == VF_CAPTURE_FINISHED_JSON &&
+           (!vf_is_gzip(text) ||
+            vf_gunzip(text, VF_INFLATED_MAX, NULL, error ? error : &why) != VF_FATAL);
+}
+
 void vf_input_release(struct vf_input *input)
 {
     vf_profile_release(&input->profile);
@@ -164,7 +175,7 @@ bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out)
 {
     struct vf_error error;
     struct vf_buf text = {0};
-    vf_firefox_write(&text, &input->profile);
+    vf_firefox_write(&text, &input->profile, input->sources_apart ? VF_FIREFOX_NO_SOURCES : 0);
     if (!gzip) {
         *out = text;
         return true;
@@ -246,8 +257,14 @@ int vf_conversion_output(struct vf_conversion *c, const char *ending)
 {
     if (!c->out)
         c->out = c->made = replace_ending(c->in, ending);
-    if (strcmp(c->out, "-") != 0 && !vf_output_format(c->out, &c->gzip))
+    if (vf_str_ends(vf_str_from(ending), VF_STR(".vmfox"))) {
+        if (!vf_str_ends(vf_str_from(c->out), VF_STR(".vmfox"))) {
+            vf_say("%s: the name must end in .vmfox, as a recording is what is written", c->out);
+            return VF_EXIT_USAGE;
+        }
+    } else if (strcmp(c->out, "-") != 0 && !vf_output_format(c->out, &c->gzip)) {
         return VF_EXIT_USAGE;
+    }
     return is_input(c->in, c->out) ? VF_EXIT_INPUT : VF_EXIT_OK;
 }
 

@@ -32,7 +32,15 @@ void vf_say_wrote(const char *name, size_t bytes);
     {"no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"},       \
         {"no-traces", 0, NULL, "no frames for the JIT's traces"},                                  \
     {                                                                                              \
-        "no-graphs", 0, NULL, "embed no graphs of the JIT's traces"                                \
+        "no-graphs", 0, NULL, "make no graphs of the JIT's traces"                                 \
+    }
+
+/* For commands whose profile a server goes with. */
+#define VF_EMBED_OPTIONS                                                                           \
+    {                                                                                              \
+        "no-embed-sources", 0, NULL,                                                               \
+            "leave sources and graphs out of the profile: the page\n"                              \
+            "                               asks vmfox view for those it shows"                    \
     }
 
 /* A capture, and the profile made of it. */
@@ -42,13 +50,14 @@ struct vf_input {
     struct vf_bytecode bytecode;
     struct vf_name_source names; /* of native functions */
     bool has_profile;            /* false: capture.kind is a finished file */
+    bool sources_apart;          /* the file that is written has no sources */
 };
 
 /* How a capture is read. */
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
     const struct vf_debug_files *debug;     /* NULL: only this machine's own */
-    bool no_phases, no_traces, no_graphs, quiet;
+    bool no_phases, no_traces, no_graphs, sources_apart, quiet;
 };
 /* What VF_INPUT_OPTIONS and --quiet say; `debug` is made by vf_debug_init() and stays in use. */
 struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug);
@@ -59,6 +68,10 @@ void vf_input_build_options(struct vf_input_options *options, const struct vf_ar
  * can't be used.  Release in either case. */
 bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                    const struct vf_input_options *options);
+/* The text of a finished file in JSON, unpacked where it is gzipped.  False: it can't be, `error`
+ * (may be NULL) says why. */
+bool vf_finished_text(const struct vf_capture *capture, struct vf_bytes *text,
+                      struct vf_error *error);
 /* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 

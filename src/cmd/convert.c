@@ -4,6 +4,7 @@
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write: .json or .json.gz, - for standard output"},
     VF_INPUT_OPTIONS,
+    VF_EMBED_OPTIONS,
     {"quiet", 'q', NULL, "print errors only"},
     VF_OPTION_HELP,
     {0},

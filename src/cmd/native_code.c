@@ -1,7 +1,9 @@
 #include "cmd/native_code.h"
 
+#include "capture/source_name.h"
 #include "cmd/jit_code.h"
 #include "code/disassembly.h"
+#include "finished/file.h"
 #include "profile/jit.h"
 
 /* ---- libraries ------------------------------------------------------------------------------- */
@@ -22,13 +24,25 @@ static void add_profile_libs(struct vf_native_code *native, const struct vf_inpu
     }
 }
 
-static void add_finished_libs(struct vf_native_code *native, const struct vf_bytes *file)
+static void add_finished_libs(struct vf_native_code *native, struct vf_capture *capture)
 {
-    struct vf_bytes text = {file->ptr, file->len, VF_BYTES_BORROWED};
-    struct vf_error error;
-    if (vf_is_gzip(&text) && vf_gunzip(&text, VF_INFLATED_MAX, NULL, &error) == VF_FATAL)
+    struct vf_bytes text;
+    struct vf_finished_libs libs;
+    if (!vf_finished_text(capture, &text, NULL))
         return;
-    vf_native_code_read_libs(native, vf_bytes_view(&text));
+    vf_finished_libs_read(&libs, vf_bytes_view(&text));
+    for (size_t i = 0; i < libs.v.len; i++) {
+        const struct vf_finished_lib *lib = &libs.v.items[i];
+        struct vf_served_lib served = {.debug_name = vf_arena_str(&native->arena, lib->debug_name),
+                                       .path = vf_arena_str(&native->arena, lib->path),
+                                       .build_id = vf_arena_str(&native->arena, lib->code_id)};
+        if (lib->code_id.len == 0 || lib->debug_name.len == 0 ||
+            lib->breakpad_id.len >= sizeof served.debug_id)
+            continue;
+        memcpy(served.debug_id, lib->breakpad_id.ptr, lib->breakpad_id.len);
+        VF_APPEND(&native->libs, served);
+    }
+    vf_finished_libs_release(&libs);
     vf_bytes_release(&text);
 }
 
@@ -40,7 +54,7 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
     if (input->has_profile)
         add_profile_libs(native, input);
     else if (input->capture.kind == VF_CAPTURE_FINISHED_JSON)
-        add_finished_libs(native, &input->capture.file);
+        add_finished_libs(native, &input->capture);
 }
 
 void vf_native_code_release(struct vf_native_code *native)
@@ -98,6 +112,30 @@ bool vf_native_code_find(const void *context, const void *library, uint64_t addr
             (struct vf_serve_frame){frame->name.len ? frame->name : VF_STR("(inlined)"),
                                     frame->file, whole ? 0 : frame->line};
     }
+    return true;
+}
+
+/* ---- sources --------------------------------------------------------------------------------- */
+
+/* A recording may call its functions' files as it likes: only what debug files of this machine say
+ * of the very library counts. */
+bool vf_native_code_source(const void *context, const void *library, uint64_t address,
+                           struct vf_str file, struct vf_buf *text)
+{
+    const struct vf_native_code *native = context;
+    struct vf_native_place place = place_in(library, address);
+    struct vf_symbolized symbol = {0};
+    struct vf_bytes bytes;
+    bool named = false;
+    place.is_instruction = true;
+    if (!vf_name_source_find_here(native->names, &place, &symbol))
+        return false;
+    for (size_t i = 0; i < symbol.count && !named; i++)
+        named = vf_str_eq(symbol.frames[i].file, file);
+    if (!named || !vf_source_map_native(file, &bytes))
+        return false;
+    vf_buf_str(text, vf_bytes_view(&bytes));
+    vf_bytes_release(&bytes);
     return true;
 }
 

@@ -30,8 +30,7 @@ const void *vf_native_code_library(const void *context, struct vf_str debug_name
                                    struct vf_str debug_id);
 bool vf_native_code_find(const void *context, const void *library, uint64_t address,
                          struct vf_serve_symbol *out);
-
-/* served_libs.c: those of a finished file's text, which is JSON; nothing where it has none. */
-void vf_native_code_read_libs(struct vf_native_code *native, struct vf_str json);
+bool vf_native_code_source(const void *context, const void *library, uint64_t address,
+                           struct vf_str file, struct vf_buf *text);
 
 #endif

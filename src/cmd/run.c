@@ -12,6 +12,7 @@ static const struct vf_option options[] = {
     VF_SERVE_OPTIONS,
     VF_RECORD_OPTIONS,
     VF_BUILD_OPTIONS,
+    VF_EMBED_OPTIONS,
     VF_OPTION_HELP,
     {0},
 };

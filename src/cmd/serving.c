@@ -110,13 +110,14 @@ int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, str
                                        .origin = vf_buf_view(&serving->origin),
                                        .profile = finished,
                                        .file_name = vf_str_from(name),
-                                       .sources = sources.items,
-                                       .source_count = sources.len,
-                                       .assembly = answer_assembly,
-                                       .assembly_context = &answers,
-                                       .library = vf_native_code_library,
-                                       .find = vf_native_code_find,
-                                       .symbols_context = &answers.native};
+                                       .api = {.sources = sources.items,
+                                               .source_count = sources.len,
+                                               .assembly = answer_assembly,
+                                               .assembly_context = &answers,
+                                               .library = vf_native_code_library,
+                                               .find = vf_native_code_find,
+                                               .native_source = vf_native_code_source,
+                                               .symbols_context = &answers.native}};
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);

@@ -107,7 +107,7 @@ static int write_out(const struct vf_profile *profile, const char *out, bool gzi
     struct vf_buf plain = {0}, packed = {0};
     int code = VF_EXIT_INPUT;
     bool to_stdout = strcmp(out, "-") == 0;
-    vf_firefox_write(&plain, profile);
+    vf_firefox_write(&plain, profile, 0);
     if (vf_gzip(vf_buf_view(&plain), &packed, &error) == VF_FATAL)
         vf_say_error(NULL, &error, 0);
     else if (vf_output_write(out, vf_buf_view(gzip ? &packed : &plain)))

@@ -72,8 +72,8 @@ static struct vf_library *find_library(struct vf_name_source *source,
     return vf_library_state(library) == VF_LIBRARY_READY ? library : NULL;
 }
 
-static bool find_in_files(struct vf_name_source *source, const struct vf_native_place *place,
-                          struct vf_symbolized *out)
+bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_native_place *place,
+                              struct vf_symbolized *out)
 {
     _Static_assert((int)VF_SYMBOLIZED_MAX >= (int)VF_INLINE_MAX, "frames fit");
     struct vf_symbol symbol;
@@ -97,25 +97,17 @@ static bool find_in_files(struct vf_name_source *source, const struct vf_native_
     return true;
 }
 
-/* How much is known: nothing, bounds, a name, the line of the place. */
-static int worth(const struct vf_symbolized *symbol)
-{
-    if (symbol->count == 0)
-        return 0;
-    const struct vf_symbolized_frame *inner = &symbol->frames[symbol->count - 1];
-    return symbol->frames[0].name.len == 0 ? 1 : !inner->line && !inner->first_line ? 2 : 3;
-}
-
 bool vf_name_source_find(void *context, const struct vf_native_place *place,
                          struct vf_symbolized *out)
 {
     struct vf_name_source *source = context;
     *out = (struct vf_symbolized){0};
     find_packed(source, place, out);
-    if (out->count && (!source->ask_files || worth(out) == 3))
+    if (out->count && (!source->ask_files || vf_symbolized_worth(out) == 3))
         return true;
     struct vf_symbolized *other = vf_alloc_zeroed(1, sizeof *other);
-    if (find_in_files(source, place, other) && worth(other) > worth(out))
+    if (vf_name_source_find_here(source, place, other) &&
+        vf_symbolized_worth(other) > vf_symbolized_worth(out))
         *out = *other;
     free(other);
     return out->count > 0;

@@ -31,6 +31,10 @@ void vf_name_source_release(struct vf_name_source *source);
 bool vf_name_source_find(void *context, const struct vf_native_place *place,
                          struct vf_symbolized *out);
 
+/* The same from the files on this machine alone. */
+bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_native_place *place,
+                              struct vf_symbolized *out);
+
 /* The machine code of the function at the address and where it begins, from the recording or from
  * the library; empty where neither has it.  `arch` is that of the code. */
 struct vf_str vf_name_source_code(struct vf_name_source *source,

@@ -2,11 +2,9 @@
 #include "cmd/serving.h"
 
 static const struct vf_option options[] = {
-    VF_SERVE_OPTIONS,
-    VF_INPUT_OPTIONS,
-    {"quiet", 'q', NULL, "print no warnings"},
-    VF_OPTION_HELP,
-    {0},
+    VF_SERVE_OPTIONS, VF_INPUT_OPTIONS,
+    VF_EMBED_OPTIONS, {"quiet", 'q', NULL, "print no warnings"},
+    VF_OPTION_HELP,   {0},
 };
 
 static const char *finished_name(const struct vf_capture *capture)

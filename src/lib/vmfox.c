@@ -23,7 +23,7 @@ static enum vf_status convert(const char *in, const char *out, bool gzip,
     if (status != VF_FATAL)
         status = vf_profile_build(&profile, &capture, NULL, warnings, error);
     if (status != VF_FATAL) {
-        vf_firefox_write(&text, &profile);
+        vf_firefox_write(&text, &profile, 0);
         status = gzip ? vf_gzip(vf_buf_view(&text), &packed, error) : VF_OK;
     }
     if (status != VF_FATAL)

@@ -54,6 +54,34 @@ static void begin_table(struct vf_json *json, const char *name, size_t length)
     vf_json_uint(json, length);
 }
 
+/* ---- the library of Python's functions -------------------------------------------------------
+ */
+
+static const char PYTHON[] = "Python";
+
+struct proof {
+    bool needed;   /* a function is in it */
+    uint32_t lib;  /* its row, behind all others */
+    uint32_t name; /* row of the strings; behind all others where it is none of them */
+};
+
+static bool is_in_python(const struct vf_func *func)
+{
+    return func->is_python && func->lib.i == VF_NONE && func->source.i != VF_NONE;
+}
+
+static struct proof find_proof(const struct vf_profile *p)
+{
+    struct proof proof = {.lib = (uint32_t)p->funcs.libs.len,
+                          .name = (uint32_t)p->strings.rows.len};
+    for (size_t i = 0; i < p->funcs.funcs.len && !proof.needed; i++)
+        proof.needed = is_in_python(&p->funcs.funcs.items[i]);
+    for (uint32_t i = 0; i < p->strings.rows.len && proof.needed; i++)
+        if (vf_str_eq(p->strings.rows.items[i], vf_str_from(PYTHON)))
+            proof.name = i;
+    return proof;
+}
+
 /* ---- shared tables ----------------------------------------------------------------------------
  */
 
@@ -74,7 +102,10 @@ static void write_frames(struct vf_json *json, const struct vf_profile *p)
     size_t n = p->stacks.frames.len;
     const struct vf_frame_row *f = p->stacks.frames.items;
     begin_table(json, "frameTable", n);
-    COLUMN(json, "address", n, vf_json_int(json, f[i].address));
+    COLUMN(json, "address", n, {
+        const struct vf_func *func = &p->funcs.funcs.items[f[i].func.i];
+        vf_json_int(json, is_in_python(func) ? (int64_t)func->line : f[i].address);
+    });
     COLUMN(json, "inlineDepth", n, vf_json_uint(json, f[i].inline_depth));
     COLUMN(json, "category", n, vf_json_uint(json, f[i].category));
     COLUMN(json, "subcategory", n, vf_json_uint(json, f[i].subcategory));
@@ -87,7 +118,7 @@ static void write_frames(struct vf_json *json, const struct vf_profile *p)
     vf_json_end(json, '}');
 }
 
-static void write_funcs(struct vf_json *json, const struct vf_profile *p)
+static void write_funcs(struct vf_json *json, const struct vf_profile *p, const struct proof *proof)
 {
     size_t n = p->funcs.funcs.len;
     const struct vf_func *f = p->funcs.funcs.items;
@@ -95,7 +126,7 @@ static void write_funcs(struct vf_json *json, const struct vf_profile *p)
     COLUMN(json, "name", n, vf_json_uint(json, f[i].name.i));
     COLUMN(json, "isJS", n, vf_json_bool(json, f[i].is_python));
     COLUMN(json, "relevantForJS", n, vf_json_bool(json, false));
-    COLUMN(json, "resource", n, id_or_minus(json, f[i].lib.i));
+    COLUMN(json, "resource", n, id_or_minus(json, is_in_python(&f[i]) ? proof->lib : f[i].lib.i));
     COLUMN(json, "source", n, id_or_null(json, f[i].source.i));
     COLUMN(json, "lineNumber", n, uint_or_null(json, f[i].line));
     COLUMN(json, "columnNumber", n, vf_json_null(json));
@@ -104,13 +135,15 @@ static void write_funcs(struct vf_json *json, const struct vf_profile *p)
 }
 
 /* One resource a library: the front-end shows it beside the function. */
-static void write_resources(struct vf_json *json, const struct vf_profile *p)
+static void write_resources(struct vf_json *json, const struct vf_profile *p,
+                            const struct proof *proof)
 {
     enum { RESOURCE_LIBRARY = 1 };
-    size_t n = p->funcs.libs.len;
+    size_t libs = p->funcs.libs.len, n = libs + proof->needed;
     begin_table(json, "resourceTable", n);
     COLUMN(json, "lib", n, vf_json_uint(json, i));
-    COLUMN(json, "name", n, vf_json_uint(json, p->funcs.libs.items[i].name.i));
+    COLUMN(json, "name", n,
+           vf_json_uint(json, i < libs ? p->funcs.libs.items[i].name.i : proof->name));
     COLUMN(json, "host", n, vf_json_null(json));
     COLUMN(json, "type", n, vf_json_uint(json, RESOURCE_LIBRARY));
     vf_json_end(json, '}');
@@ -133,7 +166,7 @@ static void write_natives(struct vf_json *json, const struct vf_profile *p)
     vf_json_end(json, '}');
 }
 
-static void write_sources(struct vf_json *json, const struct vf_profile *p)
+static void write_sources(struct vf_json *json, const struct vf_profile *p, unsigned flags)
 {
     size_t n = p->funcs.sources.len;
     const struct vf_source *s = p->funcs.sources.items;
@@ -144,7 +177,7 @@ static void write_sources(struct vf_json *json, const struct vf_profile *p)
     COLUMN(json, "startColumn", n, vf_json_uint(json, 1));
     COLUMN(json, "sourceMapURL", n, vf_json_null(json));
     COLUMN(json, "content", n, {
-        if (s[i].text.ptr)
+        if (s[i].text.ptr && !(flags & VF_FIREFOX_NO_SOURCES))
             vf_json_str(json, s[i].text);
         else
             vf_json_null(json);
@@ -152,22 +185,25 @@ static void write_sources(struct vf_json *json, const struct vf_profile *p)
     vf_json_end(json, '}');
 }
 
-static void write_shared(struct vf_json *json, const struct vf_profile *p)
+static void write_shared(struct vf_json *json, const struct vf_profile *p,
+                         const struct proof *proof, unsigned flags)
 {
+    size_t strings = p->strings.rows.len;
     vf_json_key(json, "shared");
     vf_json_begin(json, '{');
     write_stacks(json, p);
     write_frames(json, p);
-    write_funcs(json, p);
-    write_resources(json, p);
+    write_funcs(json, p, proof);
+    write_resources(json, p, proof);
     write_natives(json, p);
-    write_sources(json, p);
+    write_sources(json, p, flags);
     begin_table(json, "sourceLocationTable", 0);
     empty_column(json, "source");
     empty_column(json, "line");
     empty_column(json, "column");
     vf_json_end(json, '}');
-    COLUMN(json, "stringArray", p->strings.rows.len, vf_json_str(json, p->strings.rows.items[i]));
+    COLUMN(json, "stringArray", strings + (proof->needed && proof->name == strings),
+           vf_json_str(json, i < strings ? p->strings.rows.items[i] : vf_str_from(PYTHON)));
     vf_json_end(json, '}');
 }
 
@@ -416,24 +452,29 @@ static void write_counter(struct vf_json *json, const struct vf_profile *p,
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
-static void write_libs(struct vf_json *json, const struct vf_profile *p)
+static void write_libs(struct vf_json *json, const struct vf_profile *p, const struct proof *proof)
 {
-    COLUMN(json, "libs", p->funcs.libs.len, {
-        const struct vf_lib *lib = &p->funcs.libs.items[i];
-        vf_firefox_write_lib(json, lib, vf_strings_get(&p->strings, lib->name),
-                             vf_strings_get(&p->strings, lib->path));
+    static const struct vf_lib python;
+    size_t libs = p->funcs.libs.len;
+    COLUMN(json, "libs", libs + proof->needed, {
+        const struct vf_lib *lib = i < libs ? &p->funcs.libs.items[i] : &python;
+        struct vf_str name =
+            i < libs ? vf_strings_get(&p->strings, lib->name) : vf_str_from(PYTHON);
+        struct vf_str path = i < libs ? vf_strings_get(&p->strings, lib->path) : name;
+        vf_firefox_write_lib(json, lib, name, path);
     });
 }
 
-void vf_firefox_write(struct vf_buf *out, const struct vf_profile *profile)
+void vf_firefox_write(struct vf_buf *out, const struct vf_profile *profile, unsigned flags)
 {
     struct vf_json writer = {.out = out}, *json = &writer;
+    struct proof proof = find_proof(profile);
     vf_json_begin(json, '{');
     vf_firefox_write_meta(json, profile);
-    write_libs(json, profile);
+    write_libs(json, profile, &proof);
     COLUMN(json, "counters", profile->counters.len,
            write_counter(json, profile, &profile->counters.items[i]));
-    write_shared(json, profile);
+    write_shared(json, profile, &proof, flags);
     COLUMN(json, "threads", profile->threads.len,
            write_thread(json, profile, &profile->threads.items[i]));
     vf_json_end(json, '}');

@@ -10,7 +10,18 @@
  * newer ones; every deployment since August 2026 reads this. */
 enum { VF_FIREFOX_FORMAT_VERSION = 69 };
 
-/* Appends the profile as JSON text. */
-void vf_firefox_write(struct vf_buf *out, const struct vf_profile *profile);
+enum {
+    /* The texts of sources are left out: who shows the file asks a server for them. */
+    VF_FIREFOX_NO_SOURCES = 1,
+};
+
+/* Appends the profile as JSON text; `flags` of the above.
+ *
+ * The front-end asks a server for a source's text only with an "address proof": a library, and an
+ * address in it, of the first frame of the source's first function (its
+ * src/profile-logic/profile-data.ts, getAddressProofForFunc).  So functions of Python are put into
+ * a library "Python" without an id, which nobody looks symbols up for, and their frames at the
+ * function's first line. */
+void vf_firefox_write(struct vf_buf *out, const struct vf_profile *profile, unsigned flags);
 
 #endif

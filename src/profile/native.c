@@ -112,7 +112,9 @@ static size_t symbol_frames(struct vf_natives *n, vf_lib_id lib, const struct vf
     vf_string_id name =
         named ? vf_strings_add(strings, symbol->frames[0].name) : place_name(n, lib, symbol->start);
     vf_string_id raw = named ? vf_strings_add(strings, symbol->frames[0].raw) : name;
+    size_t before = n->profile->funcs.natives.len;
     vf_native_id native = add_native(n, lib, symbol->start, symbol->size, raw);
+    n->unnamed += !named && n->profile->funcs.natives.len > before;
     for (size_t i = 0; i < symbol->count; i++) {
         const struct vf_symbolized_frame *frame = &symbol->frames[i];
         if (i)
@@ -213,8 +215,6 @@ struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t address,
         symbol = (struct vf_symbolized){.start = relative, .count = 1};
     symbol.count = 1;
     add_told(&symbol.frames[0], name);
-    if (symbol.frames[0].name.len == 0)
-        n->unnamed++;
     struct vf_native_frame out = {.start = address - relative + symbol.start,
                                   .is_sampler = symbol.is_sampler || is_vmprof(lib_name(n, lib))};
     out.end = symbol.size ? out.start + symbol.size : 0;

@@ -42,7 +42,7 @@ struct vf_natives {
     VF_VEC(struct vf_native_stack) stacks;
     VF_VEC(vf_frame_id) frames;
     struct vf_table stack_index; /* by ip */
-    uint64_t unnamed;            /* different frames without a name */
+    uint64_t unnamed;            /* different functions without a name */
     uint64_t leaves, placed;     /* samples that end in native code; that got an instruction */
 };
 

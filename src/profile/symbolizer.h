@@ -24,6 +24,15 @@ struct vf_symbolized {
     struct vf_symbolized_frame frames[VF_SYMBOLIZED_MAX];
 };
 
+/* How much that is: 0 nothing, 1 the function's bounds, 2 its name, 3 a line too. */
+static inline int vf_symbolized_worth(const struct vf_symbolized *symbol)
+{
+    if (symbol->count == 0)
+        return 0;
+    const struct vf_symbolized_frame *inner = &symbol->frames[symbol->count - 1];
+    return symbol->frames[0].name.len == 0 ? 1 : inner->line || inner->first_line ? 3 : 2;
+}
+
 /* An address in a library. */
 struct vf_native_place {
     struct vf_str path, build_id; /* hex digits; may be empty */

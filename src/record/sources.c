@@ -46,24 +46,10 @@ bool vf_sources_is_python(const struct vf_session *s, struct vf_str path)
                      vf_str_basename(vf_str_from(s->target->argv[s->target->script_at])));
 }
 
-/* A source is text: no NUL byte near its start. */
-static bool map_source(const char *path, struct vf_bytes *bytes)
-{
-    if (vf_bytes_map(path, bytes, NULL) == VF_FATAL)
-        return false;
-    size_t look = bytes->len < 4096 ? bytes->len : 4096;
-    if (look && memchr(bytes->ptr, 0, look)) {
-        vf_bytes_release(bytes);
-        return false;
-    }
-    return true;
-}
-
+/* Takes over found.bytes. */
 static void put_file(struct vf_found_sources *sources, struct vf_found_source found,
-                     const char *place, uint64_t *total)
+                     uint64_t *total)
 {
-    if (!map_source(place, &found.bytes))
-        return;
     if (*total + found.bytes.len > VF_SOURCES_LIMIT) {
         vf_bytes_release(&found.bytes);
         sources->left_out++;
@@ -85,22 +71,15 @@ static void add_file(struct vf_found_sources *sources, struct vf_session *s, str
     if (place.len == 0 || place.ptr[0] == '<' || !vf_sources_is_python(s, place))
         return;
     place = vf_arena_str(&s->arena, place); /* with a NUL behind it */
-    put_file(sources, found, place.ptr, total);
+    if (vf_source_map(place.ptr, &found.bytes))
+        put_file(sources, found, total);
 }
 
-/* Only a whole path: one that debug information counts from the folder of its build says nothing
- * here.  A link may lead to anything, so what it leads to must be a source too. */
-static void add_native_file(struct vf_found_sources *sources, struct vf_session *s,
-                            struct vf_str path, uint64_t *total)
+static void add_native_file(struct vf_found_sources *sources, struct vf_str path, uint64_t *total)
 {
     struct vf_found_source found = {.path = path, .is_native = true};
-    if (path.len == 0 || path.ptr[0] != '/' || memchr(path.ptr, 0, path.len) ||
-        !vf_source_is_native(path))
-        return;
-    char *real = realpath(vf_arena_str(&s->arena, path).ptr, NULL);
-    if (real && vf_source_is_native(vf_str_from(real)))
-        put_file(sources, found, real, total);
-    free(real);
+    if (vf_source_map_native(path, &found.bytes))
+        put_file(sources, found, total);
 }
 
 void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s,
@@ -122,7 +101,7 @@ void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s,
             add_file(sources, s, s->files.items[i], &total);
     free(wanted);
     for (size_t i = 0; i < symbols->files.len; i++)
-        add_native_file(sources, s, symbols->files.items[i], &total);
+        add_native_file(sources, symbols->files.items[i], &total);
     if (sources->left_out)
         vf_warn(s->warnings, "%llu source files were left out: over the limit of 64 MB",
                 (unsigned long long)sources->left_out);

@@ -56,19 +56,29 @@ static const struct vf_serve_source *find_source(const struct vf_api_context *co
     return find_source_as_written(context, name);
 }
 
-static void answer_source(const struct vf_api_context *context, const json_t *question,
-                          struct vf_buf *out)
+static bool get_hex(const json_t *question, const char *key, uint64_t *out)
 {
-    struct vf_str file;
-    if (!get_text(question, "file", &file)) {
-        vf_api_error(out, "The request names no \"file\".");
-        return;
-    }
-    const struct vf_serve_source *source = find_source(context, file);
-    if (!source) {
-        vf_api_error(out, "This profile holds no source of that file.");
-        return;
-    }
+    struct vf_str text;
+    return get_text(question, key, &text) && vf_str_starts(text, VF_STR("0x")) &&
+           vf_str_to_u64((struct vf_str){text.ptr + 2, text.len - 2}, 16, out);
+}
+
+/* A source that the symbols of a library name, as the page may have learnt from /symbolicate/v5. */
+static bool find_native_source(const struct vf_api_context *context, const json_t *question,
+                               struct vf_str file, struct vf_buf *text)
+{
+    struct vf_str name, id;
+    uint64_t address;
+    if (!context->library || !get_text(question, "debugName", &name) ||
+        !get_text(question, "debugId", &id) || !get_hex(question, "moduleOffset", &address))
+        return false;
+    const void *library = context->library(context->symbols_context, name, id);
+    return library &&
+           context->native_source(context->symbols_context, library, address, file, text);
+}
+
+static void put_source(struct vf_buf *out, struct vf_str file, struct vf_str text)
+{
     struct vf_json json = {.out = out};
     vf_json_begin(&json, '{');
     vf_json_key(&json, "symbolsLastModified");
@@ -78,8 +88,27 @@ static void answer_source(const struct vf_api_context *context, const json_t *qu
     vf_json_key(&json, "file");
     vf_json_str(&json, file);
     vf_json_key(&json, "source");
-    vf_json_str(&json, source->text);
+    vf_json_str(&json, text);
     vf_json_end(&json, '}');
+}
+
+static void answer_source(const struct vf_api_context *context, const json_t *question,
+                          struct vf_buf *out)
+{
+    struct vf_str file;
+    struct vf_buf text = {0};
+    if (!get_text(question, "file", &file)) {
+        vf_api_error(out, "The request names no \"file\".");
+        return;
+    }
+    const struct vf_serve_source *source = find_source(context, file);
+    if (source)
+        put_source(out, file, source->text);
+    else if (find_native_source(context, question, file, &text))
+        put_source(out, file, vf_buf_view(&text));
+    else
+        vf_api_error(out, "This profile holds no source of that file.");
+    vf_buf_release(&text);
 }
 
 static void answer_asm(const struct vf_api_context *context, const json_t *question,
@@ -94,8 +123,7 @@ static void answer_asm(const struct vf_api_context *context, const json_t *quest
     }
     get_text(question, "codeId", &function.code_id);
     get_text(question, "debugId", &function.debug_id);
-    if (!vf_str_starts(address, VF_STR("0x")) ||
-        !vf_str_to_u64((struct vf_str){address.ptr + 2, address.len - 2}, 16, &function.address)) {
+    if (!get_hex(question, "startAddress", &function.address)) {
         vf_api_error(out, "The request's \"startAddress\" is no hexadecimal number.");
         return;
     }

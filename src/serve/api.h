@@ -49,14 +49,20 @@ typedef const void *vf_serve_library(const void *context, struct vf_str debug_na
 typedef bool vf_serve_find(const void *context, const void *library, uint64_t address,
                            struct vf_serve_symbol *out);
 
+/* Appends the text of the source that the function at an address of a library is written in, if
+ * it is called `file`; false: it is not, or is not there. */
+typedef bool vf_serve_native_source(const void *context, const void *library, uint64_t address,
+                                    struct vf_str file, struct vf_buf *text);
+
 /* What questions are answered from.  Borrowed. */
 struct vf_api_context {
     const struct vf_serve_source *sources;
     size_t source_count;
     vf_serve_assembly *assembly; /* NULL: none; called in the server's thread */
     const void *assembly_context;
-    vf_serve_library *library; /* NULL: no symbols; these two go together */
+    vf_serve_library *library; /* NULL: no symbols; these three go together */
     vf_serve_find *find;
+    vf_serve_native_source *native_source;
     const void *symbols_context;
 };
 

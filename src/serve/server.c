@@ -293,13 +293,7 @@ enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf
     server->wake_fd = server->door.listen_fd = server->door.epoll_fd = -1;
     server->timeout_s = options->timeout_s ? options->timeout_s : DEFAULT_TIMEOUT_S;
     vf_site_init(&server->site, options->origin, options->file_name, options->profile,
-                 (struct vf_api_context){.sources = options->sources,
-                                         .source_count = options->source_count,
-                                         .assembly = options->assembly,
-                                         .assembly_context = options->assembly_context,
-                                         .library = options->library,
-                                         .find = options->find,
-                                         .symbols_context = options->symbols_context});
+                 options->api);
     if (make_token(server->site.token, error) ||
         open_port(options->port, &server->site.port, &fd, error))
         goto fail;

@@ -32,19 +32,13 @@ enum {
 };
 
 struct vf_serve_options {
-    uint16_t port;           /* 0: the first free one from VF_SERVE_FIRST_PORT */
-    struct vf_str origin;    /* as vf_origin_of_url() makes it: the only one let in; copied */
-    struct vf_str profile;   /* the finished file's bytes; must outlive the server */
-    struct vf_str file_name; /* last component of the profile's URL, before percent-encoding; like
-                                "profile.json.gz"; copied */
-    const struct vf_serve_source *sources; /* must outlive the server, with all they point at */
-    size_t source_count;
-    vf_serve_assembly *assembly; /* NULL: none */
-    const void *assembly_context;
-    vf_serve_library *library; /* NULL: no symbols */
-    vf_serve_find *find;
-    const void *symbols_context;
-    unsigned timeout_s; /* 0: 30 */
+    uint16_t port;             /* 0: the first free one from VF_SERVE_FIRST_PORT */
+    struct vf_str origin;      /* as vf_origin_of_url() makes it: the only one let in; copied */
+    struct vf_str profile;     /* the finished file's bytes; must outlive the server */
+    struct vf_str file_name;   /* last component of the profile's URL, before percent-encoding; like
+                                  "profile.json.gz"; copied */
+    struct vf_api_context api; /* must outlive the server, with all it points at */
+    unsigned timeout_s;        /* 0: 30 */
 };
 
 struct vf_server;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct vf_library {
@@ -91,6 +92,10 @@ static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name
 
 static enum vf_library_state open_file(struct vf_library *library)
 {
+    /* The path may be what somebody's file says: a device is not even opened. */
+    struct stat st;
+    if (stat(library->path, &st) != 0 || !S_ISREG(st.st_mode))
+        return VF_LIBRARY_MISSING;
     library->fd = open(library->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (library->fd < 0)
         return VF_LIBRARY_MISSING;

@@ -85,6 +85,8 @@ static uint32_t add_text(struct texts *texts, struct vf_str text)
 
 struct writer {
     struct vf_pack *pack;
+    const struct vf_pack_source *source;
+    const void *library; /* the one in work */
     struct vf_json *json;
     struct vf_buf *code;
     struct texts texts;
@@ -124,12 +126,11 @@ static int by_address(const void *a, const void *b)
 }
 
 /* Where the function's machine code is in code.bin; -1: it is not. */
-static int64_t put_code(struct writer *w, struct vf_library *library,
-                        const struct vf_symbol *symbol)
+static int64_t put_code(struct writer *w, const struct vf_symbol *symbol)
 {
     struct vf_str bytes = {0};
     if (w->code && symbol->size)
-        bytes = vf_library_code(library, symbol->start, symbol->size);
+        bytes = w->source->code(w->source->context, w->library, symbol);
     if (bytes.len == 0 || bytes.len != symbol->size)
         return -1;
     int64_t at = (int64_t)w->code->len;
@@ -137,8 +138,7 @@ static int64_t put_code(struct writer *w, struct vf_library *library,
     return at;
 }
 
-static void put_functions(struct writer *w, const struct vf_pack_library *wanted,
-                          struct vf_library *library)
+static void put_functions(struct writer *w, const struct vf_pack_library *wanted)
 {
     size_t all = wanted->addresses.len + wanted->places.len, count = 0;
     struct vf_symbol *found = vf_alloc(all, sizeof *found);
@@ -146,7 +146,7 @@ static void put_functions(struct writer *w, const struct vf_pack_library *wanted
         uint64_t address = i < wanted->addresses.len
                                ? wanted->addresses.items[i]
                                : wanted->places.items[i - wanted->addresses.len];
-        count += vf_library_function(library, address, &found[count]);
+        count += w->source->function(w->source->context, w->library, address, &found[count]);
     }
     if (count)
         qsort(found, count, sizeof *found, by_start);
@@ -163,14 +163,14 @@ static void put_functions(struct writer *w, const struct vf_pack_library *wanted
         put_file(w, symbol->file);
         vf_json_uint(w->json, symbol->line);
         vf_json_uint(w->json, symbol->is_signal);
-        vf_json_int(w->json, put_code(w, library, symbol));
+        vf_json_int(w->json, put_code(w, symbol));
         vf_json_end(w->json, ']');
     }
     vf_json_end(w->json, ']');
     free(found);
 }
 
-static void put_places(struct writer *w, struct vf_pack_library *wanted, struct vf_library *library)
+static void put_places(struct writer *w, struct vf_pack_library *wanted)
 {
     if (wanted->places.len)
         qsort(wanted->places.items, wanted->places.len, sizeof *wanted->places.items, by_address);
@@ -178,7 +178,8 @@ static void put_places(struct writer *w, struct vf_pack_library *wanted, struct 
     vf_json_begin(w->json, '[');
     for (size_t i = 0; i < wanted->places.len; i++) {
         struct vf_symbol_frame frames[VF_INLINE_MAX];
-        size_t count = vf_library_frames(library, wanted->places.items[i], frames);
+        size_t count =
+            w->source->frames(w->source->context, w->library, wanted->places.items[i], frames);
         if (count == 0 || (count == 1 && frames[0].line == 0))
             continue;
         vf_json_begin(w->json, '[');
@@ -195,8 +196,7 @@ static void put_places(struct writer *w, struct vf_pack_library *wanted, struct 
     vf_json_end(w->json, ']');
 }
 
-static void put_library(struct writer *w, struct vf_pack_library *wanted,
-                        struct vf_library *library)
+static void put_library(struct writer *w, struct vf_pack_library *wanted, struct vf_str arch)
 {
     struct vf_json *json = w->json;
     vf_json_begin(json, '{');
@@ -205,17 +205,17 @@ static void put_library(struct writer *w, struct vf_pack_library *wanted,
     vf_json_key(json, "build_id");
     vf_json_str(json, wanted->build_id);
     vf_json_key(json, "arch");
-    vf_json_str(json, vf_library_arch(library));
-    put_functions(w, wanted, library);
-    put_places(w, wanted, library);
+    vf_json_str(json, arch);
+    put_functions(w, wanted);
+    put_places(w, wanted);
     vf_json_end(json, '}');
 }
 
-void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_buf *out,
+void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, struct vf_buf *out,
                    struct vf_buf *code)
 {
     struct vf_json json = {.out = out};
-    struct writer w = {.pack = pack, .json = &json, .code = code};
+    struct writer w = {.pack = pack, .source = source, .json = &json, .code = code};
     vf_json_begin(&json, '{');
     vf_json_key(&json, "version");
     vf_json_uint(&json, 1);
@@ -223,9 +223,10 @@ void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_b
     vf_json_begin(&json, '[');
     for (size_t i = 0; i < pack->libraries.len; i++) {
         struct vf_pack_library *wanted = &pack->libraries.items[i];
-        struct vf_library *library = vf_symbols_library(symbols, wanted->path, wanted->build_id);
-        if (vf_library_state(library) == VF_LIBRARY_READY)
-            put_library(&w, wanted, library);
+        struct vf_str arch = {0};
+        w.library = source->library(source->context, wanted->path, wanted->build_id, &arch);
+        if (w.library)
+            put_library(&w, wanted, arch);
     }
     vf_json_end(&json, ']');
     vf_json_key(&json, "strings");
@@ -237,4 +238,47 @@ void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_b
     vf_buf_add(out, "\n", 1);
     free(w.texts.v.items);
     vf_table_release(&w.texts.index);
+}
+
+/* ---- the files on this machine --------------------------------------------------------------- */
+
+static const void *file_library(void *context, struct vf_str path, struct vf_str build_id,
+                                struct vf_str *arch)
+{
+    struct vf_library *library = vf_symbols_library(context, path, build_id);
+    if (vf_library_state(library) != VF_LIBRARY_READY)
+        return NULL;
+    *arch = vf_library_arch(library);
+    return library;
+}
+
+/* They come from file_library(), which gets them from a place that is not constant. */
+static struct vf_library *as_library(const void *library)
+{
+    return (struct vf_library *)(uintptr_t)library;
+}
+
+static bool file_function(void *context, const void *library, uint64_t address,
+                          struct vf_symbol *out)
+{
+    (void)context;
+    return vf_library_function(as_library(library), address, out);
+}
+
+static size_t file_frames(void *context, const void *library, uint64_t address,
+                          struct vf_symbol_frame frames[VF_INLINE_MAX])
+{
+    (void)context;
+    return vf_library_frames(as_library(library), address, frames);
+}
+
+static struct vf_str file_code(void *context, const void *library, const struct vf_symbol *function)
+{
+    (void)context;
+    return vf_library_code(as_library(library), function->start, function->size);
+}
+
+struct vf_pack_source vf_pack_files(struct vf_symbols *symbols)
+{
+    return (struct vf_pack_source){file_library, file_function, file_frames, file_code, symbols};
 }

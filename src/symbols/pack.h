@@ -26,14 +26,29 @@ struct vf_pack {
 
 enum { VF_PACK_MAX = 100000 };
 
+/* Who knows the symbols; see symbols/library.h for what each gives. */
+struct vf_pack_source {
+    /* NULL: nothing is known of the library. */
+    const void *(*library)(void *context, struct vf_str path, struct vf_str build_id,
+                           struct vf_str *arch);
+    bool (*function)(void *context, const void *library, uint64_t address, struct vf_symbol *out);
+    size_t (*frames)(void *context, const void *library, uint64_t address,
+                     struct vf_symbol_frame frames[VF_INLINE_MAX]);
+    /* All of the function's machine code; empty: it is not known. */
+    struct vf_str (*code)(void *context, const void *library, const struct vf_symbol *function);
+    void *context;
+};
+
+/* The files on this machine. */
+struct vf_pack_source vf_pack_files(struct vf_symbols *symbols);
+
 /* Notes an address; `is_instruction`: inlined functions and lines are wanted too. */
 void vf_pack_add(struct vf_pack *pack, struct vf_str path, struct vf_str build_id, uint64_t address,
                  bool is_instruction);
 
-/* Looks all of them up and appends the text to `json`, which gets nothing where no library can be
- * read.  Machine code of the functions goes to `code` (NULL: is not wanted).  Afterwards `files`
- * are the sources named. */
-void vf_pack_write(struct vf_pack *pack, struct vf_symbols *symbols, struct vf_buf *json,
+/* Looks all of them up and appends the text to `json`.  Machine code of the functions goes to
+ * `code` (NULL: is not wanted).  Afterwards `files` are the sources named. */
+void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, struct vf_buf *json,
                    struct vf_buf *code);
 void vf_pack_release(struct vf_pack *pack);
 

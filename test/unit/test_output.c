@@ -123,7 +123,13 @@ static void python_functions_have_sources_and_native_ones_libraries(void **state
     size_t main_row = find_func(root, "main"), sin_row = find_func(root, "sin");
     size_t unnamed = find_func(root, "libc.so.6+0x0");
     assert_true(json_is_true(cell(funcs, "isJS", main_row)));
-    assert_int_equal(json_integer_value(cell(funcs, "resource", main_row)), -1);
+    /* A library without an id: enough to ask a server for the source, nothing to symbolicate. */
+    size_t python = (size_t)json_integer_value(cell(funcs, "resource", main_row));
+    assert_string_equal(string_at(root, at(root, "shared.resourceTable"), "name", python),
+                        "Python");
+    json_t *lib = json_array_get(at(root, "libs"), python);
+    assert_string_equal(text(lib, "debugName"), "Python");
+    assert_string_equal(text(lib, "breakpadId"), "");
     assert_int_equal(json_integer_value(cell(funcs, "lineNumber", main_row)), 3);
     size_t source = (size_t)json_integer_value(cell(funcs, "source", main_row));
     assert_string_equal(string_at(root, at(root, "shared.sources"), "filename", source), "/a.py");

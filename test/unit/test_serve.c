@@ -333,8 +333,7 @@ static const struct vf_serve_options plain_options = {
     .origin = {"https://profiler.firefox.com", 28},
     .profile = {"{\"meta\":{}}", 11},
     .file_name = {"profile.json", 12},
-    .sources = sources,
-    .source_count = sizeof sources / sizeof *sources,
+    .api = {.sources = sources, .source_count = sizeof sources / sizeof *sources},
 };
 
 static int try_connect(const char *address, uint16_t port)

@@ -1,0 +1,76 @@
+#include "record/renew.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zip.h>
+
+static bool set_member(zip_t *zip, const struct vf_new_member *member)
+{
+    enum { LIGHTEST = 1 };
+    if (member->bytes.len == 0) {
+        zip_int64_t index = zip_name_locate(zip, member->name, 0);
+        return index < 0 || zip_delete(zip, (zip_uint64_t)index) == 0;
+    }
+    zip_source_t *source = zip_source_buffer(zip, member->bytes.ptr, member->bytes.len, 0);
+    zip_int64_t index =
+        source ? zip_file_add(zip, member->name, source, ZIP_FL_ENC_UTF_8 | ZIP_FL_OVERWRITE) : -1;
+    if (source && index < 0)
+        zip_source_free(source);
+    return index >= 0 &&
+           zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_DEFLATE, LIGHTEST) == 0;
+}
+
+static enum vf_status set_members(const char *path, const struct vf_new_member *members,
+                                  size_t count, struct vf_error *error)
+{
+    int code = 0;
+    zip_error_t why;
+    zip_t *zip = zip_open(path, 0, &code);
+    if (!zip) {
+        zip_error_init_with_code(&why, code);
+        vf_fail(error, "can't be written: %s", zip_error_strerror(&why));
+        zip_error_fini(&why);
+        return VF_FATAL;
+    }
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++)
+        good = set_member(zip, &members[i]);
+    if (good && zip_close(zip) == 0)
+        return VF_OK;
+    vf_fail(error, "can't be written: %s", zip_strerror(zip));
+    zip_discard(zip);
+    return VF_FATAL;
+}
+
+enum vf_status vf_zip_renew(const char *path, struct vf_str old,
+                            const struct vf_new_member *members, size_t count,
+                            struct vf_error *error)
+{
+    char *part = vf_alloc(strlen(path) + 8, 1);
+    sprintf(part, "%s.XXXXXX", path);
+    int fd = mkostemp(part, O_CLOEXEC);
+    if (fd < 0) {
+        enum vf_status status = vf_fail_errno(error, errno, "can't be written");
+        free(part);
+        return status;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    enum vf_status status = vf_write_fd(fd, old, error);
+    if (status == VF_OK && fchmod(fd, 0666 & ~mask) != 0)
+        status = vf_fail_errno(error, errno, "can't be written");
+    close(fd);
+    if (status == VF_OK)
+        status = set_members(part, members, count, error);
+    if (status == VF_OK && rename(part, path) != 0)
+        status = vf_fail_errno(error, errno, "can't be written");
+    if (status != VF_OK)
+        unlink(part);
+    free(part);
+    return status;
+}
