@@ -75,7 +75,6 @@ void vf_input_build_options(struct vf_input_options *options, const struct vf_ar
     options->no_phases = vf_args_has(args, "no-phases");
     options->no_traces = vf_args_has(args, "no-traces");
     options->no_graphs = vf_args_has(args, "no-graphs");
-    options->sources_apart = vf_args_has(args, "no-embed-sources");
 }
 
 struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug)

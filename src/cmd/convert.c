@@ -35,6 +35,7 @@ static int run(const struct vf_args *args)
     if (code != VF_EXIT_OK)
         goto done;
     struct vf_input_options how = vf_input_options(args, &c.debug);
+    how.sources_apart = vf_args_has(args, "no-embed-sources");
     code = VF_EXIT_INPUT;
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;

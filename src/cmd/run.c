@@ -30,6 +30,7 @@ static int prepare(struct run *r, const struct vf_args *args)
 {
     int code = vf_recording_init(&r->recording, args);
     vf_input_build_options(&r->how, args);
+    r->how.sources_apart = vf_args_has(args, "no-embed-sources");
     r->how.quiet = r->recording.quiet;
     r->how.debug = &r->recording.debug.files;
     if (code != VF_EXIT_OK)

@@ -30,6 +30,7 @@ static int run(const struct vf_args *args)
         goto done;
     code = VF_EXIT_INPUT;
     struct vf_input_options how = vf_input_options(args, &debug);
+    how.sources_apart = vf_args_has(args, "no-embed-sources");
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
     if (!input.has_profile)

@@ -59,7 +59,8 @@ static size_t skip_value(struct vf_str s, size_t at)
 
 static struct vf_str behind(struct vf_str s, size_t at)
 {
-    return at < s.len ? (struct vf_str){s.ptr + at, s.len - at} : (struct vf_str){s.ptr, 0};
+    at = at < s.len ? at : s.len;
+    return (struct vf_str){s.len ? s.ptr + at : s.ptr, s.len - at};
 }
 
 bool vf_json_enter(struct vf_json_walk *walk, struct vf_str value, char bracket)

@@ -263,7 +263,8 @@ static void set_frame(struct vf_relabel *r, const struct place *place,
 }
 
 /* An address taken while VMProf took a sample stays: that time was spent. */
-static void drop_frame(struct vf_relabel *r, const struct place *place)
+static void drop_frame(struct vf_relabel *r, const struct place *place,
+                       struct vf_symbolized *symbol)
 {
     if (place->is_instruction) {
         struct vf_str text = VF_STR("(VMProf takes a sample)");
@@ -274,11 +275,13 @@ static void drop_frame(struct vf_relabel *r, const struct place *place)
         if (rows(r, VF_FRAME_LIB))
             *cell(r, VF_FRAME_LIB, (size_t)place->row) = -1;
         r->fates[place->row].what = VF_FRAME_NAMED;
+        r->told->frames++;
     } else {
+        symbol->count = 1;
+        set_frame(r, place, symbol);
         r->fates[place->row].what = VF_FRAME_DROPPED;
         r->restack = true;
     }
-    r->told->frames++;
 }
 
 static void relabel(struct vf_relabel *r, const struct place *place, struct vf_symbolized *symbol)
@@ -293,12 +296,12 @@ static void relabel(struct vf_relabel *r, const struct place *place, struct vf_s
         vf_symbolized_worth(symbol) <= worth_of(r, place))
         return;
     if (symbol->is_sampler)
-        drop_frame(r, place);
+        drop_frame(r, place, symbol);
     else
         set_frame(r, place, symbol);
 }
 
-/* How many of the native functions that frames are in have no name. */
+/* How many native functions frames are in, and how many of them have no name. */
 static size_t count_functions(const struct vf_relabel *r, size_t *unnamed)
 {
     size_t count = 0;
@@ -320,13 +323,13 @@ void vf_relabel_frames(struct vf_relabel *r)
 {
     size_t before;
     struct vf_symbolized *symbol = vf_alloc_zeroed(1, sizeof *symbol);
-    count_functions(r, &before);
+    r->told->functions = count_functions(r, &before);
     for (size_t i = 0; i < r->old_frames; i++) {
         struct place place;
         if (get_place(r, (int32_t)i, &place))
             relabel(r, &place, symbol);
     }
-    r->told->functions = count_functions(r, &r->told->unnamed);
+    count_functions(r, &r->told->unnamed);
     r->told->named = before > r->told->unnamed ? before - r->told->unnamed : 0;
     free(symbol);
 }

@@ -106,12 +106,17 @@ static struct vf_str labelled(struct vf_str list, struct vf_str label)
     return (struct vf_str){NULL, 0};
 }
 
-static void put_entry(struct vf_json *json, const struct vf_symbolicated *told)
+static void put_fact(struct vf_json *json, const struct vf_symbolicated *told)
 {
     char text[160];
     snprintf(text, sizeof text,
-             "looked up again by vmfox %s: %zu functions got a name, of %zu; %zu have none",
+             "looked up again by vmfox %s: %zu of %zu functions got a name; %zu have none",
              VF_VERSION, told->named, told->functions, told->unnamed);
+    vf_json_str(json, vf_str_from(text));
+}
+
+static void put_entry(struct vf_json *json, const struct vf_symbolicated *told)
+{
     json->comma = false;
     vf_json_begin(json, '{');
     vf_json_key(json, "label");
@@ -119,27 +124,32 @@ static void put_entry(struct vf_json *json, const struct vf_symbolicated *told)
     vf_json_key(json, "format");
     vf_json_str(json, VF_STR("string"));
     vf_json_key(json, "value");
-    vf_json_str(json, vf_str_from(text));
+    put_fact(json, told);
     vf_json_end(json, '}');
 }
 
 /* What vmfox has written there of the functions without a name is true no longer. */
 static void put_facts(const struct vf_relabel *r, struct vf_edits *edits)
 {
+    const struct vf_str key = VF_STR("value");
     struct vf_json json = {.out = &edits->made};
     struct vf_str extra = vf_json_member(r->file.meta, VF_STR("extra"));
     struct vf_str section = labelled(extra, VF_STR("\"Native code\""));
     struct vf_str entries = vf_json_member(section, VF_STR("entries"));
     struct vf_str entry = labelled(entries, VF_STR("\"Functions without a symbol\""));
-    struct vf_str value = vf_json_member(entry, VF_STR("value"));
+    struct vf_str count = vf_json_member(entry, key);
+    struct vf_str fact = vf_json_member(labelled(entries, VF_STR("\"Symbols\"")), key);
     uint64_t before;
-    if (value.len > 2 &&
-        vf_str_to_u64((struct vf_str){value.ptr + 1, value.len - 2}, 10, &before)) {
-        vf_edits_begin(edits, value);
+    if (count.len > 2 &&
+        vf_str_to_u64((struct vf_str){count.ptr + 1, count.len - 2}, 10, &before)) {
+        vf_edits_begin(edits, count);
         vf_buf_printf(&edits->made, "\"%llu\"",
                       (unsigned long long)(before > r->told->named ? before - r->told->named : 0));
     }
-    if (vf_edits_append(edits, entries)) {
+    if (fact.len) {
+        vf_edits_begin(edits, fact);
+        put_fact(&json, r->told);
+    } else if (vf_edits_append(edits, entries)) {
         put_entry(&json, r->told);
     } else if (vf_edits_append(edits, extra)) {
         vf_buf_str(&edits->made, VF_STR("{\"label\":\"Native code\",\"entries\":["));
