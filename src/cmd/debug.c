@@ -6,7 +6,17 @@
 #include <unistd.h>
 
 static const char URLS[] = "DEBUGINFOD_URLS";
-enum { LIMIT_MS = 60000 }; /* for everything that is fetched in one run of a command */
+/* For everything that is fetched in one run of a command. */
+enum { LIMIT_S = 60 };
+
+static unsigned read_limit(void)
+{
+    uint64_t limit_s;
+    const char *text = getenv("DEBUGINFOD_TIMEOUT"); /* debuginfod_find_debuginfo(3) */
+    bool good = text && vf_str_to_u64(vf_str_from(text), 10, &limit_s) && limit_s > 0 &&
+                limit_s <= INT32_MAX;
+    return good ? (unsigned)limit_s : LIMIT_S;
+}
 
 static void show_progress(void *context, const char *build_id, long have, long all)
 {
@@ -27,8 +37,8 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
     struct vf_error error;
     if (!debug->urls || debug->refused)
         return -1;
-    if (!debug->opened &&
-        vf_debuginfod_open(&debug->client, LIMIT_MS, show_progress, debug, &error) == VF_FATAL) {
+    if (!debug->opened && vf_debuginfod_open(&debug->client, (int64_t)debug->limit_s * 1000,
+                                             show_progress, debug, &error) == VF_FATAL) {
         debug->refused = true;
         vf_say_error("warning", &error, 0);
         return -1;
@@ -42,9 +52,9 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
     debug->line_shown = false;
     if (debug->client.timed_out) {
         debug->refused = true;
-        vf_say("warning: debug info was not there within %d s and is done without "
+        vf_say("warning: debug info was not there within %u s and is done without "
                "(--no-debuginfod asks for none)",
-               LIMIT_MS / 1000);
+               debug->limit_s);
     }
     return fd;
 }
@@ -53,7 +63,7 @@ bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
 {
     const char *urls = getenv(URLS), *folder = vf_args_get(args, "debug-dir");
     struct stat st;
-    *debug = (struct vf_debug){.quiet = vf_args_has(args, "quiet")};
+    *debug = (struct vf_debug){.quiet = vf_args_has(args, "quiet"), .limit_s = read_limit()};
     if (urls && *urls && !vf_args_has(args, "no-debuginfod")) {
         debug->urls = vf_strdup(vf_str_from(urls));
         debug->files.fetch = fetch;

@@ -16,8 +16,9 @@
 struct vf_debug {
     struct vf_debug_files files;
     struct vf_debuginfod client;
-    char *folder; /* NULL: none */
-    char *urls;   /* NULL: nobody is asked */
+    char *folder;     /* NULL: none */
+    char *urls;       /* NULL: nobody is asked */
+    unsigned limit_s; /* for all requests together */
     bool opened, refused, quiet, line_shown;
 };
 
