@@ -164,6 +164,26 @@ static void write_flags(struct vf_json *json)
     }
 }
 
+/* The thread that is shown first: the front-end would take the one with most samples or CPU, which
+ * may be that of the instruction addresses. */
+static void write_first_thread(struct vf_json *json, const struct vf_profile *p)
+{
+    size_t first = 0, most = 0;
+    for (size_t i = 0; i < p->threads.len; i++) {
+        const struct vf_thread *thread = &p->threads.items[i];
+        if (thread->is_runtime || thread->is_addresses || thread->samples.len <= most)
+            continue;
+        first = i;
+        most = thread->samples.len;
+    }
+    if (p->threads.len < 2)
+        return;
+    vf_json_key(json, "initialSelectedThreads");
+    vf_json_begin(json, '[');
+    vf_json_uint(json, first);
+    vf_json_end(json, ']');
+}
+
 void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
 {
     enum { GECKO_VERSION = 29, PROCESS_TYPE_DEFAULT = 0 };
@@ -189,6 +209,7 @@ void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
     vf_json_key(json, "stackwalk");
     vf_json_uint(json, 1);
     write_flags(json);
+    write_first_thread(json, p);
     text(json, "arguments", p->arguments);
     text(json, "CPUName", p->cpu);
     text(json, "oscpu", p->os);

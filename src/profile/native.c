@@ -248,6 +248,7 @@ static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
                  symbol.start <= INT32_MAX;
     if (is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler)) {
         rows[0] = told_row(n, VF_STR("(VMProf takes a sample)"));
+        rows[0].category = VF_CATEGORY_OTHER;
     } else if (known) {
         count = symbol_frames(n, lib, &symbol, relative, rows);
     } else {

@@ -60,7 +60,8 @@ def test_cpython_has_them_with_its_native_frames(cpython, recorder):
     made = has_addresses(recorder(cpython, "shares.py"))
     samples = made.profile.samples_of(made.profile.addresses)
     assert len(samples) == len(rows(made.capture)) > 100
-    assert all(frame.lib for sample in samples for frame in sample.stack)
+    assert all(frame.lib or frame.name == "(VMProf takes a sample)"
+               for sample in samples for frame in sample.stack)
     without = recorder(cpython, "shares.py", "--no-native")
     assert "pc.i64" not in support.members(without.capture)
     assert without.profile.addresses is None

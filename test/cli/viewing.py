@@ -11,12 +11,13 @@ ORIGIN = "https://profiler.firefox.com"
 
 
 class View:
-    """`vmfox view --no-open FILE`; port, token and name as they stand in the URL it prints."""
+    """`vmfox view --no-open OPTIONS... FILE`; port, token, name as they stand in the URL it
+    prints."""
 
-    def __init__(self, file, folder):
+    def __init__(self, file, folder, *options):
         (folder / "tmp").mkdir(exist_ok=True)
-        self.child = subprocess.Popen([support.VMFOX, "view", "--no-open", file], cwd=folder,
-                                      env=support.environment(folder / "tmp"),
+        self.child = subprocess.Popen([support.VMFOX, "view", "--no-open", *options, file],
+                                      cwd=folder, env=support.environment(folder / "tmp"),
                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.url = self.child.stdout.readline().decode().strip()
         place = urllib.parse.unquote(re.search("/from-url/([^/]+)/", self.url).group(1))
