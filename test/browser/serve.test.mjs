@@ -149,6 +149,79 @@ test('a page at the profiler gets the sources', { skip: !capture && 'no capture'
   }
 });
 
+// What the front-end asks for a native symbol of a profile, in its assembly view and when the user
+// lets it symbolicate again.
+function nativeQuestions({ libs, shared }, row) {
+  const { libIndex, address, name, functionSize } = shared.nativeSymbols;
+  const lib = libs[libIndex[row]];
+  return {
+    assembly: {
+      name: lib.name,
+      codeId: lib.codeId,
+      debugName: lib.debugName,
+      debugId: lib.breakpadId,
+      startAddress: `0x${address[row].toString(16)}`,
+      size: `0x${(functionSize[row] ?? 1).toString(16)}`,
+      continueUntilFunctionEnd: functionSize[row] === null,
+    },
+    symbols: {
+      jobs: [{ memoryMap: [[lib.debugName, lib.breakpadId]], stacks: [[[0, address[row]]]] }],
+    },
+    module: `${lib.debugName}/${lib.breakpadId}`,
+    name: shared.stringArray[name[row]],
+  };
+}
+
+// As receive-profile.ts of the front-end does it for /symbolicate/v5: Firefox asks for this header.
+const postSymbols = (page, url, question) =>
+  get(page, url, {
+    method: 'POST',
+    mode: 'cors',
+    credentials: 'omit',
+    headers: { 'User-Agent': 'FirefoxProfiler/1.0' },
+    body: JSON.stringify(question),
+  });
+
+test('a page at the profiler gets code and names', { skip: !capture && 'no capture' }, async () => {
+  const recorded = await startView(capture, profiler.origin);
+  try {
+    await onPage(recorded.url, async (page) => {
+      const profile = JSON.parse((await get(page, recorded.profileUrl)).text);
+      const { libIndex } = profile.shared.nativeSymbols;
+      const kinds = { jit: 0, native: 0 };
+      for (const row of libIndex.keys()) {
+        const kind = profile.libs[libIndex[row]].name === 'PyPy JIT' ? 'jit' : 'native';
+        if (++kinds[kind] > 3) continue;
+        const question = nativeQuestions(profile, row);
+        const listing = await post(page, `${recorded.base}/asm/v1`, question.assembly);
+        assert.equal(listing.status, 200);
+        const { startAddress, instructions } = JSON.parse(listing.text);
+        assert.equal(startAddress, question.assembly.startAddress);
+        assert.ok(instructions.length > 1);
+        assert.ok(instructions.every(([at, text]) => Number.isInteger(at) && text.length > 0));
+        const answer = await postSymbols(page, `${recorded.base}/symbolicate/v5`, question.symbols);
+        assert.equal(answer.status, 200);
+        const { stacks, found_modules: found } = JSON.parse(answer.text).results[0];
+        // Traces are no functions of a library: the front-end leaves them as they are.
+        assert.deepEqual(found, { [question.module]: kind === 'native' });
+        if (kind === 'native') {
+          assert.match(stacks[0][0].function, /\D/);
+          assert.equal(stacks[0][0].function_offset, '0x0');
+        }
+      }
+      assert.ok(kinds.jit > 0 && kinds.native > 0, 'the capture has no such functions');
+    });
+    await onPage(stranger.origin, async (page) => {
+      const thrown = { thrown: 'TypeError' };
+      for (const path of ['source/v1', 'asm/v1', 'symbolicate/v5'])
+        assert.deepEqual(await post(page, `${recorded.base}/${path}`, {}), thrown, path);
+      assert.deepEqual(await get(page, recorded.profileUrl), thrown);
+    });
+  } finally {
+    await recorded.stop();
+  }
+});
+
 test('what cannot be answered is an error in words, with status 200', () =>
   onPage(view.url, async (page) => {
     const questions = [
