@@ -48,7 +48,8 @@ static void add_finished_libs(struct vf_native_code *native, struct vf_capture *
 
 void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
 {
-    *native = (struct vf_native_code){.names = &input->names};
+    *native = (struct vf_native_code){.names = &input->names,
+                                      .made = vf_alloc_zeroed(1, sizeof *native->made)};
     /* A browser asks for what the profile does not have: what this machine knows may be more. */
     input->names.ask_files = true;
     if (input->has_profile)
@@ -60,6 +61,8 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
 void vf_native_code_release(struct vf_native_code *native)
 {
     free(native->libs.items);
+    vf_buf_release(native->made);
+    free(native->made);
     vf_arena_release(&native->arena);
 }
 
@@ -91,17 +94,18 @@ bool vf_native_code_find(const void *context, const void *library, uint64_t addr
     const struct vf_served_lib *lib = library;
     struct vf_native_place place = place_in(lib, address);
     struct vf_symbolized symbol = {0};
-    struct vf_arena *arena = &native->names->arena;
     place.is_instruction = true;
     if (address == VF_SERVE_NO_ADDRESS || !vf_name_source_find(native->names, &place, &symbol)) {
         *out = (struct vf_serve_symbol){.start = address, .count = 1};
         out->frames[0].function = lib->debug_name;
         return true;
     }
-    if (symbol.frames[0].name.len == 0)
-        symbol.frames[0].name =
-            vf_arena_printf(arena, "%.*s+0x%llx", VF_STR_ARG(vf_str_basename(place.path)),
-                            (unsigned long long)symbol.start);
+    if (symbol.frames[0].name.len == 0) {
+        native->made->len = 0;
+        vf_buf_str(native->made, vf_str_basename(place.path));
+        vf_buf_printf(native->made, "+0x%llx", (unsigned long long)symbol.start);
+        symbol.frames[0].name = vf_buf_view(native->made);
+    }
     *out = (struct vf_serve_symbol){.start = symbol.start, .size = symbol.size};
     /* At the first byte a profile means the function as a whole. */
     bool whole = address == symbol.start;

@@ -14,6 +14,7 @@ struct vf_served_lib {
 
 struct vf_native_code {
     struct vf_name_source *names;
+    struct vf_buf *made; /* the last name that was made of a place */
     VF_VEC(struct vf_served_lib) libs;
     struct vf_arena arena;
 };

@@ -17,7 +17,24 @@ void vf_name_source_release(struct vf_name_source *source)
 {
     vf_packed_symbols_release(&source->packed);
     vf_symbols_release(&source->files);
+    free(source->read.items);
+    vf_table_release(&source->read_index);
     vf_arena_release(&source->arena);
+}
+
+/* Raw names live as long as the source does. */
+static struct vf_str read_name(struct vf_name_source *source, struct vf_str raw)
+{
+    uint64_t hash = vf_hash_bytes(raw.ptr, raw.len);
+    struct vf_probe probe = vf_table_probe(&source->read_index, hash);
+    uint32_t row;
+    while (vf_table_next(&source->read_index, &probe, &row))
+        if (vf_str_eq(source->read.items[row].raw, raw))
+            return source->read.items[row].name;
+    struct vf_read_name read = {raw, vf_name_readable(raw, &source->arena)};
+    vf_table_insert(&source->read_index, hash, (uint32_t)source->read.len);
+    VF_APPEND(&source->read, read);
+    return read.name;
 }
 
 static void set_name(struct vf_name_source *source, struct vf_symbolized_frame *frame,
@@ -26,7 +43,7 @@ static void set_name(struct vf_name_source *source, struct vf_symbolized_frame *
     frame->raw = raw;
     frame->file = file;
     if (raw.len)
-        frame->name = vf_name_readable(raw, &source->arena);
+        frame->name = read_name(source, raw);
 }
 
 /* ---- the recording --------------------------------------------------------------------------- */
@@ -103,7 +120,8 @@ bool vf_name_source_find(void *context, const struct vf_native_place *place,
     struct vf_name_source *source = context;
     *out = (struct vf_symbolized){0};
     find_packed(source, place, out);
-    if (out->count && (!source->ask_files || vf_symbolized_worth(out) == 3))
+    if (out->count &&
+        (!source->ask_files || vf_symbolized_worth(out) == vf_native_place_worth(place)))
         return true;
     struct vf_symbolized *other = vf_alloc_zeroed(1, sizeof *other);
     if (vf_name_source_find_here(source, place, other) &&

@@ -9,15 +9,23 @@
 #ifndef VF_CMD_SYMBOLS_H
 #define VF_CMD_SYMBOLS_H
 
+#include "base/table.h"
 #include "capture/capture.h"
 #include "capture/symbols.h"
 #include "profile/symbolizer.h"
 #include "symbols/symbols.h"
 
+/* A symbol's name as the linker has it and as people read it. */
+struct vf_read_name {
+    struct vf_str raw, name;
+};
+
 struct vf_name_source {
     struct vf_packed_symbols packed;
     struct vf_symbols files;
-    struct vf_arena arena; /* names as people read them */
+    VF_VEC(struct vf_read_name) read; /* each name once, however often it is asked for */
+    struct vf_table read_index;
+    struct vf_arena arena; /* of these names */
     bool ask_files;        /* what the recording leaves open is looked for on this machine */
 };
 

@@ -203,11 +203,14 @@ static bool is_unnamed(const struct vf_relabel *r, const struct place *place)
            vf_str_starts(text, place->lib->name) && vf_str_ends(text, vf_str_from(made));
 }
 
+/* As vf_symbolized_worth() has it. */
 static int worth_of(const struct vf_relabel *r, const struct place *place)
 {
-    bool line = vf_finished_get(&r->file, VF_FRAME_LINE, place->row) >= 0 ||
-                vf_finished_get(&r->file, VF_FUNC_LINE, place->func) >= 0;
-    return is_unnamed(r, place) ? 1 : line ? 3 : 2;
+    if (is_unnamed(r, place))
+        return 1;
+    if (place->is_instruction && vf_finished_get(&r->file, VF_FRAME_LINE, place->row) >= 0)
+        return 4;
+    return vf_finished_get(&r->file, VF_FUNC_LINE, place->func) >= 0 ? 3 : 2;
 }
 
 static int32_t line_or_null(uint32_t line)

@@ -24,21 +24,30 @@ struct vf_symbolized {
     struct vf_symbolized_frame frames[VF_SYMBOLIZED_MAX];
 };
 
-/* How much that is: 0 nothing, 1 the function's bounds, 2 its name, 3 a line too. */
-static inline int vf_symbolized_worth(const struct vf_symbolized *symbol)
-{
-    if (symbol->count == 0)
-        return 0;
-    const struct vf_symbolized_frame *inner = &symbol->frames[symbol->count - 1];
-    return symbol->frames[0].name.len == 0 ? 1 : inner->line || inner->first_line ? 3 : 2;
-}
-
 /* An address in a library. */
 struct vf_native_place {
     struct vf_str path, build_id; /* hex digits; may be empty */
     uint64_t address;             /* from where the file's first byte lies in memory */
     bool is_instruction; /* else it only tells the function, and nothing is said of lines in it */
 };
+
+/* How much an answer says of a place: 0 nothing, 1 the function's bounds, 2 its name, 3 its file
+ * and first line, 4 the line of the instruction. */
+static inline int vf_symbolized_worth(const struct vf_symbolized *symbol)
+{
+    if (symbol->count == 0)
+        return 0;
+    const struct vf_symbolized_frame *outer = &symbol->frames[0];
+    return outer->name.len == 0                     ? 1
+           : symbol->frames[symbol->count - 1].line ? 4
+           : outer->first_line                      ? 3
+                                                    : 2;
+}
+/* All that can be known of it. */
+static inline int vf_native_place_worth(const struct vf_native_place *place)
+{
+    return place->is_instruction ? 4 : 3;
+}
 
 struct vf_symbolizer {
     /* Fills `out`, whose slices live as long as the profile; false: nothing is known there. */
