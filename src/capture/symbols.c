@@ -58,13 +58,13 @@ static void read_function(struct reader *r, struct vf_packed_library *library, c
         f->code = (struct vf_str){r->code.ptr + code, f->size};
 }
 
-static void read_place(struct reader *r, struct vf_packed_library *library, const json_t *row)
+static void read_place(struct reader *r, struct vf_packed_places *places, const json_t *row)
 {
     enum { HEAD = 2, EACH = 4, MOST = 64 };
     int64_t address = get_int(row, 0);
     if (address < 0)
         return;
-    struct vf_packed_place *place = VF_PUSH(&library->places);
+    struct vf_packed_place *place = VF_PUSH(&places->v);
     place->address = (uint64_t)address;
     place->line = get_line(row, 1);
     place->first = (uint32_t)r->out->inlines.len;
@@ -90,6 +90,15 @@ static int by_address(const void *a, const void *b)
     return (x->address > y->address) - (x->address < y->address);
 }
 
+static void read_places(struct reader *r, struct vf_packed_places *places, const json_t *rows)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) read_place(r, places, row);
+    if (places->v.len)
+        qsort(places->v.items, places->v.len, sizeof *places->v.items, by_address);
+}
+
 static void read_library(struct reader *r, const json_t *object)
 {
     size_t i;
@@ -99,13 +108,11 @@ static void read_library(struct reader *r, const json_t *object)
     library->build_id = keep_text(r, json_object_get(object, "build_id"));
     library->arch = keep_text(r, json_object_get(object, "arch"));
     json_array_foreach(json_object_get(object, "functions"), i, row) read_function(r, library, row);
-    json_array_foreach(json_object_get(object, "places"), i, row) read_place(r, library, row);
     if (library->functions.len)
         qsort(library->functions.items, library->functions.len, sizeof *library->functions.items,
               by_start);
-    if (library->places.len)
-        qsort(library->places.items, library->places.len, sizeof *library->places.items,
-              by_address);
+    read_places(r, &library->places, json_object_get(object, "places"));
+    read_places(r, &library->lines, json_object_get(object, "lines"));
 }
 
 enum vf_status vf_packed_symbols_read(struct vf_packed_symbols *symbols, struct vf_str json,
@@ -140,7 +147,8 @@ void vf_packed_symbols_release(struct vf_packed_symbols *symbols)
 {
     for (size_t i = 0; i < symbols->libraries.len; i++) {
         free(symbols->libraries.items[i].functions.items);
-        free(symbols->libraries.items[i].places.items);
+        free(symbols->libraries.items[i].places.v.items);
+        free(symbols->libraries.items[i].lines.v.items);
     }
     free(symbols->libraries.items);
     free(symbols->inlines.items);
@@ -180,18 +188,37 @@ const struct vf_packed_function *vf_packed_function(const struct vf_packed_libra
     return offset == 0 || offset < f->size ? f : NULL;
 }
 
-const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *library,
-                                              uint64_t address)
+/* How many of them are at or before the address. */
+static size_t count_up_to(const struct vf_packed_places *places, uint64_t address)
 {
-    size_t low = 0, high = library->places.len;
+    size_t low = 0, high = places->v.len;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (library->places.items[middle].address < address)
+        if (places->v.items[middle].address <= address)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == library->places.len || library->places.items[low].address != address)
+    return low;
+}
+
+const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *library,
+                                              const struct vf_packed_function *function,
+                                              uint64_t address)
+{
+    size_t count = count_up_to(&library->places, address);
+    if (count && library->places.v.items[count - 1].address == address)
+        return &library->places.v.items[count - 1];
+    count = count_up_to(&library->lines, address);
+    if (count == 0)
         return NULL;
-    return &library->places.items[low];
+    const struct vf_packed_place *place = &library->lines.v.items[count - 1];
+    bool known = place->line || place->count;
+    return known && place->address >= function->start ? place : NULL;
+}
+
+uint64_t vf_packed_next_line(const struct vf_packed_library *library, uint64_t address)
+{
+    size_t count = count_up_to(&library->lines, address);
+    return count < library->lines.v.len ? library->lines.v.items[count].address : UINT64_MAX;
 }

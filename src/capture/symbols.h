@@ -33,7 +33,9 @@ struct vf_packed_place {
 struct vf_packed_library {
     struct vf_str path, build_id, arch;
     VF_VEC(struct vf_packed_function) functions; /* by start */
-    VF_VEC(struct vf_packed_place) places;       /* by address */
+    struct vf_packed_places {
+        VF_VEC(struct vf_packed_place) v; /* by address */
+    } places, lines;                      /* of single instructions; up to the next row */
 };
 
 struct vf_packed_symbols {
@@ -54,7 +56,11 @@ const struct vf_packed_library *vf_packed_library(const struct vf_packed_symbols
 /* The function that holds the address; NULL: none. */
 const struct vf_packed_function *vf_packed_function(const struct vf_packed_library *library,
                                                     uint64_t address);
+/* What is at work at an instruction of that function; NULL: it is not known. */
 const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *library,
+                                              const struct vf_packed_function *function,
                                               uint64_t address);
+/* The address behind this one at which another row of `lines` begins; UINT64_MAX: none does. */
+uint64_t vf_packed_next_line(const struct vf_packed_library *library, uint64_t address);
 
 #endif

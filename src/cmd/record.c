@@ -1,5 +1,6 @@
 #include "cmd/commands.h"
 #include "cmd/recording.h"
+#include "code/disassembly.h"
 
 #include <sys/stat.h>
 
@@ -32,6 +33,7 @@ static int run(const struct vf_args *args)
     if (code != VF_EXIT_OK)
         goto done;
     recording.options.code = vf_args_has(args, "share");
+    recording.options.targets = vf_disassembly_targets;
     if (!out) {
         made = vf_recording_default_name(&recording, ".vmfox");
         out = made;

@@ -1,5 +1,6 @@
 #include "cmd/symbolicate.h"
 
+#include "code/disassembly.h"
 #include "finished/edit.h"
 #include "profile/build.h"
 #include "record/renew.h"
@@ -100,6 +101,21 @@ static size_t find_frames(void *context, const void *library, uint64_t address,
             (struct vf_symbol_frame){frame->raw, frame->file, frame->first_line, frame->line};
     }
     return count;
+}
+
+static uint64_t find_next_line(void *context, const void *library, uint64_t address)
+{
+    struct asked *asked = context;
+    const struct vf_native_place *place = library;
+    const struct vf_packed_library *packed =
+        vf_packed_library(&asked->names->packed, place->path, place->build_id);
+    struct vf_library *file =
+        vf_symbols_library(&asked->names->files, place->path, place->build_id);
+    uint64_t one = packed ? vf_packed_next_line(packed, address) : UINT64_MAX;
+    uint64_t other = vf_library_state(file) == VF_LIBRARY_READY
+                         ? vf_library_next_line(file, address)
+                         : UINT64_MAX;
+    return one < other ? one : other;
 }
 
 static struct vf_str find_code(void *context, const void *library, const struct vf_symbol *function)
@@ -217,14 +233,16 @@ bool vf_symbolicate_capture(const struct vf_capture *capture, struct vf_name_sou
 {
     struct listener listener = {.names = names};
     struct asked asked = {.names = names, .symbol = vf_alloc_zeroed(1, sizeof *asked.symbol)};
-    struct vf_pack_source source = {find_library, find_function, find_frames, find_code, &asked};
+    struct vf_pack_source source = {find_library,   find_function, find_frames,
+                                    find_next_line, find_code,     &asked};
     struct vf_packed_symbols after = {0};
     struct vf_buf json = {0}, code = {0};
     struct sources sources = {0};
     struct vf_error error;
     bool good = list_addresses(capture, &listener);
     if (good) {
-        vf_pack_write(&listener.pack, &source, &json, capture->code.len ? &code : NULL);
+        vf_pack_write(&listener.pack, &source, vf_disassembly_targets, &json,
+                      capture->code.len ? &code : NULL);
         good = vf_packed_symbols_read(&after, vf_buf_view(&json), vf_buf_view(&code), &error) !=
                VF_FATAL;
         if (!good)

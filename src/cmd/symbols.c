@@ -64,7 +64,7 @@ static bool find_packed(struct vf_name_source *source, const struct vf_native_pl
     set_name(source, &out->frames[0], f->name, f->file);
     out->frames[0].first_line = f->line;
     const struct vf_packed_place *at =
-        place->is_instruction ? vf_packed_place(library, place->address) : NULL;
+        place->is_instruction ? vf_packed_place(library, f, place->address) : NULL;
     if (!at)
         return true;
     out->frames[0].line = at->line;

@@ -75,6 +75,24 @@ static void add_name(const struct vf_disassembly *d, size_t indent, struct vf_bu
     vf_buf_release(&name);
 }
 
+void vf_disassembly_targets(struct vf_str code, uint64_t start, struct vf_str arch,
+                            void (*add)(void *to, uint64_t address), void *to)
+{
+    struct vf_machine machine;
+    struct vf_buf text = {0};
+    uint64_t target;
+    vf_machine_open(&machine, arch);
+    for (size_t at = 0; at < code.len;) {
+        struct vf_str rest = {code.ptr + at, code.len - at};
+        text.len = 0;
+        at += vf_machine_next(&machine, rest, start + at, start, code.len, &text);
+        if (find_target(vf_buf_view(&text), &target))
+            add(to, target);
+    }
+    vf_machine_close(&machine);
+    vf_buf_release(&text);
+}
+
 void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d)
 {
     struct vf_json json = {.out = out};

@@ -23,6 +23,10 @@ struct vf_disassembly {
  * them, with the offset of the first. */
 void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d);
 
+/* Calls `add` with the target of each call and jump out of the code that names its target. */
+void vf_disassembly_targets(struct vf_str code, uint64_t start, struct vf_str arch,
+                            void (*add)(void *to, uint64_t address), void *to);
+
 /* The parts of an answer that are the same for every listing: up to the rows, and behind them. */
 void vf_asm_begin(struct vf_json *json, uint64_t start, uint64_t size, struct vf_str arch);
 void vf_asm_row(struct vf_json *json, uint64_t offset, struct vf_str text);

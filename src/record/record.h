@@ -7,7 +7,7 @@
 #define VF_RECORD_RECORD_H
 
 #include "record/target.h"
-#include "symbols/library.h"
+#include "symbols/pack.h"
 
 struct vf_record_options {
     double period_s;
@@ -15,6 +15,7 @@ struct vf_record_options {
     bool jitlog, pypylog;                  /* on PyPy */
     bool pc;                               /* instruction addresses (record/pc.h) */
     bool code; /* machine code of the native functions that were seen goes into the capture */
+    vf_pack_targets *targets;           /* where that calls; NULL: nobody knows */
     const struct vf_debug_files *debug; /* where native names come from; NULL: this machine's */
     char *const *environment;           /* the program's, ends with NULL */
 };

@@ -55,7 +55,8 @@ void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
     want_instructions(&found->pack, &maps, s);
     struct vf_pack_source source = vf_pack_files(&symbols);
     if (found->pack.libraries.len)
-        vf_pack_write(&found->pack, &source, &found->json, s->options->code ? &found->code : NULL);
+        vf_pack_write(&found->pack, &source, s->options->targets, &found->json,
+                      s->options->code ? &found->code : NULL);
     if (found->pack.left_out)
         vf_warn(s->warnings, "symbols of %zu addresses were left out: over the limit of %d",
                 found->pack.left_out, VF_PACK_MAX);

@@ -1,6 +1,7 @@
 #include "symbols/debuginfod.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -70,8 +71,9 @@ int vf_debuginfod_fetch(struct vf_debuginfod *d, const unsigned char *id, size_t
     int fd = d->find(d->client, id, (int)id_bytes, NULL);
     at_work = NULL;
     d->left_ms -= now_ms() - begin;
+    d->timed_out |= fd == -ETIME; /* the client has looked at the clock itself */
     d->found += fd >= 0;
-    return fd;
+    return fd >= 0 ? fd : -1;
 }
 
 void vf_debuginfod_close(struct vf_debuginfod *d)

@@ -88,6 +88,27 @@ void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32
         *line = (uint32_t)number;
 }
 
+uint64_t vf_dwarf_next_line(Dwfl_Module *module, uint64_t at)
+{
+    Dwarf_Addr bias = 0, address;
+    Dwarf_Lines *lines;
+    size_t count;
+    Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias);
+    if (!unit || dwarf_getsrclines(unit, &lines, &count) != 0)
+        return UINT64_MAX;
+    size_t low = 0, high = count;
+    while (low < high) { /* the rows are in the order of their addresses */
+        size_t middle = low + (high - low) / 2;
+        if (dwarf_lineaddr(dwarf_onesrcline(lines, middle), &address) == 0 && address <= at - bias)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == count || dwarf_lineaddr(dwarf_onesrcline(lines, low), &address) != 0)
+        return UINT64_MAX;
+    return address + bias;
+}
+
 static void call_at(Dwarf_Die *die, uint32_t *line)
 {
     Dwarf_Attribute attribute;

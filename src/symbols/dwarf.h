@@ -15,6 +15,9 @@ void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *ou
 /* File and line of an instruction; both stay as they are where they are not known.  Functions in
  * assembler have no other. */
 void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line);
+/* Where the line table's next row behind `at` begins, in the same unit; UINT64_MAX: there is none.
+ */
+uint64_t vf_dwarf_next_line(Dwfl_Module *module, uint64_t at);
 /* Puts the line into frames[0], which is filled otherwise, and the inlined functions behind it;
  * returns how many there are then. */
 size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,

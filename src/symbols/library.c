@@ -327,6 +327,14 @@ size_t vf_library_frames(struct vf_library *library, uint64_t address,
     return vf_dwarf_frames(library->module, address + library->first, frames);
 }
 
+uint64_t vf_library_next_line(struct vf_library *library, uint64_t address)
+{
+    if (!library->module || address > UINT64_MAX - library->first)
+        return UINT64_MAX;
+    uint64_t next = vf_dwarf_next_line(library->module, address + library->first);
+    return next == UINT64_MAX || next < library->first ? UINT64_MAX : next - library->first;
+}
+
 struct vf_str vf_library_code(struct vf_library *library, uint64_t address, uint64_t size)
 {
     const struct vf_str none = {NULL, 0};

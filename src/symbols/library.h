@@ -71,6 +71,10 @@ bool vf_library_function(struct vf_library *library, uint64_t address, struct vf
 size_t vf_library_frames(struct vf_library *library, uint64_t address,
                          struct vf_symbol_frame frames[VF_INLINE_MAX]);
 
+/* The address behind this one at which vf_library_frames() may first say something else; UINT64_MAX
+ * where no lines are known. */
+uint64_t vf_library_next_line(struct vf_library *library, uint64_t address);
+
 /* The machine code from an address on: at most `size` bytes, all of them executable.  Empty where
  * the file is not there.  Lives as long as the library. */
 struct vf_str vf_library_code(struct vf_library *library, uint64_t address, uint64_t size);

@@ -83,13 +83,24 @@ static uint32_t add_text(struct texts *texts, struct vf_str text)
     return row;
 }
 
+struct row {
+    struct vf_symbol function;
+    int64_t code; /* where its machine code is in code.bin; -1: it is not */
+};
+
 struct writer {
     struct vf_pack *pack;
     const struct vf_pack_source *source;
-    const void *library; /* the one in work */
+    vf_pack_targets *targets;
     struct vf_json *json;
     struct vf_buf *code;
     struct texts texts;
+    size_t line_count;
+    /* Of the library in work. */
+    const void *library;
+    struct vf_str arch;
+    VF_VEC(struct row) rows;
+    VF_VEC(uint64_t) called;
 };
 
 static void put_text(struct writer *w, struct vf_str text)
@@ -115,8 +126,10 @@ static void put_file(struct writer *w, struct vf_str file)
 
 static int by_start(const void *a, const void *b)
 {
-    const struct vf_symbol *x = a, *y = b;
-    return (x->start > y->start) - (x->start < y->start);
+    const struct row *x = a, *y = b;
+    if (x->function.start != y->function.start)
+        return x->function.start < y->function.start ? -1 : 1;
+    return (x->code < y->code) - (x->code > y->code); /* one with code first */
 }
 
 static int by_address(const void *a, const void *b)
@@ -125,49 +138,103 @@ static int by_address(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Where the function's machine code is in code.bin; -1: it is not. */
-static int64_t put_code(struct writer *w, const struct vf_symbol *symbol)
+static void add_row(struct writer *w, uint64_t address)
 {
-    struct vf_str bytes = {0};
-    if (w->code && symbol->size)
-        bytes = w->source->code(w->source->context, w->library, symbol);
-    if (bytes.len == 0 || bytes.len != symbol->size)
-        return -1;
-    int64_t at = (int64_t)w->code->len;
-    vf_buf_str(w->code, bytes);
-    return at;
+    struct row row = {.code = -1};
+    if (w->source->function(w->source->context, w->library, address, &row.function))
+        VF_APPEND(&w->rows, row);
 }
 
-static void put_functions(struct writer *w, const struct vf_pack_library *wanted)
+/* Sorted, each once. */
+static void put_in_order(struct writer *w)
 {
-    size_t all = wanted->addresses.len + wanted->places.len, count = 0;
-    struct vf_symbol *found = vf_alloc(all, sizeof *found);
-    for (size_t i = 0; i < all; i++) {
-        uint64_t address = i < wanted->addresses.len
-                               ? wanted->addresses.items[i]
-                               : wanted->places.items[i - wanted->addresses.len];
-        count += w->source->function(w->source->context, w->library, address, &found[count]);
+    size_t kept = 0;
+    if (w->rows.len)
+        qsort(w->rows.items, w->rows.len, sizeof *w->rows.items, by_start);
+    for (size_t i = 0; i < w->rows.len; i++)
+        if (!kept || w->rows.items[kept - 1].function.start != w->rows.items[i].function.start)
+            w->rows.items[kept++] = w->rows.items[i];
+    w->rows.len = kept;
+}
+
+static void add_called(void *to, uint64_t address)
+{
+    struct writer *w = to;
+    VF_APPEND(&w->called, address);
+}
+
+static void take_code(struct writer *w)
+{
+    for (size_t i = 0; w->code && i < w->rows.len; i++) {
+        struct row *row = &w->rows.items[i];
+        if (row->function.size == 0)
+            continue;
+        struct vf_str bytes = w->source->code(w->source->context, w->library, &row->function);
+        if (bytes.len == 0 || bytes.len != row->function.size)
+            continue;
+        row->code = (int64_t)w->code->len;
+        if (w->targets)
+            w->targets(bytes, row->function.start, w->arch, add_called, w);
+        vf_buf_str(w->code, bytes);
     }
-    if (count)
-        qsort(found, count, sizeof *found, by_start);
+}
+
+static void find_functions(struct writer *w, const struct vf_pack_library *wanted)
+{
+    w->rows.len = w->called.len = 0;
+    for (size_t i = 0; i < wanted->addresses.len; i++)
+        add_row(w, wanted->addresses.items[i]);
+    for (size_t i = 0; i < wanted->places.len; i++)
+        add_row(w, wanted->places.items[i]);
+    put_in_order(w);
+    take_code(w);
+    if (w->called.len)
+        qsort(w->called.items, w->called.len, sizeof *w->called.items, by_address);
+    for (size_t i = 0; i < w->called.len && w->rows.len < VF_PACK_MAX; i++)
+        if (!i || w->called.items[i] != w->called.items[i - 1])
+            add_row(w, w->called.items[i]);
+    put_in_order(w);
+}
+
+static void put_functions(struct writer *w)
+{
     vf_json_key(w->json, "functions");
     vf_json_begin(w->json, '[');
-    for (size_t i = 0; i < count; i++) {
-        const struct vf_symbol *symbol = &found[i];
-        if (i && symbol->start == found[i - 1].start)
-            continue;
+    for (size_t i = 0; i < w->rows.len; i++) {
+        const struct vf_symbol *function = &w->rows.items[i].function;
         vf_json_begin(w->json, '[');
-        vf_json_uint(w->json, symbol->start);
-        vf_json_uint(w->json, symbol->size);
-        put_text(w, symbol->name);
-        put_file(w, symbol->file);
-        vf_json_uint(w->json, symbol->line);
-        vf_json_uint(w->json, symbol->is_signal);
-        vf_json_int(w->json, put_code(w, symbol));
+        vf_json_uint(w->json, function->start);
+        vf_json_uint(w->json, function->size);
+        put_text(w, function->name);
+        put_file(w, function->file);
+        vf_json_uint(w->json, function->line);
+        vf_json_uint(w->json, function->is_signal);
+        vf_json_int(w->json, w->rows.items[i].code);
         vf_json_end(w->json, ']');
     }
     vf_json_end(w->json, ']');
-    free(found);
+}
+
+static size_t find_frames(const struct writer *w, uint64_t address,
+                          struct vf_symbol_frame frames[VF_INLINE_MAX])
+{
+    size_t count = w->source->frames(w->source->context, w->library, address, frames);
+    return count == 1 && frames[0].line == 0 ? 0 : count;
+}
+
+static void put_place(struct writer *w, uint64_t address, const struct vf_symbol_frame *frames,
+                      size_t count)
+{
+    vf_json_begin(w->json, '[');
+    vf_json_uint(w->json, address);
+    vf_json_uint(w->json, count ? frames[0].line : 0);
+    for (size_t k = 1; k < count; k++) {
+        put_text(w, frames[k].name);
+        put_file(w, frames[k].file);
+        vf_json_uint(w->json, frames[k].first_line);
+        vf_json_uint(w->json, frames[k].line);
+    }
+    vf_json_end(w->json, ']');
 }
 
 static void put_places(struct writer *w, struct vf_pack_library *wanted)
@@ -178,25 +245,51 @@ static void put_places(struct writer *w, struct vf_pack_library *wanted)
     vf_json_begin(w->json, '[');
     for (size_t i = 0; i < wanted->places.len; i++) {
         struct vf_symbol_frame frames[VF_INLINE_MAX];
-        size_t count =
-            w->source->frames(w->source->context, w->library, wanted->places.items[i], frames);
-        if (count == 0 || (count == 1 && frames[0].line == 0))
-            continue;
-        vf_json_begin(w->json, '[');
-        vf_json_uint(w->json, wanted->places.items[i]);
-        vf_json_uint(w->json, frames[0].line);
-        for (size_t k = 1; k < count; k++) {
-            put_text(w, frames[k].name);
-            put_file(w, frames[k].file);
-            vf_json_uint(w->json, frames[k].first_line);
-            vf_json_uint(w->json, frames[k].line);
-        }
-        vf_json_end(w->json, ']');
+        size_t count = find_frames(w, wanted->places.items[i], frames);
+        if (count)
+            put_place(w, wanted->places.items[i], frames, count);
     }
     vf_json_end(w->json, ']');
 }
 
-static void put_library(struct writer *w, struct vf_pack_library *wanted, struct vf_str arch)
+static bool same_frames(const struct vf_symbol_frame *a, const struct vf_symbol_frame *b,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (a[i].line != b[i].line || a[i].first_line != b[i].first_line ||
+            !vf_str_eq(a[i].name, b[i].name) || !vf_str_eq(a[i].file, b[i].file))
+            return false;
+    return true;
+}
+
+/* A row wherever the lines change in the function. */
+static void put_lines_of(struct writer *w, const struct vf_symbol *function)
+{
+    struct vf_symbol_frame frames[2][VF_INLINE_MAX];
+    size_t before = 0, row = 0, end = function->start + function->size;
+    for (uint64_t at = function->start; at < end && w->line_count < VF_PACK_LINES_MAX;) {
+        size_t count = find_frames(w, at, frames[row]);
+        if (count != before || !same_frames(frames[0], frames[1], count)) {
+            put_place(w, at, frames[row], count);
+            w->line_count++;
+            before = count;
+            row = 1 - row;
+        }
+        at = w->source->next_line(w->source->context, w->library, at);
+    }
+}
+
+static void put_lines(struct writer *w)
+{
+    vf_json_key(w->json, "lines");
+    vf_json_begin(w->json, '[');
+    for (size_t i = 0; i < w->rows.len; i++)
+        if (w->rows.items[i].code >= 0)
+            put_lines_of(w, &w->rows.items[i].function);
+    vf_json_end(w->json, ']');
+}
+
+static void put_library(struct writer *w, struct vf_pack_library *wanted)
 {
     struct vf_json *json = w->json;
     vf_json_begin(json, '{');
@@ -205,17 +298,21 @@ static void put_library(struct writer *w, struct vf_pack_library *wanted, struct
     vf_json_key(json, "build_id");
     vf_json_str(json, wanted->build_id);
     vf_json_key(json, "arch");
-    vf_json_str(json, arch);
-    put_functions(w, wanted);
+    vf_json_str(json, w->arch);
+    find_functions(w, wanted);
+    put_functions(w);
     put_places(w, wanted);
+    if (w->code)
+        put_lines(w);
     vf_json_end(json, '}');
 }
 
-void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, struct vf_buf *out,
-                   struct vf_buf *code)
+void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source,
+                   vf_pack_targets *targets, struct vf_buf *out, struct vf_buf *code)
 {
     struct vf_json json = {.out = out};
-    struct writer w = {.pack = pack, .source = source, .json = &json, .code = code};
+    struct writer w = {
+        .pack = pack, .source = source, .targets = targets, .json = &json, .code = code};
     vf_json_begin(&json, '{');
     vf_json_key(&json, "version");
     vf_json_uint(&json, 1);
@@ -223,10 +320,10 @@ void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, st
     vf_json_begin(&json, '[');
     for (size_t i = 0; i < pack->libraries.len; i++) {
         struct vf_pack_library *wanted = &pack->libraries.items[i];
-        struct vf_str arch = {0};
-        w.library = source->library(source->context, wanted->path, wanted->build_id, &arch);
+        w.arch = (struct vf_str){0};
+        w.library = source->library(source->context, wanted->path, wanted->build_id, &w.arch);
         if (w.library)
-            put_library(&w, wanted, arch);
+            put_library(&w, wanted);
     }
     vf_json_end(&json, ']');
     vf_json_key(&json, "strings");
@@ -236,6 +333,8 @@ void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, st
     vf_json_end(&json, ']');
     vf_json_end(&json, '}');
     vf_buf_add(out, "\n", 1);
+    free(w.rows.items);
+    free(w.called.items);
     free(w.texts.v.items);
     vf_table_release(&w.texts.index);
 }
@@ -272,6 +371,12 @@ static size_t file_frames(void *context, const void *library, uint64_t address,
     return vf_library_frames(as_library(library), address, frames);
 }
 
+static uint64_t file_next_line(void *context, const void *library, uint64_t address)
+{
+    (void)context;
+    return vf_library_next_line(as_library(library), address);
+}
+
 static struct vf_str file_code(void *context, const void *library, const struct vf_symbol *function)
 {
     (void)context;
@@ -280,5 +385,6 @@ static struct vf_str file_code(void *context, const void *library, const struct 
 
 struct vf_pack_source vf_pack_files(struct vf_symbols *symbols)
 {
-    return (struct vf_pack_source){file_library, file_function, file_frames, file_code, symbols};
+    return (struct vf_pack_source){file_library,   file_function, file_frames,
+                                   file_next_line, file_code,     symbols};
 }

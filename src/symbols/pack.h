@@ -24,7 +24,14 @@ struct vf_pack {
     struct vf_arena arena;
 };
 
-enum { VF_PACK_MAX = 100000 };
+enum {
+    VF_PACK_MAX = 100000,
+    VF_PACK_LINES_MAX = 100000, /* rows of lines; more are left out */
+};
+
+/* Calls `add` with the target of each call and jump out of a piece of machine code. */
+typedef void vf_pack_targets(struct vf_str code, uint64_t start, struct vf_str arch,
+                             void (*add)(void *to, uint64_t address), void *to);
 
 /* Who knows the symbols; see symbols/library.h for what each gives. */
 struct vf_pack_source {
@@ -34,6 +41,8 @@ struct vf_pack_source {
     bool (*function)(void *context, const void *library, uint64_t address, struct vf_symbol *out);
     size_t (*frames)(void *context, const void *library, uint64_t address,
                      struct vf_symbol_frame frames[VF_INLINE_MAX]);
+    /* The next address at which frames() may say something else; UINT64_MAX: none is known. */
+    uint64_t (*next_line)(void *context, const void *library, uint64_t address);
     /* All of the function's machine code; empty: it is not known. */
     struct vf_str (*code)(void *context, const void *library, const struct vf_symbol *function);
     void *context;
@@ -47,9 +56,11 @@ void vf_pack_add(struct vf_pack *pack, struct vf_str path, struct vf_str build_i
                  bool is_instruction);
 
 /* Looks all of them up and appends the text to `json`.  Machine code of the functions goes to
- * `code` (NULL: is not wanted).  Afterwards `files` are the sources named. */
-void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source, struct vf_buf *json,
-                   struct vf_buf *code);
+ * `code` (NULL: is not wanted), and with it into the text the lines of all their instructions and
+ * the names of what they call, as `targets` (NULL: nobody) tells it.  Afterwards `files` are the
+ * sources named. */
+void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source,
+                   vf_pack_targets *targets, struct vf_buf *json, struct vf_buf *code);
 void vf_pack_release(struct vf_pack *pack);
 
 #endif

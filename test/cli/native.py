@@ -1,6 +1,7 @@
 """What the tests of native functions share: C extensions and recordings of them, what binutils say
 of a library, the profile with its addresses, and the front-end's questions to the server."""
 import collections
+import gzip
 import json
 import re
 import shutil
@@ -18,6 +19,11 @@ Made = collections.namedtuple("Made", "folder library source capture profile")
 
 # What a function must never be called: an address that is another one in the next run.
 BARE = re.compile(r"(0x)?[0-9a-f]+|.*native code 0x.*")
+# What is in a stack only because a sample was taken.
+SAMPLER = re.compile(r"__restore(_rt)?|sigprof_handler|get_stack_trace|_?vmprof_.*|vmp_.*|"
+                     r"__vmprof_eval_vmprof")
+# The C library's own name for one of several memmove() and the like.
+VARIANT = re.compile("_(avx|sse|ssse|evex|erms|unaligned)")
 
 
 class Profile(support.Profile):
@@ -62,13 +68,14 @@ def tool(*words, **options):
 
 
 def build(folder, *flags, source="hot.c"):
-    """Compiles a source of test/cli/programs in `folder`, beside itself; the library."""
+    """Compiles a source of test/cli/programs in `folder`, beside itself; the library.  It has no
+    stubs (.plt), so that nothing is seen at work but the source's functions."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / source).write_bytes((support.PROGRAMS / source).read_bytes())
     library = (folder / source).with_suffix(".so")
     python_h = tool(support.CPYTHON, "-c",
                     "import sysconfig; print(sysconfig.get_paths()['include'])").strip()
-    tool("g++" if source.endswith(".cpp") else "gcc", "-O2", "-fPIC", "-shared",
+    tool("g++" if source.endswith(".cpp") else "gcc", "-O2", "-fPIC", "-fno-plt", "-shared",
          "-Wl,--build-id=sha1", "-I" + python_h, *flags, source, "-o", library, cwd=folder)
     return library
 
@@ -100,6 +107,35 @@ def need_addresses(made):
     if not support.capture_info(made.capture).get("pc_period_ns"):
         pytest.skip("the kernel gives no instruction addresses here")
     return made
+
+
+def assert_debug_info(profile, source):
+    """It has all that only debug info tells."""
+    line = support.lines_of(source)
+    found = {(f.name, f.file, f.func_line) for f in profile.of_lib("hot.so")}
+    for name in ("spin", "outer"):
+        assert (name, str(source), line[name]) in found
+    if profile.addresses:
+        inside = range(line["loop"], line["loop-last"] + 1)
+        lines = [f.line for f in profile.of_lib("hot.so") if f.name == "inner"]
+        assert lines and all(number in inside for number in lines)
+
+
+def assert_places(made):
+    """It has nothing of its functions but where they are in the library."""
+    frames = made.profile.of_lib("hot.so")
+    assert len({f.name for f in frames}) > 1
+    for frame in frames:
+        assert frame.name == "hot.so+0x%x" % frame.symbol.address
+        assert (frame.file, frame.line, frame.depth) == (None, None, 0)
+
+
+def assert_no_sampler(profile):
+    for sample in profile.all_samples():
+        for frame in sample.stack:
+            assert not SAMPLER.fullmatch(frame.name), frame
+            assert not (frame.lib or "").startswith("_vmprof"), frame
+        assert not sample.stack or not (sample.stack[-1].lib or "").startswith("libunwind")
 
 
 # ---- debug files --------------------------------------------------------------------------------
@@ -147,9 +183,15 @@ def instructions(library, start, size):
 
 # ---- the server ---------------------------------------------------------------------------------
 
+NOT_THERE = {"error": "This profile has no machine code of that function."}
+
 
 class View(viewing.View):
     """Asks as the front-end does."""
+
+    def profile(self):
+        body = self.ask("GET", self.path).partition(b"\r\n\r\n")[2]
+        return json.loads(gzip.decompress(body))
 
     def post(self, path, question):
         answer = self.ask("POST", "/%s/%s" % (self.token, path), json.dumps(question).encode())
@@ -176,5 +218,18 @@ def code_rows(answer):
     return [(at, text.strip()) for at, text in answer["instructions"] if text.startswith("    ")]
 
 
-def source_rows(answer):
-    return [(at, text) for at, text in answer["instructions"] if text[0] not in " ;"]
+def code(answer):
+    """The instructions without the names of what they call."""
+    return [(at, text.partition("  <")[0]) for at, text in code_rows(answer)]
+
+
+def served(made, largest=2000):
+    """What a browser can get of a recording: the profile, each source, and the listing of each
+    function that has no more bytes than `largest`, for the long ones take their time."""
+    profile, listings = convert(made.capture), {}
+    with View(made.capture, made.capture.parent) as view:
+        for symbol in profile.symbols():
+            if profile.lib(symbol.lib).get("codeId") and (symbol.size or 0) <= largest:
+                listings[symbol] = view.assembly(profile, symbol)
+        sources = {name: view.source(name).get("source") for name in profile.sources()}
+    return profile, sources, listings

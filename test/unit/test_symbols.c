@@ -8,7 +8,8 @@ static const char good[] =
     "{\"version\":1,\"libraries\":[{\"path\":\"/lib/"
     "a.so\",\"build_id\":\"ab01\",\"arch\":\"x86_64\","
     "\"functions\":[[4096,32,1,2,9,0,0],[4200,16,3,0,0,1,32],[8192,0,3,0,0,0,-1]],"
-    "\"places\":[[4100,11,4,2,3,5,5,2,1,2],[4104,12]]}],"
+    "\"places\":[[4100,11,4,2,3,5,5,2,1,2],[4104,12]],"
+    "\"lines\":[[4096,9],[4108,12,5,2,1,2],[4116,0],[4120,13]]}],"
     "\"strings\":[\"\",\"hot\",\"/src/a.c\",\"other\",\"mix\",\"inner\"]}";
 
 static struct vf_packed_symbols symbols;
@@ -55,15 +56,37 @@ static void an_instruction_has_what_is_inlined_there(void **state)
     assert_int_equal(read_text(good, VF_STR("")), VF_OK);
     const struct vf_packed_library *lib =
         vf_packed_library(&symbols, VF_STR("/lib/a.so"), VF_STR(""));
-    const struct vf_packed_place *place = vf_packed_place(lib, 4100);
+    const struct vf_packed_function *hot = vf_packed_function(lib, 4100);
+    const struct vf_packed_place *place = vf_packed_place(lib, hot, 4100);
     assert_int_equal(place->line, 11);
     assert_int_equal(place->count, 2);
     assert_text(symbols.inlines.items[place->first].name, "mix");
     assert_int_equal(symbols.inlines.items[place->first].line, 5);
     assert_text(symbols.inlines.items[place->first + 1].name, "inner");
-    assert_int_equal(vf_packed_place(lib, 4104)->count, 0);
-    assert_null(vf_packed_place(lib, 4101));
-    assert_int_equal(vf_packed_function(lib, 4100)->code.len, 0); /* there is no code */
+    assert_int_equal(vf_packed_place(lib, hot, 4104)->count, 0);
+    assert_int_equal(hot->code.len, 0); /* there is no code */
+    vf_packed_symbols_release(&symbols);
+}
+
+static void lines_hold_until_the_next_ones_of_the_function(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text(good, VF_STR("")), VF_OK);
+    const struct vf_packed_library *lib =
+        vf_packed_library(&symbols, VF_STR("/lib/a.so"), VF_STR(""));
+    const struct vf_packed_function *hot = vf_packed_function(lib, 4096);
+    assert_int_equal(vf_packed_place(lib, hot, 4096)->line, 9);
+    assert_int_equal(vf_packed_place(lib, hot, 4101)->line, 9);
+    assert_int_equal(vf_packed_place(lib, hot, 4104)->line, 12); /* one of its own */
+    assert_int_equal(vf_packed_place(lib, hot, 4107)->line, 9);
+    assert_int_equal(vf_packed_place(lib, hot, 4115)->count, 1);
+    assert_null(vf_packed_place(lib, hot, 4117)); /* nothing is known from there on */
+    assert_int_equal(vf_packed_place(lib, hot, 4127)->line, 13);
+    /* The next function has none. */
+    assert_null(vf_packed_place(lib, vf_packed_function(lib, 4200), 4204));
+    assert_int_equal(vf_packed_next_line(lib, 0), 4096);
+    assert_int_equal(vf_packed_next_line(lib, 4096), 4108);
+    assert_true(vf_packed_next_line(lib, 4120) == UINT64_MAX);
     vf_packed_symbols_release(&symbols);
 }
 
@@ -125,8 +148,11 @@ static void every_cut_and_every_changed_byte_is_survived(void **state)
             copy[n] = *to;
             if (vf_packed_symbols_read(&symbols, vf_str_from(copy), VF_STR("abc"), &error) == VF_OK)
                 for (size_t i = 0; i < symbols.libraries.len; i++) {
-                    vf_packed_function(&symbols.libraries.items[i], 4100);
-                    vf_packed_place(&symbols.libraries.items[i], 4100);
+                    const struct vf_packed_library *lib = &symbols.libraries.items[i];
+                    const struct vf_packed_function *f = vf_packed_function(lib, 4100);
+                    if (f)
+                        vf_packed_place(lib, f, 4100);
+                    vf_packed_next_line(lib, 4100);
                 }
             vf_packed_symbols_release(&symbols);
         }
@@ -138,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_has_its_name_place_and_code),
         cmocka_unit_test(an_instruction_has_what_is_inlined_there),
+        cmocka_unit_test(lines_hold_until_the_next_ones_of_the_function),
         cmocka_unit_test(another_build_is_another_library),
         cmocka_unit_test(numbers_out_of_range_are_not_followed),
         cmocka_unit_test(what_is_no_symbols_is_refused),
