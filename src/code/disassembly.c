@@ -45,21 +45,15 @@ void vf_asm_end(struct vf_json *json)
  * instructions' numbers may be anything. */
 static bool find_target(struct vf_str text, uint64_t *target)
 {
-    static const char *const branches[] = {"call ", "jmp ", "bl ", "b ", "brasl ", "jal "};
-    for (size_t i = 0; i < sizeof branches / sizeof *branches; i++) {
-        struct vf_str rest = text;
-        if (!vf_str_starts(rest, vf_str_from(branches[i])))
-            continue;
-        rest.ptr += strlen(branches[i]);
-        rest.len -= strlen(branches[i]);
-        if (vf_str_starts(rest, VF_STR("#"))) {
-            rest.ptr++;
-            rest.len--;
-        }
-        return vf_str_starts(rest, VF_STR("0x")) &&
-               vf_str_to_u64((struct vf_str){rest.ptr + 2, rest.len - 2}, 16, target);
-    }
-    return false;
+    static const char *const branches[] = {"call", "bl", "b", "brasl", "jal"};
+    struct vf_str rest = text, name = vf_str_cut(&rest, ' ');
+    bool known = vf_str_starts(name, VF_STR("j")); /* jmp, je, ... */
+    for (size_t i = 0; i < sizeof branches / sizeof *branches && !known; i++)
+        known = vf_str_eq(name, vf_str_from(branches[i]));
+    if (known && vf_str_starts(rest, VF_STR("#")))
+        vf_str_cut(&rest, '#');
+    return known && vf_str_starts(rest, VF_STR("0x")) &&
+           vf_str_to_u64((struct vf_str){rest.ptr + 2, rest.len - 2}, 16, target);
 }
 
 static void add_name(const struct vf_disassembly *d, size_t indent, struct vf_buf *text)

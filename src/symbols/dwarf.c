@@ -1,25 +1,47 @@
 #include "symbols/dwarf.h"
 
 #include <dwarf.h>
-#include <elfutils/libdw.h>
-
-/* The entries that hold the address, innermost first, as they stand in each other; to be freed. */
-static int find_scopes(Dwfl_Module *module, uint64_t at, Dwarf_Die **out)
-{
-    Dwarf_Addr bias = 0;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias), *around = NULL;
-    int count = unit ? dwarf_getscopes(unit, at - bias, &around) : 0;
-    *out = NULL;
-    if (count > 0)
-        count = dwarf_getscopes_die(&around[0], out);
-    free(around);
-    return count > 0 ? count : 0;
-}
 
 static bool is_function(Dwarf_Die *die)
 {
     int tag = dwarf_tag(die);
     return tag == DW_TAG_subprogram || tag == DW_TAG_entry_point;
+}
+
+/* Of the entries that stand around the address the innermost that is a function and not inlined. */
+static bool find_function(struct vf_dwarf *dwarf, uint64_t at)
+{
+    Dwarf_Die *around = NULL, *scopes = NULL;
+    if (dwarf->has_function && dwarf_haspc(&dwarf->function, at - dwarf->bias) > 0)
+        return true;
+    dwarf->has_function = false;
+    Dwarf_Die *unit = dwfl_module_addrdie(dwarf->module, at, &dwarf->bias);
+    int count = unit ? dwarf_getscopes(unit, at - dwarf->bias, &around) : 0;
+    /* Around an inlined one the first gives those of its source; wanted are those of the code. */
+    if (count > 0)
+        count = dwarf_getscopes_die(&around[0], &scopes);
+    for (int i = 0; i < count && !dwarf->has_function; i++) {
+        dwarf->has_function = is_function(&scopes[i]);
+        dwarf->function = scopes[i];
+    }
+    free(around);
+    free(scopes);
+    return dwarf->has_function;
+}
+
+/* The entry below `die` that holds the address. */
+static bool find_inside(const struct vf_dwarf *dwarf, uint64_t at, Dwarf_Die *die)
+{
+    Dwarf_Die child;
+    for (int more = dwarf_child(die, &child); more == 0; more = dwarf_siblingof(&child, &child)) {
+        int tag = dwarf_tag(&child);
+        if ((tag != DW_TAG_inlined_subroutine && tag != DW_TAG_lexical_block) ||
+            dwarf_haspc(&child, at - dwarf->bias) <= 0)
+            continue;
+        *die = child;
+        return true;
+    }
+    return false;
 }
 
 /* The name that the linker sees, which tells overloaded functions apart; else the source's. */
@@ -43,44 +65,35 @@ static void declared_at(Dwarf_Die *die, struct vf_str *file, uint32_t *line)
         *line = (uint32_t)number;
 }
 
-bool vf_dwarf_function(Dwfl_Module *module, uint64_t at, struct vf_symbol *out)
+bool vf_dwarf_function(struct vf_dwarf *dwarf, uint64_t at, struct vf_symbol *out)
 {
-    Dwarf_Die *scopes;
-    int count = find_scopes(module, at, &scopes);
-    bool good = false;
-    for (int i = 0; i < count && !good; i++) {
-        Dwarf_Addr low, high;
-        if (!is_function(&scopes[i]) || dwarf_lowpc(&scopes[i], &low) != 0 ||
-            dwarf_highpc(&scopes[i], &high) != 0 || low > at || high <= at)
-            continue;
-        out->name = name_of(&scopes[i]);
-        out->start = low;
-        out->size = high - low;
-        good = true;
-    }
-    free(scopes);
-    return good;
+    Dwarf_Addr low, high;
+    if (!find_function(dwarf, at) || dwarf_lowpc(&dwarf->function, &low) != 0 ||
+        dwarf_highpc(&dwarf->function, &high) != 0)
+        return false;
+    low += dwarf->bias;
+    high += dwarf->bias;
+    if (low > at || high <= at)
+        return false;
+    out->name = name_of(&dwarf->function);
+    out->start = low;
+    out->size = high - low;
+    return true;
 }
 
-void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *out)
+void vf_dwarf_declaration(struct vf_dwarf *dwarf, uint64_t at, struct vf_symbol *out)
 {
-    Dwarf_Die *scopes;
-    int count = find_scopes(module, at, &scopes);
-    for (int i = 0; i < count; i++) {
-        if (!is_function(&scopes[i]))
-            continue;
-        if (out->name.len == 0)
-            out->name = name_of(&scopes[i]);
-        declared_at(&scopes[i], &out->file, &out->line);
-        break;
-    }
-    free(scopes);
+    if (!find_function(dwarf, at))
+        return;
+    if (out->name.len == 0)
+        out->name = name_of(&dwarf->function);
+    declared_at(&dwarf->function, &out->file, &out->line);
 }
 
-void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line)
+void vf_dwarf_line(const struct vf_dwarf *dwarf, uint64_t at, struct vf_str *file, uint32_t *line)
 {
     int number = 0;
-    Dwfl_Line *row = dwfl_module_getsrc(module, at);
+    Dwfl_Line *row = dwfl_module_getsrc(dwarf->module, at);
     const char *path = row ? dwfl_lineinfo(row, NULL, &number, NULL, NULL, NULL) : NULL;
     if (path)
         *file = vf_str_from(path);
@@ -88,12 +101,12 @@ void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32
         *line = (uint32_t)number;
 }
 
-uint64_t vf_dwarf_next_line(Dwfl_Module *module, uint64_t at)
+uint64_t vf_dwarf_next_line(const struct vf_dwarf *dwarf, uint64_t at)
 {
     Dwarf_Addr bias = 0, address;
     Dwarf_Lines *lines;
     size_t count;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, at, &bias);
+    Dwarf_Die *unit = dwfl_module_addrdie(dwarf->module, at, &bias);
     if (!unit || dwarf_getsrclines(unit, &lines, &count) != 0)
         return UINT64_MAX;
     size_t low = 0, high = count;
@@ -118,26 +131,25 @@ static void call_at(Dwarf_Die *die, uint32_t *line)
         *line = (uint32_t)number;
 }
 
-size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,
+size_t vf_dwarf_frames(struct vf_dwarf *dwarf, uint64_t at,
                        struct vf_symbol_frame frames[VF_INLINE_MAX])
 {
-    Dwarf_Die *scopes;
-    int count = find_scopes(module, at, &scopes), outer = count - 1;
+    enum { DEPTH_MAX = 1000 }; /* blocks count too */
     size_t n = 1;
     struct vf_str file = {0};
     uint32_t line = 0;
-    while (outer >= 0 && !is_function(&scopes[outer]))
-        outer--;
-    for (int i = outer - 1; i >= 0 && n < VF_INLINE_MAX; i--) {
-        if (dwarf_tag(&scopes[i]) != DW_TAG_inlined_subroutine)
-            continue;
-        call_at(&scopes[i], &frames[n - 1].line);
-        frames[n] = (struct vf_symbol_frame){.name = name_of(&scopes[i])};
-        declared_at(&scopes[i], &frames[n].file, &frames[n].first_line);
-        n++;
+    if (find_function(dwarf, at)) {
+        Dwarf_Die die = dwarf->function;
+        for (int i = 0; i < DEPTH_MAX && n < VF_INLINE_MAX && find_inside(dwarf, at, &die); i++) {
+            if (dwarf_tag(&die) != DW_TAG_inlined_subroutine)
+                continue;
+            call_at(&die, &frames[n - 1].line);
+            frames[n] = (struct vf_symbol_frame){.name = name_of(&die)};
+            declared_at(&die, &frames[n].file, &frames[n].first_line);
+            n++;
+        }
     }
-    free(scopes);
-    vf_dwarf_line(module, at, &file, &line);
+    vf_dwarf_line(dwarf, at, &file, &line);
     /* A line of another file than the function's (a macro's, an included piece) is not one of it.
      */
     struct vf_symbol_frame *inner = &frames[n - 1];

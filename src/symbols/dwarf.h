@@ -6,21 +6,31 @@
 
 #include "symbols/library.h"
 
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
+/* The module, and the function that was asked for last: the next address is mostly in the same, and
+ * finding it means walking over all of its unit. */
+struct vf_dwarf {
+    Dwfl_Module *module;
+    Dwarf_Die function;
+    Dwarf_Addr bias; /* of the function's unit */
+    bool has_function;
+};
+
 /* The function's name and bounds, where no symbol tells them. */
-bool vf_dwarf_function(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
+bool vf_dwarf_function(struct vf_dwarf *dwarf, uint64_t at, struct vf_symbol *out);
 /* Adds the function's file and line, and its name where it has none. */
-void vf_dwarf_declaration(Dwfl_Module *module, uint64_t at, struct vf_symbol *out);
+void vf_dwarf_declaration(struct vf_dwarf *dwarf, uint64_t at, struct vf_symbol *out);
 /* File and line of an instruction; both stay as they are where they are not known.  Functions in
  * assembler have no other. */
-void vf_dwarf_line(Dwfl_Module *module, uint64_t at, struct vf_str *file, uint32_t *line);
+void vf_dwarf_line(const struct vf_dwarf *dwarf, uint64_t at, struct vf_str *file, uint32_t *line);
 /* Where the line table's next row behind `at` begins, in the same unit; UINT64_MAX: there is none.
  */
-uint64_t vf_dwarf_next_line(Dwfl_Module *module, uint64_t at);
+uint64_t vf_dwarf_next_line(const struct vf_dwarf *dwarf, uint64_t at);
 /* Puts the line into frames[0], which is filled otherwise, and the inlined functions behind it;
  * returns how many there are then. */
-size_t vf_dwarf_frames(Dwfl_Module *module, uint64_t at,
+size_t vf_dwarf_frames(struct vf_dwarf *dwarf, uint64_t at,
                        struct vf_symbol_frame frames[VF_INLINE_MAX]);
 
 #endif

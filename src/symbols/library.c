@@ -2,6 +2,7 @@
 
 #include "symbols/dwarf.h"
 #include "symbols/elf.h"
+#include "symbols/plt.h"
 
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
@@ -20,12 +21,15 @@ struct vf_library {
     char *debug_path;
     Dwfl *dwfl;
     Dwfl_Module *module;
+    struct vf_dwarf dwarf;
     int fd;
     Elf *elf;       /* the file itself, where it is there */
     bool asked;     /* for debug files: once is enough */
     uint64_t first; /* the virtual address of relative address 0 */
     struct vf_bounds bounds;
     bool has_bounds;
+    struct vf_symtab symtab;
+    bool has_symtab;
     int machine; /* EM_* */
     bool is_64, is_big;
     struct vf_arena arena;
@@ -179,6 +183,7 @@ static bool report(struct vf_library *library, int fd)
         close(fd);
         return false;
     }
+    library->dwarf.module = library->module;
     dwfl_report_end(library->dwfl, NULL, NULL);
     void **userdata = NULL;
     dwfl_module_info(library->module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
@@ -223,6 +228,7 @@ void vf_library_close(struct vf_library *library)
         dwfl_end(library->dwfl);
     close_file(library);
     vf_bounds_release(&library->bounds);
+    vf_symtab_release(&library->symtab);
     vf_arena_release(&library->arena);
     free(library->debug_path);
     free(library->path);
@@ -264,9 +270,15 @@ static const struct vf_bound *find_bound(struct vf_library *library, uint64_t at
     return vf_bounds_find(&library->bounds, at);
 }
 
-bool vf_library_has_names(struct vf_library *library)
+static void read_symbols(struct vf_library *library)
 {
-    return library->module && dwfl_module_getsymtab(library->module) > 1;
+    if (library->has_symtab)
+        return;
+    library->has_symtab = true;
+    vf_symtab_read(&library->symtab, library->module);
+    if (library->elf)
+        vf_plt_read(&library->symtab, library->elf, &library->arena);
+    vf_symtab_sort(&library->symtab);
 }
 
 /* The symbol whose function holds the address, going by its size; one without a size only where it
@@ -274,20 +286,13 @@ bool vf_library_has_names(struct vf_library *library)
 static bool find_symbol(struct vf_library *library, uint64_t at, const struct vf_bound *bound,
                         struct vf_symbol *out)
 {
-    GElf_Sym sym;
-    GElf_Off offset;
-    const char *name = dwfl_module_addrinfo(library->module, at, &offset, &sym, NULL, NULL, NULL);
-    if (!name || !*name || GELF_ST_TYPE(sym.st_info) == STT_OBJECT ||
-        GELF_ST_TYPE(sym.st_info) == STT_TLS)
+    read_symbols(library);
+    const struct vf_symtab_row *row = vf_symtab_find(&library->symtab, at);
+    if (!row || (row->size == 0 && bound && bound->start != row->address))
         return false;
-    uint64_t start = at - offset;
-    if (sym.st_size ? offset >= sym.st_size : bound && bound->start != start)
-        return false;
-    if (bound && bound->start > start && sym.st_size == 0)
-        return false;
-    out->name = vf_str_from(name);
-    out->start = start;
-    out->size = sym.st_size ? sym.st_size : bound ? bound->end - start : 0;
+    out->name = vf_str_from(row->name);
+    out->start = row->address;
+    out->size = row->size ? row->size : bound ? bound->end - row->address : 0;
     return true;
 }
 
@@ -302,14 +307,14 @@ bool vf_library_function(struct vf_library *library, uint64_t address, struct vf
         if (bound) {
             out->start = bound->start;
             out->size = bound->end - bound->start;
-        } else if (!vf_dwarf_function(library->module, at, out)) {
+        } else if (!vf_dwarf_function(&library->dwarf, at, out)) {
             return false;
         }
     }
     out->is_signal = bound && bound->is_signal;
-    vf_dwarf_declaration(library->module, at, out);
+    vf_dwarf_declaration(&library->dwarf, at, out);
     if (out->file.len == 0)
-        vf_dwarf_line(library->module, out->start, &out->file, &out->line);
+        vf_dwarf_line(&library->dwarf, out->start, &out->file, &out->line);
     if (out->start < library->first)
         return false;
     out->start -= library->first;
@@ -324,14 +329,14 @@ size_t vf_library_frames(struct vf_library *library, uint64_t address,
         return 0;
     frames[0] = (struct vf_symbol_frame){
         .name = function.name, .file = function.file, .first_line = function.line};
-    return vf_dwarf_frames(library->module, address + library->first, frames);
+    return vf_dwarf_frames(&library->dwarf, address + library->first, frames);
 }
 
 uint64_t vf_library_next_line(struct vf_library *library, uint64_t address)
 {
     if (!library->module || address > UINT64_MAX - library->first)
         return UINT64_MAX;
-    uint64_t next = vf_dwarf_next_line(library->module, address + library->first);
+    uint64_t next = vf_dwarf_next_line(&library->dwarf, address + library->first);
     return next == UINT64_MAX || next < library->first ? UINT64_MAX : next - library->first;
 }
 

@@ -59,8 +59,6 @@ void vf_library_close(struct vf_library *library);
 enum vf_library_state vf_library_state(const struct vf_library *library);
 /* "x86_64" and so on, as capture.json has it; empty for others. */
 struct vf_str vf_library_arch(const struct vf_library *library);
-/* True where a function's name may come from it, not only its bounds. */
-bool vf_library_has_names(struct vf_library *library);
 
 /* The function that holds the address.  False where not even its bounds are known. */
 bool vf_library_function(struct vf_library *library, uint64_t address, struct vf_symbol *out);

@@ -171,14 +171,17 @@ static struct vf_str plain_name(struct vf_str s, struct vf_arena *arena)
 
 struct vf_str vf_name_readable(struct vf_str raw, struct vf_arena *arena)
 {
+    const struct vf_str stub = VF_STR("@plt");
     bool cold = false;
     if (raw.len > NAME_MAX_BYTES)
         return raw;
     struct vf_str s = without_clones(without_version(raw), &cold);
     struct vf_str plain = plain_name(s, arena);
-    if (!cold)
-        return plain;
-    return vf_arena_printf(arena, "%.*s [cold]", VF_STR_ARG(plain));
+    if (cold)
+        return vf_arena_printf(arena, "%.*s [cold]", VF_STR_ARG(plain));
+    if (vf_str_ends(raw, stub))
+        return vf_arena_printf(arena, "%.*s@plt", VF_STR_ARG(plain));
+    return plain;
 }
 
 bool vf_name_is_sampler(struct vf_str raw)

@@ -6,6 +6,7 @@
 
 /* The name people read for a symbol's raw one; in the arena, or (a part of) `raw` itself.
  *
+ * - The stub of a call to another library keeps its "@plt".
  * - Versions (@@GLIBC_2.14) and compilers' clone suffixes (.part.0) go; ".cold" becomes " [cold]".
  * - C++ and Rust are demangled (libiberty), where that gives no more than 4 kB.
  * - `pypy_g_W_ListObject_append`, as RPython's translator writes a method

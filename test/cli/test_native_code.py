@@ -10,6 +10,7 @@ import native
 import support
 from native import NOT_THERE, code, need_addresses, served
 
+
 @pytest.fixture(scope="module")
 def hot(cpython, tmp_path_factory):
     """An extension with debug info, recorded with its machine code."""
@@ -104,6 +105,20 @@ def test_a_call_says_what_it_calls(hot, view):
         rows = native.code_rows(view.assembly(hot.profile, symbol_of(hot, caller)))
         address = native.functions(hot.library)[called][0]
         assert [text for _, text in rows if text.endswith("0x%x  <%s>" % (address, called))]
+
+
+def test_calls_of_other_libraries_have_names(cpython, tmp_path):
+    """They go through stubs that no symbol table has."""
+    library = native.build(tmp_path, "-fplt")
+    made = native.made_of(cpython, library)
+    symbol = symbol_of(made, "spin")
+    told = native.instructions(library, symbol.address, symbol.size)
+    want = {at: re.search(r"<(\w+@plt)>", text)[1] for at, text in told.items() if "@plt" in text}
+    with native.View(made.capture, tmp_path) as view:
+        rows = dict(native.code_rows(view.assembly(made.profile, symbol)))
+    assert len(want) > 1
+    for at, name in want.items():
+        assert rows[at].endswith("  <%s>" % name)
 
 
 def test_functions_without_symbols_have_listings(cpython, tmp_path):

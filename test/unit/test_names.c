@@ -39,6 +39,9 @@ static void what_compilers_and_linkers_add_is_dropped(void **state)
     assert_name("walk.part.0.cold", "walk [cold]");
     assert_name("_ZN1A1fEv.cold", "A::f() [cold]");
     assert_name("version.1.2", "version.1.2");
+    assert_name("memcpy@plt", "memcpy@plt");
+    assert_name("_ZN1A1fEv@plt", "A::f()@plt");
+    assert_name("PyPyList_New@plt", "PyList_New@plt");
     assert_name(".part.0", ".part.0");
     assert_name("@", "@");
 }

@@ -12,6 +12,9 @@ __attribute__((noipa)) static word step(word seed) // # line: step
     return seed * 3 + last;
 }
 
+/* Another name for it, as C libraries have them: people know the one without underscores. */
+word __step(word seed) __attribute__((alias("step"), visibility("hidden")));
+
 static inline __attribute__((always_inline)) word inner(word seed, long rounds) // # line: inner
 {
     for (long i = 0; i < rounds; i++) { // # line: loop
