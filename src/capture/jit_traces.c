@@ -1,5 +1,6 @@
 #include "capture/jit_traces.h"
 
+#include "base/sorted.h"
 #include "capture/jit_links.h"
 #include "capture/jitlog.h"
 
@@ -375,17 +376,10 @@ static void index_code(struct vf_jit_traces *traces)
 
 const struct vf_jit_trace *vf_jit_traces_find(const struct vf_jit_traces *traces, uint64_t address)
 {
-    size_t low = 0, high = traces->code.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (traces->code.items[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
+    size_t count = VF_UP_TO(traces->code.items, traces->code.len, start, address);
+    if (count == 0)
         return NULL;
-    const struct vf_jit_trace *trace = &traces->traces.items[traces->code.items[low - 1].trace];
+    const struct vf_jit_trace *trace = &traces->traces.items[traces->code.items[count - 1].trace];
     return address < trace->code_end ? trace : NULL;
 }
 

@@ -1,5 +1,7 @@
 #include "capture/maps.h"
 
+#include "base/sorted.h"
+
 static void skip_spaces(struct vf_str *s)
 {
     while (s->len && s->ptr[0] == ' ') {
@@ -59,17 +61,10 @@ void vf_maps_parse(struct vf_maps *maps, struct vf_str text)
 
 const struct vf_map *vf_maps_find(const struct vf_maps *maps, uint64_t address)
 {
-    size_t low = 0, high = maps->v.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (maps->v.items[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0 || address >= maps->v.items[low - 1].end)
+    size_t count = VF_UP_TO(maps->v.items, maps->v.len, start, address);
+    if (count == 0 || address >= maps->v.items[count - 1].end)
         return NULL;
-    return &maps->v.items[low - 1];
+    return &maps->v.items[count - 1];
 }
 
 void vf_maps_release(struct vf_maps *maps)

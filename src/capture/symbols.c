@@ -1,5 +1,6 @@
 #include "capture/symbols.h"
 
+#include "base/sorted.h"
 #include "capture/capture.h"
 
 #include <jansson.h>
@@ -173,43 +174,22 @@ const struct vf_packed_library *vf_packed_library(const struct vf_packed_symbols
 const struct vf_packed_function *vf_packed_function(const struct vf_packed_library *library,
                                                     uint64_t address)
 {
-    size_t low = 0, high = library->functions.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (library->functions.items[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
+    size_t count = VF_UP_TO(library->functions.items, library->functions.len, start, address);
+    if (count == 0)
         return NULL;
-    const struct vf_packed_function *f = &library->functions.items[low - 1];
+    const struct vf_packed_function *f = &library->functions.items[count - 1];
     uint64_t offset = address - f->start;
     return offset == 0 || offset < f->size ? f : NULL;
-}
-
-/* How many of them are at or before the address. */
-static size_t count_up_to(const struct vf_packed_places *places, uint64_t address)
-{
-    size_t low = 0, high = places->v.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (places->v.items[middle].address <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
 }
 
 const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *library,
                                               const struct vf_packed_function *function,
                                               uint64_t address)
 {
-    size_t count = count_up_to(&library->places, address);
+    size_t count = VF_UP_TO(library->places.v.items, library->places.v.len, address, address);
     if (count && library->places.v.items[count - 1].address == address)
         return &library->places.v.items[count - 1];
-    count = count_up_to(&library->lines, address);
+    count = VF_UP_TO(library->lines.v.items, library->lines.v.len, address, address);
     if (count == 0)
         return NULL;
     const struct vf_packed_place *place = &library->lines.v.items[count - 1];
@@ -219,6 +199,6 @@ const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *li
 
 uint64_t vf_packed_next_line(const struct vf_packed_library *library, uint64_t address)
 {
-    size_t count = count_up_to(&library->lines, address);
+    size_t count = VF_UP_TO(library->lines.v.items, library->lines.v.len, address, address);
     return count < library->lines.v.len ? library->lines.v.items[count].address : UINT64_MAX;
 }

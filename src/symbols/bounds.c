@@ -1,5 +1,7 @@
 #include "symbols/bounds.h"
 
+#include "base/sorted.h"
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <gelf.h>
@@ -191,17 +193,10 @@ void vf_bounds_read(struct vf_bounds *bounds, Elf *elf)
 
 const struct vf_bound *vf_bounds_find(const struct vf_bounds *bounds, uint64_t address)
 {
-    size_t low = 0, high = bounds->v.len;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (bounds->v.items[middle].start <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0 || address >= bounds->v.items[low - 1].end)
+    size_t count = VF_UP_TO(bounds->v.items, bounds->v.len, start, address);
+    if (count == 0 || address >= bounds->v.items[count - 1].end)
         return NULL;
-    return &bounds->v.items[low - 1];
+    return &bounds->v.items[count - 1];
 }
 
 void vf_bounds_release(struct vf_bounds *bounds)

@@ -1,5 +1,7 @@
 #include "symbols/symtab.h"
 
+#include "base/sorted.h"
+
 #include <gelf.h>
 
 /* 0 is best; 255: it is no function. */
@@ -85,17 +87,10 @@ void vf_symtab_sort(struct vf_symtab *symtab)
 const struct vf_symtab_row *vf_symtab_find(const struct vf_symtab *symtab, uint64_t address)
 {
     enum { BACK_MAX = 64 }; /* how many may lie inside of another */
-    size_t low = 0, high = symtab->v.len;
+    size_t count = VF_UP_TO(symtab->v.items, symtab->v.len, address, address);
     const struct vf_symtab_row *unsized = NULL;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (symtab->v.items[middle].address <= address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t i = 0; i < BACK_MAX && i < low; i++) {
-        const struct vf_symtab_row *row = &symtab->v.items[low - 1 - i];
+    for (size_t i = 0; i < BACK_MAX && i < count; i++) {
+        const struct vf_symtab_row *row = &symtab->v.items[count - 1 - i];
         if (address - row->address < row->size)
             return row;
         if (row->size == 0 && i == 0 && address < row->limit)

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import native
 import support
 
 Recorded = collections.namedtuple("Recorded", "capture profile told folder script")
@@ -60,3 +61,16 @@ def recorder(tmp_path_factory):
         return made[key]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def hot(cpython, tmp_path_factory):
+    """An extension with debug info, recorded with its machine code.  Nobody changes its files."""
+    library = native.build(tmp_path_factory.mktemp("hot"), "-g")
+    return native.made_of(cpython, library, "--share", seconds=1)
+
+
+@pytest.fixture(scope="session")
+def hot_view(hot):
+    with native.View(hot.capture, hot.folder) as running:
+        yield running

@@ -12,19 +12,6 @@ from native import need_addresses
 
 
 @pytest.fixture(scope="module")
-def hot(cpython, tmp_path_factory):
-    """An extension with debug info, recorded with its machine code."""
-    library = native.build(tmp_path_factory.mktemp("hot"), "-g")
-    return native.made_of(cpython, library, "--share", seconds=1)
-
-
-@pytest.fixture(scope="module")
-def view(hot):
-    with native.View(hot.capture, hot.folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def plain(cpython, tmp_path_factory):
     """The same without debug info."""
     return native.made_of(cpython, native.build(tmp_path_factory.mktemp("plain")))
@@ -94,10 +81,10 @@ def test_functions_have_their_first_line(hot):
     assert found == {(name, str(hot.source), line[name]) for name in names}
 
 
-def test_the_source_is_in_the_profile_and_on_the_server(hot, view):
+def test_the_source_is_in_the_profile_and_on_the_server(hot, hot_view):
     text = hot.source.read_text()
     assert hot.profile.sources()[str(hot.source)] == text
-    assert view.source(str(hot.source))["source"] == text
+    assert hot_view.source(str(hot.source))["source"] == text
 
 
 def test_addresses_are_those_of_the_library(hot):

@@ -11,19 +11,6 @@ import support
 from native import NOT_THERE, code, need_addresses, served
 
 
-@pytest.fixture(scope="module")
-def hot(cpython, tmp_path_factory):
-    """An extension with debug info, recorded with its machine code."""
-    library = native.build(tmp_path_factory.mktemp("hot"), "-g")
-    return native.made_of(cpython, library, "--share", seconds=1)
-
-
-@pytest.fixture(scope="module")
-def view(hot):
-    with native.View(hot.capture, hot.folder) as running:
-        yield running
-
-
 def symbol_of(made, name):
     (found,) = [s for s in made.profile.symbols("hot.so") if s.name == name]
     return found
@@ -59,9 +46,9 @@ def addr2line(library, address):
 
 
 @pytest.mark.parametrize("name", ["outer", "spin"])
-def test_a_listing_has_the_instructions_of_objdump(hot, view, name):
+def test_a_listing_has_the_instructions_of_objdump(hot, hot_view, name):
     symbol = symbol_of(hot, name)
-    answer = view.assembly(hot.profile, symbol)
+    answer = hot_view.assembly(hot.profile, symbol)
     assert (answer["startAddress"], answer["size"]) == (hex(symbol.address), hex(symbol.size))
     assert answer["arch"] == support.capture_info(hot.capture)["arch"]
     known = native.instructions(hot.library, symbol.address, symbol.size)
@@ -72,19 +59,19 @@ def test_a_listing_has_the_instructions_of_objdump(hot, view, name):
         assert ("call" in text) == ("call" in known[at]), (text, known[at])
 
 
-def test_every_address_is_that_of_an_instruction(hot, view):
+def test_every_address_is_that_of_an_instruction(hot, hot_view):
     """So each hit has a row in the assembly view."""
     for symbol in hot.profile.symbols("hot.so"):
-        rows = {at for at, _ in native.code_rows(view.assembly(hot.profile, symbol))}
+        rows = {at for at, _ in native.code_rows(hot_view.assembly(hot.profile, symbol))}
         for frame in hot.profile.frames:
             if frame.symbol == symbol:
                 assert frame.address - symbol.address in rows
 
 
-def test_most_hits_lie_on_the_loops_instructions(hot, view):
+def test_most_hits_lie_on_the_loops_instructions(hot, hot_view):
     need_addresses(hot)
     line, symbol = support.lines_of(hot.source), symbol_of(hot, "outer")
-    answer = view.assembly(hot.profile, symbol)
+    answer = hot_view.assembly(hot.profile, symbol)
     places = lines_of_code(answer)
     found = hits(hot.profile, symbol)
     inside = sum(count for at, count in found.items() if places[at][0] == "inner" and
@@ -92,17 +79,17 @@ def test_most_hits_lie_on_the_loops_instructions(hot, view):
     assert inside > 0.95 * sum(found.values()) > 300
 
 
-def test_lines_in_a_listing_are_those_of_addr2line(hot, view):
+def test_lines_in_a_listing_are_those_of_addr2line(hot, hot_view):
     symbol = symbol_of(hot, "outer")
-    for at, place in lines_of_code(view.assembly(hot.profile, symbol)).items():
+    for at, place in lines_of_code(hot_view.assembly(hot.profile, symbol)).items():
         name, number = addr2line(hot.library, symbol.address + at)[0]
         assert place == (name if name != "outer" else None, number), hex(at)
 
 
-def test_a_call_says_what_it_calls(hot, view):
+def test_a_call_says_what_it_calls(hot, hot_view):
     calls = {"outer": "step", "spin": "outer"}
     for caller, called in calls.items():
-        rows = native.code_rows(view.assembly(hot.profile, symbol_of(hot, caller)))
+        rows = native.code_rows(hot_view.assembly(hot.profile, symbol_of(hot, caller)))
         address = native.functions(hot.library)[called][0]
         assert [text for _, text in rows if text.endswith("0x%x  <%s>" % (address, called))]
 
@@ -136,13 +123,13 @@ def test_functions_without_symbols_have_listings(cpython, tmp_path):
 # ---- symbols ------------------------------------------------------------------------------------
 
 
-def test_an_address_is_symbolicated(hot, view):
+def test_an_address_is_symbolicated(hot, hot_view):
     need_addresses(hot)
     symbol, line = symbol_of(hot, "outer"), support.lines_of(hot.source)
     debug_id = native.breakpad_id(native.build_id(hot.library))
     ((at, _),) = hits(hot.profile, symbol).most_common(1)
     address = symbol.address + at
-    (frame,), found = view.symbolicate("hot.so", debug_id, address)
+    (frame,), found = hot_view.symbolicate("hot.so", debug_id, address)
     assert found == {"hot.so/" + debug_id: True}
     (inlined,) = frame.pop("inlines")
     assert frame == {"frame": 0, "module": "hot.so", "module_offset": hex(address),
@@ -153,7 +140,7 @@ def test_an_address_is_symbolicated(hot, view):
     assert line["loop"] <= inlined["line"] <= line["loop-last"]
 
 
-def test_symbolicating_again_changes_nothing(hot, view):
+def test_symbolicating_again_changes_nothing(hot, hot_view):
     """What a profile has of an instruction is what the server answers."""
     for lib in hot.profile.data["libs"]:
         found = collections.defaultdict(dict)
@@ -162,7 +149,7 @@ def test_symbolicating_again_changes_nothing(hot, view):
                 found[frame.address][frame.depth] = frame
         if not found or not lib["breakpadId"]:
             continue  # without an id, as [vdso], nobody asks
-        stack, _ = view.symbolicate(lib["name"], lib["breakpadId"], *found)
+        stack, _ = hot_view.symbolicate(lib["name"], lib["breakpadId"], *found)
         for answer, frames in zip(stack, found.values()):
             places = [answer] + answer.get("inlines", [])[::-1]
             assert [(place["function"], place.get("file"), place.get("line")) for place in places] \
@@ -172,12 +159,12 @@ def test_symbolicating_again_changes_nothing(hot, view):
             assert answer.get("function_size") == (symbol.size and hex(symbol.size))
 
 
-def test_functions_that_were_never_seen_are_symbolicated(hot, view):
+def test_functions_that_were_never_seen_are_symbolicated(hot, hot_view):
     """As long as the library is there.  Where it has no function there is the library's name."""
     line = support.lines_of(hot.source)
     debug_id = native.breakpad_id(native.build_id(hot.library))
     address, size = native.functions(hot.library)["step"]
-    stack, _ = view.symbolicate("hot.so", debug_id, address, address + size - 1, 0x7ffffff0)
+    stack, _ = hot_view.symbolicate("hot.so", debug_id, address, address + size - 1, 0x7ffffff0)
     assert [frame["function"] for frame in stack] == ["step", "step", "hot.so"]
     assert [frame["frame"] for frame in stack] == [0, 1, 2]
     assert [frame.get("function_size") for frame in stack] == [hex(size), hex(size), None]
@@ -186,24 +173,24 @@ def test_functions_that_were_never_seen_are_symbolicated(hot, view):
     assert line["step"] < stack[1]["line"] < line["inner"]
 
 
-def test_instructions_that_were_never_seen_are_symbolicated(hot, view):
+def test_instructions_that_were_never_seen_are_symbolicated(hot, hot_view):
     """Each of the function's is in the same place as addr2line has it."""
     symbol = symbol_of(hot, "outer")
     debug_id = native.breakpad_id(native.build_id(hot.library))
     offsets = sorted(native.instructions(hot.library, symbol.address, symbol.size))[1:]
-    stack, _ = view.symbolicate("hot.so", debug_id, *(symbol.address + at for at in offsets))
+    stack, _ = hot_view.symbolicate("hot.so", debug_id, *(symbol.address + at for at in offsets))
     for at, answer in zip(offsets, stack):
         places = answer.get("inlines", []) + [answer]
         assert [(place["function"], place["line"]) for place in places] == \
             addr2line(hot.library, symbol.address + at), hex(at)
 
 
-def test_several_jobs_are_answered_in_order(hot, view):
+def test_several_jobs_are_answered_in_order(hot, hot_view):
     debug_id = native.breakpad_id(native.build_id(hot.library))
     known = native.functions(hot.library)
     jobs = [{"memoryMap": [["nothing.so", "0" * 33], ["hot.so", debug_id]],
              "stacks": [[[1, known[name][0]], [0, 16], [-1, 16]]]} for name in ("spin", "outer")]
-    results = view.post("symbolicate/v5", {"jobs": jobs})["results"]
+    results = hot_view.post("symbolicate/v5", {"jobs": jobs})["results"]
     for result, name in zip(results, ("spin", "outer")):
         (stack,) = result["stacks"]
         assert [frame.get("function") for frame in stack] == [name, None, None]
@@ -212,7 +199,7 @@ def test_several_jobs_are_answered_in_order(hot, view):
     assert len(results) == 2
 
 
-def test_other_builds_and_other_libraries_are_not_found(hot, view):
+def test_other_builds_and_other_libraries_are_not_found(hot, hot_view):
     """Also such as lie on this machine: only the profile's own are looked into."""
     digits = native.build_id(hot.library)
     address = native.functions(hot.library)["outer"][0]
@@ -222,13 +209,13 @@ def test_other_builds_and_other_libraries_are_not_found(hot, view):
     for name, debug_id in (("hot.so", native.breakpad_id(digits[::-1])), ("hot.so", ""),
                            (str(hot.library), native.breakpad_id(digits)), ("libm.so.6", libm_id),
                            (libm, libm_id), ("nothing.so", native.breakpad_id(digits))):
-        (frame,), found = view.symbolicate(name, debug_id, address)
+        (frame,), found = hot_view.symbolicate(name, debug_id, address)
         assert found == {name + "/" + debug_id: False}
         assert frame == {"frame": 0, "module": name, "module_offset": hex(address)}
         asked = {"name": name, "debugName": name, "debugId": debug_id,
                  "startAddress": hex(address), "size": "0x10"}
-        assert view.post("asm/v1", asked) == NOT_THERE
-        assert view.post("asm/v1", dict(asked, codeId=native.build_id(libm))) == NOT_THERE
+        assert hot_view.post("asm/v1", asked) == NOT_THERE
+        assert hot_view.post("asm/v1", dict(asked, codeId=native.build_id(libm))) == NOT_THERE
 
 
 # ---- a library that has changed -----------------------------------------------------------------
@@ -271,13 +258,13 @@ def test_code_of_another_build_is_not_shown(rebuilt):
         assert "function" not in frame and found == {"hot.so/" + now: False}
 
 
-def test_the_code_that_ran_is_shown_when_it_was_kept(rebuilt, hot, view):
+def test_the_code_that_ran_is_shown_when_it_was_kept(rebuilt, hot, hot_view):
     """The same code as in the other folder: only the paths in its debug info are others."""
     _, shared = rebuilt
     with native.View(shared.capture, shared.folder) as other:
         for name in ("outer", "spin"):
             answer = other.assembly(shared.profile, symbol_of(shared, name))
-            assert code(answer) == code(view.assembly(hot.profile, symbol_of(hot, name))) != []
+            assert code(answer) == code(hot_view.assembly(hot.profile, symbol_of(hot, name))) != []
 
 
 # ---- a recording is whole by itself -------------------------------------------------------------
