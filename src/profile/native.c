@@ -201,18 +201,32 @@ static struct vf_native_frame frame_outside(struct vf_natives *n, uint64_t addre
         .row = native_row(frame_func(n, (vf_lib_id){VF_NONE}, id, &frame))};
 }
 
-struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t address,
+/* VMProf sets the lowest bit of a native function's address, which some have of their own:
+ * compilers align functions when they optimise for speed, and not always then.  So where one begins
+ * at the odd address it is that one.  Returns where it begins in the library. */
+static uint64_t find_function(struct vf_natives *n, vf_lib_id lib, uint64_t marked,
+                              struct vf_symbolized *symbol)
+{
+    uint64_t even = marked & ~(uint64_t)1;
+    if (marked != even && find_symbol(n, lib, marked, false, symbol) && symbol->start == marked)
+        return marked;
+    if (!find_symbol(n, lib, even, false, symbol))
+        *symbol = (struct vf_symbolized){.start = even, .count = 1};
+    return even;
+}
+
+struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t marked,
                                         const struct vf_code_name *name)
 {
     struct vf_symbolized symbol;
     struct vf_frame_row rows[VF_SYMBOLIZED_MAX];
+    uint64_t address = marked & ~(uint64_t)1;
     const struct vf_map *map = vf_maps_find(&n->maps, address);
     vf_lib_id lib = vf_natives_lib(n, map);
     if (lib.i == VF_NONE)
         return frame_outside(n, address, map, name);
-    uint64_t relative = address - map->base;
-    if (!find_symbol(n, lib, relative, false, &symbol))
-        symbol = (struct vf_symbolized){.start = relative, .count = 1};
+    uint64_t relative = find_function(n, lib, marked - map->base, &symbol);
+    address = map->base + relative;
     symbol.count = 1;
     add_told(&symbol.frames[0], name);
     struct vf_native_frame out = {.start = address - relative + symbol.start,

@@ -55,8 +55,8 @@ void vf_natives_release(struct vf_natives *natives);
 /* The library of a map; VF_NONE for memory that is no file's. */
 vf_lib_id vf_natives_lib(struct vf_natives *natives, const struct vf_map *map);
 
-/* The frame for a function's first address; `name` is what VMProf wrote of it, name.name empty:
- * nothing. */
+/* The frame for a function's first address as VMProf has it, marked in the lowest bit; `name` is
+ * what VMProf wrote of it, name.name empty: nothing. */
 struct vf_native_frame vf_natives_frame(struct vf_natives *natives, uint64_t address,
                                         const struct vf_code_name *name);
 

@@ -77,12 +77,6 @@ static struct vf_frame_row code_frame(struct vf_walk *walk, const struct vf_walk
     return row;
 }
 
-/* VMProf marks native frames in the lowest bit. */
-static uint64_t native_address(uint64_t value)
-{
-    return value & ~(uint64_t)1;
-}
-
 static struct vf_code_name told_name(const struct vf_walk *walk, const struct vf_walk_frame *raw)
 {
     struct vf_str text = name_text(walk, raw->name);
@@ -158,8 +152,8 @@ static void read_oldest(struct vf_walk *walk, struct vf_walk_frame *raw)
 static void read_native(struct vf_walk *walk, struct vf_walk_frame *raw)
 {
     struct vf_code_name name = told_name(walk, raw);
-    struct vf_native_frame frame =
-        vf_natives_frame(walk->natives, native_address(raw->value), &name);
+    struct vf_native_frame frame = vf_natives_frame(walk->natives, raw->value, &name);
+    raw->start = frame.start;
     raw->end = frame.end;
     if (frame.is_sampler)
         raw->role = VF_ROLE_SAMPLER;
@@ -323,6 +317,7 @@ static void take_frame(struct vf_walk *walk, struct vf_walk_step *step,
     step->started = true;
     step->kind = raw->kind;
     step->value = raw->value;
+    step->start = raw->start;
     step->end = raw->end;
     if (raw->kind == VF_FRAME_CODE || raw->kind == VF_FRAME_JITTED)
         step->inner = raw->value;
@@ -430,7 +425,7 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
     return (struct vf_walked){.stack = step.stack,
                               .thread = step.thread,
                               .trace = step.trace,
-                              .native = native_address(step.value),
+                              .native = step.start,
                               .native_end = step.kind == VF_FRAME_NATIVE ? step.end : 0,
                               .ends_in_native = step.kind == VF_FRAME_NATIVE,
                               .ends_in_trace = step.kind == VF_FRAME_ASM && step.trace != VF_NONE};

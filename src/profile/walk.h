@@ -28,12 +28,12 @@
 /* The state of a walk after some frames from the root. */
 struct vf_walk_step {
     vf_stack_id stack;
-    uint64_t value;  /* of the raw frame taken last */
-    uint64_t end;    /* where its function ends, if it is native; 0: not known */
-    uint64_t thread; /* from the thread's root frame; 0: none */
-    uint64_t inner;  /* of the last code or jitted frame */
-    uint32_t trace;  /* of the last assembler frame that has one; VF_NONE: none so far */
-    uint32_t ahead;  /* so many raw frames have been looked at for it, some may lie ahead */
+    uint64_t value;      /* of the raw frame taken last */
+    uint64_t start, end; /* where its function ends, if it is native; 0: not known */
+    uint64_t thread;     /* from the thread's root frame; 0: none */
+    uint64_t inner;      /* of the last code or jitted frame */
+    uint32_t trace;      /* of the last assembler frame that has one; VF_NONE: none so far */
+    uint32_t ahead;      /* so many raw frames have been looked at for it, some may lie ahead */
     uint32_t asm_frames, unowned, continued; /* as in struct vf_jit */
     int kind;                                /* of the raw frame taken last, 0: none */
     bool started;                            /* a frame of the program has been seen */
@@ -56,9 +56,9 @@ struct vf_walk_frame {
     uint32_t name;  /* row of its name, VF_NONE: none */
     uint32_t trace; /* of an assembler frame; VF_NONE: none */
     enum vf_role role;
-    vf_frame_id frame; /* VF_NONE until it is needed */
-    uint64_t thread;   /* VF_ROLE_THREAD */
-    uint64_t end;      /* of a native function, in memory; 0: not known */
+    vf_frame_id frame;   /* VF_NONE until it is needed */
+    uint64_t thread;     /* VF_ROLE_THREAD */
+    uint64_t start, end; /* of a native function, in memory; 0: not known */
 };
 
 struct vf_walk {

@@ -22,12 +22,17 @@ static struct vf_str module_id(const void *context, struct vf_str path)
     return VF_STR("");
 }
 
-/* Code of Python lies in no library, so it need not be told from native functions. */
+/* Code of Python lies in no library, so it need not be told from native functions.  VMProf sets the
+ * lowest bit of theirs: which it is without the bit is found when both are known. */
 static void want_functions(struct vf_pack *pack, const struct vf_maps *maps,
                            const struct vf_session *s)
 {
-    for (size_t i = 0; i < s->addresses.len; i++)
-        vf_symbols_want(pack, maps, module_id, s, s->addresses.items[i] & ~(uint64_t)1, false);
+    for (size_t i = 0; i < s->addresses.len; i++) {
+        uint64_t address = s->addresses.items[i];
+        vf_symbols_want(pack, maps, module_id, s, address & ~(uint64_t)1, false);
+        if (address & 1)
+            vf_symbols_want(pack, maps, module_id, s, address, false);
+    }
 }
 
 static void want_instructions(struct vf_pack *pack, const struct vf_maps *maps,

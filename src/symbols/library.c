@@ -229,6 +229,7 @@ void vf_library_close(struct vf_library *library)
     close_file(library);
     vf_bounds_release(&library->bounds);
     vf_symtab_release(&library->symtab);
+    vf_dwarf_release(&library->dwarf);
     vf_arena_release(&library->arena);
     free(library->debug_path);
     free(library->path);
@@ -313,7 +314,7 @@ bool vf_library_function(struct vf_library *library, uint64_t address, struct vf
     }
     out->is_signal = bound && bound->is_signal;
     vf_dwarf_declaration(&library->dwarf, at, out);
-    if (out->file.len == 0)
+    if (out->file.len == 0 && !vf_dwarf_knows(&library->dwarf, at)) /* of an assembler */
         vf_dwarf_line(&library->dwarf, out->start, &out->file, &out->line);
     if (out->start < library->first)
         return false;

@@ -67,7 +67,7 @@ def tool(*words, **options):
                           stdout=subprocess.PIPE, text=True, **options).stdout
 
 
-def build(folder, *flags, source="hot.c"):
+def build(folder, *flags, source="hot.c", compiler=None):
     """Compiles a source of test/cli/programs in `folder`, beside itself; the library.  It has no
     stubs (.plt), so that nothing is seen at work but the source's functions."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def build(folder, *flags, source="hot.c"):
     library = (folder / source).with_suffix(".so")
     python_h = tool(support.CPYTHON, "-c",
                     "import sysconfig; print(sysconfig.get_paths()['include'])").strip()
-    tool("g++" if source.endswith(".cpp") else "gcc", "-O2", "-fPIC", "-fno-plt", "-shared",
+    tool(compiler or ("g++" if source.endswith(".cpp") else "gcc"), "-O2", "-fPIC", "-fno-plt", "-shared",
          "-Wl,--build-id=sha1", "-I" + python_h, *flags, source, "-o", library, cwd=folder)
     return library
 

@@ -130,6 +130,28 @@ def test_without_symbols_exported_functions_have_names(bare):
     assert (frame["function_offset"], frame["function_size"]) == ("0x4", hex(size))
 
 
+@pytest.mark.parametrize("compiler, flags", [
+    ("clang", ()),  # writes no index of its units' addresses
+    ("gcc", ("-gdwarf-4",)), ("gcc", ("-gsplit-dwarf",)), ("gcc", ("-gz", "-flto")),
+    ("gcc", ("-falign-functions=1",)),  # VMProf marks native functions in the lowest bit
+], ids=str)
+def test_debug_info_of_all_kinds(cpython, tmp_path, compiler, flags):
+    if not shutil.which(compiler):
+        pytest.skip("%s is not installed" % compiler)
+    library = native.build(tmp_path, "-g", *flags, compiler=compiler)
+    made = native.made_of(cpython, library)
+    native.assert_debug_info(made.profile, made.source)
+    calls = {(one.name, other.name) for s in made.profile.samples()
+             for one, other in zip(s.stack, s.stack[1:]) if other.lib == one.lib == "hot.so"}
+    assert ("spin", "outer") in calls
+    assert calls <= {("spin", "outer"), ("outer", "inner"), ("outer", "step")}
+    start, size = native.functions(library)["outer"]
+    with native.View(made.capture, tmp_path) as view:
+        symbol = next(s for s in made.profile.symbols("hot.so") if s.name == "outer")
+        rows = dict(native.code_rows(view.assembly(made.profile, symbol)))
+    assert sorted(rows) == sorted(native.instructions(library, start, size))
+
+
 def test_names_of_cpp_are_readable(cpython, tmp_path):
     library = native.build(tmp_path, source="deep.cpp")
     profile = native.convert(native.record(cpython, library))

@@ -6,8 +6,8 @@ typedef unsigned long word;
 
 static volatile word last;
 
-/* noipa: these stay functions of their own, under their own names. */
-__attribute__((noipa)) static word step(word seed) // # line: step
+/* noipa, noinline for clang: these stay functions of their own, under their own names. */
+__attribute__((noipa, noinline)) static word step(word seed) // # line: step
 {
     return seed * 3 + last;
 }
@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) word inner(word seed, long rounds) 
     return seed;
 }
 
-__attribute__((noipa)) static word outer(word seed, long rounds) // # line: outer
+__attribute__((noipa, noinline)) static word outer(word seed, long rounds) // # line: outer
 {
     seed = inner(seed, rounds); // # line: call
     last = step(seed);
