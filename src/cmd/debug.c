@@ -50,7 +50,10 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
     if (debug->line_shown)
         fputs("\r\x1b[K", stderr);
     debug->line_shown = false;
-    if (debug->client.timed_out) {
+    if (debug->client.interrupted) {
+        debug->refused = true;
+        vf_say("warning: interrupted; the rest is done without debug info from servers");
+    } else if (debug->client.timed_out) {
         debug->refused = true;
         vf_say("warning: debug info was not there within %u s and is done without "
                "(--no-debuginfod asks for none)",

@@ -61,21 +61,28 @@ static int32_t add_source(struct vf_relabel *r, struct vf_str path)
     return (int32_t)rows(r, VF_SOURCE_FILENAME) - 1;
 }
 
+/* A function has one row: the front-end shows the hits of the first it finds (its
+ * src/selectors/per-thread/stack-sample.ts).  So a row that is there gets the new name. */
 static int32_t add_native(struct vf_relabel *r, int32_t lib, int32_t address, int32_t name,
                           uint64_t size)
 {
     uint64_t hash = hash_pair(lib, address);
+    int32_t known_size = size && size <= INT32_MAX ? (int32_t)size : VF_JSON_NULL;
     struct vf_probe probe = vf_table_probe(&r->natives, hash);
     uint32_t row;
-    while (vf_table_next(&r->natives, &probe, &row))
-        if (*cell(r, VF_NATIVE_LIB, row) == lib && *cell(r, VF_NATIVE_ADDRESS, row) == address &&
-            *cell(r, VF_NATIVE_NAME, row) == name)
-            return (int32_t)row;
+    while (vf_table_next(&r->natives, &probe, &row)) {
+        if (*cell(r, VF_NATIVE_LIB, row) != lib || *cell(r, VF_NATIVE_ADDRESS, row) != address)
+            continue;
+        *cell(r, VF_NATIVE_NAME, row) = name;
+        if (known_size != VF_JSON_NULL)
+            *cell(r, VF_NATIVE_SIZE, row) = known_size;
+        return (int32_t)row;
+    }
     vf_table_insert(&r->natives, hash, (uint32_t)rows(r, VF_NATIVE_LIB));
     push(r, VF_NATIVE_LIB, lib);
     push(r, VF_NATIVE_ADDRESS, address);
     push(r, VF_NATIVE_NAME, name);
-    push(r, VF_NATIVE_SIZE, size && size <= INT32_MAX ? (int32_t)size : VF_JSON_NULL);
+    push(r, VF_NATIVE_SIZE, known_size);
     return (int32_t)rows(r, VF_NATIVE_LIB) - 1;
 }
 

@@ -62,7 +62,7 @@ static bool is_import(const struct vf_code_name *name)
 static enum vf_role bootstrap_role(struct vf_str function, uint64_t *thread)
 {
     if (vf_str_starts(function, VF_STR(VF_BOOTSTRAP_MAIN)))
-        return VF_ROLE_LAUNCHER;
+        return VF_ROLE_MAIN;
     if (vf_str_starts(function, VF_STR(VF_THREAD_ROOT))) {
         struct vf_str number = {function.ptr + sizeof VF_THREAD_ROOT - 1,
                                 function.len - (sizeof VF_THREAD_ROOT - 1)};

@@ -12,6 +12,7 @@
 
 enum vf_role {
     VF_ROLE_FRAME,        /* the program's */
+    VF_ROLE_MAIN,         /* the recorder's own launcher: the program begins behind it */
     VF_ROLE_LAUNCHER,     /* starts the program: PyPy's app_main, site, runpy, VMProf's main */
     VF_ROLE_IMPORT,       /* the import machinery; the program's, once it runs */
     VF_ROLE_OUTSIDE,      /* a launcher being imported, with all that it imports in turn */

@@ -252,6 +252,11 @@ static bool is_left_out(struct vf_walk *walk, struct vf_walk_step *step,
     case VF_ROLE_OUTSIDE:
         step->outside = !step->started;
         return !step->started;
+    case VF_ROLE_MAIN: /* started by -c, whose own <module> has been taken for the program's */
+        step->stack = (vf_stack_id){VF_NONE};
+        step->started = false;
+        step->launched = true;
+        return true;
     case VF_ROLE_LAUNCHER:
         step->launched |= !step->started;
         return !step->started;

@@ -31,27 +31,27 @@ static void add_address(struct vf_session *s, uint64_t address, bool is_code)
 }
 
 /* The maps are read again when a native function comes that is in none of them: a library has been
- * loaded.  Not more often than ten times a second. */
-static void refresh_maps(struct vf_session *s, int64_t now_ns)
+ * loaded.  Soon, for a program that dies can't be asked any more; not at once each time, for code
+ * that is made in the run may come with every sample. */
+static void refresh_maps(struct vf_session *s)
 {
-    if (now_ns - s->maps_ns > 100000000)
+    const int64_t pause_ns = 5000000;
+    if (s->maps_stale && vf_clock_now_ns(CLOCK_MONOTONIC) - s->maps_ns > pause_ns)
         vf_session_read_maps(s);
 }
 
 static void take_sample(struct vf_session *s, const struct vf_sample *sample, int64_t at_ns)
 {
-    size_t before = s->addresses.len;
-    bool native = false;
     for (uint32_t i = 0; i < sample->depth; i++) {
         struct vf_frame frame = vf_vmprof_frame(&s->stream, sample, i);
         size_t had = s->addresses.len;
         if (frame.kind == VF_FRAME_ASM)
             continue; /* machine code has no name to ask for */
         add_address(s, frame.value, frame.kind == VF_FRAME_CODE);
-        native |= frame.kind == VF_FRAME_NATIVE && s->addresses.len > had;
+        s->maps_stale |= frame.kind == VF_FRAME_NATIVE && s->addresses.len > had &&
+                         !vf_maps_find(&s->known_maps, frame.value);
     }
-    if (native && s->addresses.len > before)
-        refresh_maps(s, at_ns);
+    refresh_maps(s);
     if (sample->has_memory)
         s->memory_kb = sample->memory_kb;
     vf_buf_add(&s->stamps, &at_ns, sizeof at_ns);
@@ -307,6 +307,7 @@ static void start_anew(struct vf_session *s)
     vf_table_release(&s->thread_index);
     vf_cpu_release(&s->cpu);
     vf_layout_release(&s->layout);
+    s->maps.len = 0; /* of another program */
     s->exe = VF_STR("");
     s->innermost = false;
     empty_file(s->prof_fd);

@@ -36,8 +36,12 @@ void vf_session_read_maps(struct vf_session *s)
         vf_buf_release(&fresh);
         return;
     }
+    vf_maps_keep_old(&fresh, vf_buf_view(&s->maps));
+    vf_maps_release(&s->known_maps);
     vf_buf_release(&s->maps);
     s->maps = fresh;
+    vf_maps_parse(&s->known_maps, vf_buf_view(&s->maps));
+    s->maps_stale = false;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)s->python_pid);
     ssize_t length = readlink(path, exe, sizeof exe);
     if (length > 0 && s->exe.len == 0)

@@ -92,6 +92,7 @@ static void close_session(struct vf_session *s)
     vf_buf_release(&s->prof);
     vf_buf_release(&s->stamps);
     vf_buf_release(&s->maps);
+    vf_maps_release(&s->known_maps);
     vf_buf_release(&s->bytecode);
     free(s->threads.items);
     free(s->long_files.items);
@@ -196,7 +197,7 @@ static void reap(struct vf_session *s)
 
 static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
 {
-    sigset_t passed, before;
+    sigset_t passed;
     sigemptyset(&passed);
     sigaddset(&passed, SIGINT);
     sigaddset(&passed, SIGTERM);
@@ -204,11 +205,11 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     sigaddset(&passed, SIGQUIT);
     sigaddset(&passed, SIGUSR1);
     sigaddset(&passed, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &passed, &before);
+    s->masked = sigprocmask(SIG_BLOCK, &passed, &s->mask_before) == 0;
     /* Ignored, as a parent may leave it, it would make the kernel forget the exit code. */
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &s->child_before);
     int process = -1, signals = signalfd(-1, &passed, SFD_NONBLOCK | SFD_CLOEXEC);
-    enum vf_status status = vf_session_spawn(s, &before, error);
+    enum vf_status status = vf_session_spawn(s, &s->mask_before, error);
     if (status == VF_OK) {
         process = (int)syscall(SYS_pidfd_open, s->pid, 0);
         watch(s, signals, process);
@@ -219,8 +220,21 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     }
     close(signals);
     sigaction(SIGCHLD, &s->child_before, NULL);
-    sigprocmask(SIG_SETMASK, &before, NULL);
     return status;
+}
+
+/* Signals waited until the recording was written.  A Ctrl-C has only ended the search for debug
+ * info; the others do now what they do. */
+static void let_signals_in(struct vf_session *s)
+{
+    sigset_t interrupt;
+    if (!s->masked)
+        return;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    while (sigtimedwait(&interrupt, NULL, &(struct timespec){0}) == SIGINT)
+        continue;
+    sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------
@@ -329,5 +343,6 @@ enum vf_status vf_record_run(const struct vf_target *target,
     if (status != VF_FATAL)
         status = finish(&s, path, result, error);
     close_session(&s);
+    let_signals_in(&s);
     return status;
 }

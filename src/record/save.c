@@ -1,7 +1,6 @@
 #include "record/session.h"
 
 #include "base/file.h"
-#include "capture/maps.h"
 #include "record/machine.h"
 #include "record/sources.h"
 #include "record/symbols.h"
@@ -69,22 +68,30 @@ static void write_threads(struct vf_json *json, struct vf_session *s)
     vf_json_end(json, ']');
 }
 
+/* The file whose code was in memory must still be the one of that name: else nothing is known of
+ * it, for another build has other functions at the same addresses. */
+static struct vf_session_module *get_module(struct vf_session *s, struct vf_str path)
+{
+    for (size_t i = s->modules.len; i > 0; i--) /* the last one mostly */
+        if (vf_str_eq(s->modules.items[i - 1].path, path))
+            return &s->modules.items[i - 1];
+    struct vf_session_module *module = VF_PUSH(&s->modules);
+    module->path = vf_arena_str(&s->arena, path);
+    module->build_id = vf_elf_build_id(module->path.ptr, &s->arena);
+    return module;
+}
+
 static void find_modules(struct vf_session *s)
 {
-    struct vf_maps maps;
-    struct vf_str last = VF_STR("");
-    vf_maps_parse(&maps, vf_buf_view(&s->maps));
-    for (size_t i = 0; i < maps.v.len; i++) {
-        const struct vf_map *map = &maps.v.items[i];
-        if (!map->executable || !vf_str_starts(map->path, VF_STR("/")) ||
-            vf_str_eq(map->path, last))
+    const struct vf_maps *maps = &s->known_maps;
+    for (size_t i = 0; i < maps->v.len; i++) {
+        const struct vf_map *map = &maps->v.items[i];
+        if (!map->executable || !vf_str_starts(map->path, VF_STR("/")))
             continue;
-        last = map->path;
-        struct vf_str path = vf_arena_str(&s->arena, map->path);
-        VF_APPEND(&s->modules,
-                  ((struct vf_session_module){path, vf_elf_build_id(path.ptr, &s->arena)}));
+        struct vf_session_module *module = get_module(s, map->path);
+        if (map->deleted)
+            module->build_id = VF_STR("");
     }
-    vf_maps_release(&maps);
 }
 
 static void write_modules(struct vf_json *json, const struct vf_session *s)

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/table.h"
+#include "capture/maps.h"
 #include "capture/vmprof.h"
 #include "record/channel.h"
 #include "record/counter.h"
@@ -49,6 +50,8 @@ struct vf_session {
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
     struct sigaction child_before; /* what SIGCHLD did before us */
+    sigset_t mask_before;          /* the signals that were blocked before us */
+    bool masked;
     enum vf_native_way native;
     bool innermost; /* ours is loaded: samples have their innermost native function */
     bool pypylog;
@@ -87,9 +90,11 @@ struct vf_session {
 
     VF_VEC(struct vf_session_module) modules; /* at the end */
     struct vf_buf bytecode;                   /* bytecode.h; may be empty */
-    struct vf_buf maps;                       /* the latest /proc/PID/maps */
-    int64_t maps_ns;                          /* when it was read */
-    struct vf_str exe;                        /* /proc/PID/exe */
+    struct vf_buf maps;        /* /proc/PID/maps, and of earlier ones what is there no longer */
+    struct vf_maps known_maps; /* of that text */
+    int64_t maps_ns;           /* when it was read */
+    bool maps_stale;           /* a native function has come that is in none */
+    struct vf_str exe;         /* /proc/PID/exe */
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
     int exit_code, exit_signal;
     bool children;

@@ -1,63 +1,57 @@
 #include "record/symbols.h"
 
-#include "capture/maps.h"
 #include "capture/rows.h"
 
-void vf_symbols_want(struct vf_pack *pack, const struct vf_maps *maps,
-                     struct vf_str (*build_id)(const void *context, struct vf_str path),
-                     const void *context, uint64_t address, bool is_instruction)
+static struct vf_str module_id(const struct vf_session *s, struct vf_str path)
 {
-    const struct vf_map *map = vf_maps_find(maps, address);
-    if (map && map->executable && vf_str_starts(map->path, VF_STR("/")))
-        vf_pack_add(pack, map->path, build_id(context, map->path), address - map->base,
-                    is_instruction);
-}
-
-static struct vf_str module_id(const void *context, struct vf_str path)
-{
-    const struct vf_session *s = context;
     for (size_t i = 0; i < s->modules.len; i++)
         if (vf_str_eq(s->modules.items[i].path, path))
             return s->modules.items[i].build_id;
     return VF_STR("");
 }
 
+/* Notes the address where it lies in a library that is known. */
+static void want(struct vf_pack *pack, const struct vf_session *s, uint64_t address,
+                 bool is_instruction)
+{
+    const struct vf_map *map = vf_maps_find(&s->known_maps, address);
+    struct vf_str id = map && map->executable ? module_id(s, map->path) : VF_STR("");
+    if (id.len && !map->deleted)
+        vf_pack_add(pack, map->path, id, address - map->base, is_instruction);
+}
+
 /* Code of Python lies in no library, so it need not be told from native functions.  VMProf sets the
  * lowest bit of theirs: which it is without the bit is found when both are known. */
-static void want_functions(struct vf_pack *pack, const struct vf_maps *maps,
-                           const struct vf_session *s)
+static void want_functions(struct vf_pack *pack, const struct vf_session *s)
 {
     for (size_t i = 0; i < s->addresses.len; i++) {
         uint64_t address = s->addresses.items[i];
-        vf_symbols_want(pack, maps, module_id, s, address & ~(uint64_t)1, false);
+        want(pack, s, address & ~(uint64_t)1, false);
         if (address & 1)
-            vf_symbols_want(pack, maps, module_id, s, address, false);
+            want(pack, s, address, false);
     }
 }
 
-static void want_instructions(struct vf_pack *pack, const struct vf_maps *maps,
-                              const struct vf_session *s)
+static void want_instructions(struct vf_pack *pack, const struct vf_session *s)
 {
     struct vf_bytes rows;
     if (s->pc_fd < 0 || s->logs_given_up || vf_bytes_map_fd(s->pc_fd, &rows, NULL) == VF_FATAL)
         return;
     struct vf_str view = vf_bytes_view(&rows);
     for (size_t i = 0; i < vf_rows_count(view); i++)
-        vf_symbols_want(pack, maps, module_id, s, (uint64_t)vf_rows_get(view, i).third, true);
+        want(pack, s, (uint64_t)vf_rows_get(view, i).third, true);
     vf_bytes_release(&rows);
 }
 
 void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
 {
-    struct vf_maps maps;
     struct vf_symbols symbols = {0};
     *found = (struct vf_found_symbols){0};
     if (s->options->debug)
         symbols.debug = *s->options->debug;
-    vf_maps_parse(&maps, vf_buf_view(&s->maps));
     if (s->native)
-        want_functions(&found->pack, &maps, s);
-    want_instructions(&found->pack, &maps, s);
+        want_functions(&found->pack, s);
+    want_instructions(&found->pack, s);
     struct vf_pack_source source = vf_pack_files(&symbols);
     if (found->pack.libraries.len)
         vf_pack_write(&found->pack, &source, s->options->targets, &found->json,
@@ -66,7 +60,6 @@ void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
         vf_warn(s->warnings, "symbols of %zu addresses were left out: over the limit of %d",
                 found->pack.left_out, VF_PACK_MAX);
     vf_symbols_release(&symbols);
-    vf_maps_release(&maps);
 }
 
 void vf_symbols_found_release(struct vf_found_symbols *found)

@@ -15,11 +15,4 @@ struct vf_found_symbols {
 void vf_symbols_find(struct vf_found_symbols *symbols, struct vf_session *session);
 void vf_symbols_found_release(struct vf_found_symbols *symbols);
 
-/* For every reader of a capture or a session: notes the address where it lies in a library.
- * `build_id` gives that of a path. */
-struct vf_maps;
-void vf_symbols_want(struct vf_pack *pack, const struct vf_maps *maps,
-                     struct vf_str (*build_id)(const void *context, struct vf_str path),
-                     const void *context, uint64_t address, bool is_instruction);
-
 #endif

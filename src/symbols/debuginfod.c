@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,14 @@ static int64_t now_ms(void)
 /* The client calls back without a word on whose behalf; there is one at a time. */
 static struct vf_debuginfod *at_work;
 
+static bool is_interrupted(void)
+{
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGINT) || sigismember(&waiting, SIGTERM) ||
+            sigismember(&waiting, SIGHUP) || sigismember(&waiting, SIGQUIT));
+}
+
 /* Not 0 ends the request. */
 static int on_progress(debuginfod_client *client, long have, long all)
 {
@@ -23,6 +32,11 @@ static int on_progress(debuginfod_client *client, long have, long all)
     (void)client;
     if (!d)
         return 0;
+    if (is_interrupted()) {
+        d->interrupted = true;
+        d->left_ms = 0;
+        return 1;
+    }
     if (now_ms() > d->until_ms) {
         d->timed_out = true;
         return 1;

@@ -1,7 +1,8 @@
 /* Debug files from the servers in $DEBUGINFOD_URLS, through elfutils' client (debuginfod(8)).
  *
  * The client is loaded when it is first needed: it brings an HTTP library with it that everything
- * else can do without.  It keeps what it gets in its own cache ($DEBUGINFOD_CACHE_PATH). */
+ * else can do without.  A blocked signal that is waiting (INT, TERM, HUP, QUIT) ends a request.  It
+ * keeps what it gets in its own cache ($DEBUGINFOD_CACHE_PATH). */
 #ifndef VF_SYMBOLS_DEBUGINFOD_H
 #define VF_SYMBOLS_DEBUGINFOD_H
 
@@ -25,6 +26,7 @@ struct vf_debuginfod {
     char build_id[129];
     unsigned asked, found;
     bool timed_out;
+    bool interrupted; /* by a signal that is blocked: nobody is asked any more */
 };
 
 /* Loads the client.  VF_FATAL: it is not installed, `error` says so.  Requests take `limit_ms`

@@ -88,9 +88,13 @@ def test_the_order_and_the_sum(made, log):
     text = out_of(made)
     found = rows(text)
     heat = [(float(row.samples), float(row.addresses), plain(row.runs)) for row in found.values()]
+    # Shares are rounded where they are printed: equal ones need not be, but nothing is nothing.
     for before, after in zip(heat, heat[1:]):
-        assert before[0] > after[0] or before[0] == after[0] and (
-            before[1] > after[1] or before[1] == after[1] and before[2] >= after[2])
+        assert before[0] >= after[0]
+        if before[0] == 0:
+            assert before[1] >= after[1]
+        if before[:2] == (0, 0):
+            assert before[2] >= after[2]
     (total,) = [line.split() for line in text.splitlines() if "in all: " in line]
     alive = [trace for trace in log.values() if not trace.aborted]
     assert float(total[0]) == pytest.approx(sum(h[0] for h in heat), abs=0.01 * len(heat))
