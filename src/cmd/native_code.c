@@ -203,8 +203,8 @@ bool vf_native_code_assembly(const void *context, const struct vf_serve_function
         return false;
     struct vf_native_place place = place_in(listing.lib, function->address);
     struct vf_disassembly d = {
-        .note = VF_STR("; VMProf tells which function was at work, not where in it: samples of "
-                       "which no instruction is known, and callers, are counted at the first one"),
+        .note = VF_STR("; counted at the first row: callers, and samples without an instruction\n"
+                       "; each instruction: thread \"Machine code (pc samples)\""),
         .name = add_name,
         .line = add_line,
         .context = &listing};

@@ -80,12 +80,15 @@ static bool find_packed(struct vf_name_source *source, const struct vf_native_pl
 
 /* ---- this machine ---------------------------------------------------------------------------- */
 
+/* Only a whole path is opened; without one a debug file of that build may still be there. */
 static struct vf_library *find_library(struct vf_name_source *source,
                                        const struct vf_native_place *place)
 {
-    if (place->build_id.len == 0 || place->path.len == 0 || place->path.ptr[0] != '/')
+    if (place->build_id.len == 0)
         return NULL;
-    struct vf_library *library = vf_symbols_library(&source->files, place->path, place->build_id);
+    bool whole = place->path.len && place->path.ptr[0] == '/';
+    struct vf_library *library =
+        vf_symbols_library(&source->files, whole ? place->path : VF_STR(""), place->build_id);
     return vf_library_state(library) == VF_LIBRARY_READY ? library : NULL;
 }
 

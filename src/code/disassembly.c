@@ -61,7 +61,8 @@ static void add_name(const struct vf_disassembly *d, size_t indent, struct vf_bu
     uint64_t target;
     struct vf_buf name = {0};
     struct vf_str instruction = {text->ptr + indent, text->len - indent};
-    if (d->name && find_target(instruction, &target) && d->name(d->context, target, &name)) {
+    if (d->name && find_target(instruction, &target) && target - d->start >= d->code.len &&
+        d->name(d->context, target, &name)) {
         vf_buf_str(text, VF_STR("  <"));
         vf_buf_str(text, vf_buf_view(&name));
         vf_buf_str(text, VF_STR(">"));
@@ -79,8 +80,8 @@ void vf_disassembly_targets(struct vf_str code, uint64_t start, struct vf_str ar
     for (size_t at = 0; at < code.len;) {
         struct vf_str rest = {code.ptr + at, code.len - at};
         text.len = 0;
-        at += vf_machine_next(&machine, rest, start + at, start, code.len, &text);
-        if (find_target(vf_buf_view(&text), &target))
+        at += vf_machine_next(&machine, rest, start + at, start, 0, &text);
+        if (find_target(vf_buf_view(&text), &target) && target - start >= code.len)
             add(to, target);
     }
     vf_machine_close(&machine);
@@ -95,8 +96,8 @@ void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d)
     struct vf_buf text = {0}, line = {0}, before = {0};
     vf_machine_open(&machine, d->arch);
     vf_asm_begin(&json, d->start, d->code.len, d->arch);
-    if (d->note.len)
-        vf_asm_row(&json, 0, d->note);
+    for (struct vf_str note = d->note; note.len;)
+        vf_asm_row(&json, 0, vf_str_cut(&note, '\n'));
     for (size_t at = 0; at < d->code.len;) {
         struct vf_str rest = {d->code.ptr + at, d->code.len - at};
         line.len = text.len = 0;
@@ -107,7 +108,7 @@ void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d)
             before.len = 0;
             vf_buf_str(&before, vf_buf_view(&line));
         }
-        size_t step = vf_machine_next(&machine, rest, d->start + at, d->start, d->code.len, &text);
+        size_t step = vf_machine_next(&machine, rest, d->start + at, d->start, 0, &text);
         add_name(d, sizeof indent - 1, &text);
         vf_asm_row(&json, at, vf_buf_view(&text));
         at += step;

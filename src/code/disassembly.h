@@ -9,7 +9,7 @@ struct vf_disassembly {
     struct vf_str code;
     uint64_t start;     /* of its first byte, in the library */
     struct vf_str arch; /* as in code/machine.h */
-    struct vf_str note; /* a row in front of the instructions; empty: none */
+    struct vf_str note; /* rows in front of the instructions, with '\n' between them; empty: none */
     /* Appends the name of the function that a call or jump to `address` goes to; false: it is not
      * known.  May be NULL. */
     bool (*name)(void *context, uint64_t address, struct vf_buf *out);

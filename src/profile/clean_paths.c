@@ -189,8 +189,9 @@ static uint32_t add(struct vf_paths *paths, struct vf_str path)
         VF_APPEND(&paths->with_blank, at);
     uint32_t count = count_components(path);
     uint32_t most = telling_nothing(paths, row->path, count);
-    bool kept = !paths->shorten || (!vf_path_is_absolute(path) && most == count &&
-                                    !vf_str_starts(path, VF_STR("../")));
+    /* "jit/loop-1.iongraph.json" is no file's but of our own making. */
+    bool is_name = count <= 1 || vf_str_starts(path, VF_STR("jit/"));
+    bool kept = !paths->shorten || (is_name && !vf_path_is_absolute(path) && most == count);
     row->most = kept ? 1 : most;
     if (!kept) {
         row->shown = library_part(path, count);

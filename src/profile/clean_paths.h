@@ -32,8 +32,8 @@ struct vf_paths {
  */
 void vf_paths_init(struct vf_paths *paths, const struct vf_private *hidden, bool shorten,
                    bool words);
-/* Adds a path that is to have a name.  One that is not absolute keeps its own, unless it goes
- * through "..", or tells of a person. */
+/* Adds a path that is to have a name.  One that is a name already, without folders, keeps it,
+ * unless it tells of a person. */
 void vf_paths_add(struct vf_paths *paths, struct vf_str path);
 /* Gives all paths so far their names; those that would be called alike are treated alike. */
 void vf_paths_settle(struct vf_paths *paths);
