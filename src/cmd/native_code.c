@@ -6,6 +6,8 @@
 #include "finished/file.h"
 #include "profile/jit.h"
 
+#include <stdio.h>
+
 /* ---- libraries ------------------------------------------------------------------------------- */
 
 static void add_profile_libs(struct vf_native_code *native, const struct vf_input *input)
@@ -194,6 +196,32 @@ static const struct vf_served_lib *find_lib(const struct vf_native_code *native,
     return NULL;
 }
 
+/* Why there is no code of the function, in an answer. */
+static void say_why(const struct vf_native_code *native, const struct vf_native_place *place,
+                    struct vf_buf *out)
+{
+    char text[512];
+    struct vf_str name = vf_str_basename(place->path);
+    name.len = name.len < 200 ? name.len : 200;
+    switch (vf_name_source_state(native->names, place)) {
+    case VF_LIBRARY_CHANGED:
+        snprintf(text, sizeof text, "%.*s on this machine is another build than the recorded one.",
+                 VF_STR_ARG(name));
+        break;
+    case VF_LIBRARY_MISSING:
+    case VF_LIBRARY_NO_ELF:
+        snprintf(text, sizeof text,
+                 "%.*s is not on this machine, and its machine code is not in the recording "
+                 "(vmfox record --share keeps it).",
+                 VF_STR_ARG(name));
+        break;
+    case VF_LIBRARY_READY:
+        snprintf(text, sizeof text, "%.*s has no machine code of that function.", VF_STR_ARG(name));
+        break;
+    }
+    vf_api_error(out, text);
+}
+
 bool vf_native_code_assembly(const void *context, const struct vf_serve_function *function,
                              struct vf_buf *out)
 {
@@ -210,7 +238,8 @@ bool vf_native_code_assembly(const void *context, const struct vf_serve_function
         .context = &listing};
     d.code = vf_name_source_code(native->names, &place, &d.start, &d.arch);
     if (d.code.len == 0)
-        return false;
-    vf_disassembly_write(out, &d);
+        say_why(native, &place, out);
+    else
+        vf_disassembly_write(out, &d);
     return true;
 }

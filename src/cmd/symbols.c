@@ -81,15 +81,20 @@ static bool find_packed(struct vf_name_source *source, const struct vf_native_pl
 /* ---- this machine ---------------------------------------------------------------------------- */
 
 /* Only a whole path is opened; without one a debug file of that build may still be there. */
-static struct vf_library *find_library(struct vf_name_source *source,
-                                       const struct vf_native_place *place)
+static struct vf_library *find_any_library(struct vf_name_source *source,
+                                           const struct vf_native_place *place)
 {
     if (place->build_id.len == 0)
         return NULL;
     bool whole = place->path.len && place->path.ptr[0] == '/';
-    struct vf_library *library =
-        vf_symbols_library(&source->files, whole ? place->path : VF_STR(""), place->build_id);
-    return vf_library_state(library) == VF_LIBRARY_READY ? library : NULL;
+    return vf_symbols_library(&source->files, whole ? place->path : VF_STR(""), place->build_id);
+}
+
+static struct vf_library *find_library(struct vf_name_source *source,
+                                       const struct vf_native_place *place)
+{
+    struct vf_library *library = find_any_library(source, place);
+    return library && vf_library_state(library) == VF_LIBRARY_READY ? library : NULL;
 }
 
 bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_native_place *place,
@@ -155,4 +160,11 @@ struct vf_str vf_name_source_code(struct vf_name_source *source,
     *start = symbol.start;
     *arch = vf_library_arch(library);
     return vf_library_code(library, symbol.start, symbol.size);
+}
+
+enum vf_library_state vf_name_source_state(struct vf_name_source *source,
+                                           const struct vf_native_place *place)
+{
+    struct vf_library *library = find_any_library(source, place);
+    return library ? vf_library_state(library) : VF_LIBRARY_MISSING;
 }

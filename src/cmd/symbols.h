@@ -48,5 +48,8 @@ bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_nat
 struct vf_str vf_name_source_code(struct vf_name_source *source,
                                   const struct vf_native_place *place, uint64_t *start,
                                   struct vf_str *arch);
+/* Whether the library lies on this machine as it was recorded. */
+enum vf_library_state vf_name_source_state(struct vf_name_source *source,
+                                           const struct vf_native_place *place);
 
 #endif

@@ -186,6 +186,15 @@ def instructions(library, start, size):
 NOT_THERE = {"error": "This profile has no machine code of that function."}
 
 
+def is_gone(answer, lib):
+    return answer == {"error": "%s is not on this machine, and its machine code is not in the "
+                               "recording (vmfox record --share keeps it)." % lib}
+
+
+def is_changed(answer, lib):
+    return answer == {"error": "%s on this machine is another build than the recorded one." % lib}
+
+
 class View(viewing.View):
     """Asks as the front-end does."""
 
