@@ -79,7 +79,8 @@ struct vf_arena_chunk {
     _Alignas(max_align_t) unsigned char bytes[];
 };
 
-enum { ARENA_CHUNK_BYTES = 64 * 1024 };
+/* Small at first: there are thousands of arenas that hold a line or two. */
+enum { ARENA_FIRST_BYTES = 1024, ARENA_CHUNK_BYTES = 64 * 1024, ARENA_GROWTH = 4 };
 
 void *vf_arena_alloc(struct vf_arena *arena, size_t size)
 {
@@ -89,7 +90,9 @@ void *vf_arena_alloc(struct vf_arena *arena, size_t size)
     size = (size + align - 1) & ~(align - 1);
     struct vf_arena_chunk *chunk = arena->chunks;
     if (!chunk || chunk->size - chunk->used < size) {
-        size_t room = size > ARENA_CHUNK_BYTES ? size : ARENA_CHUNK_BYTES;
+        size_t room = chunk ? chunk->size : ARENA_FIRST_BYTES / ARENA_GROWTH;
+        room = room < ARENA_CHUNK_BYTES / ARENA_GROWTH ? room * ARENA_GROWTH : ARENA_CHUNK_BYTES;
+        room = size > room ? size : room;
         chunk = vf_alloc_zeroed(1, sizeof *chunk + room);
         chunk->size = room;
         chunk->next = arena->chunks;

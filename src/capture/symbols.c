@@ -104,6 +104,8 @@ static void read_library(struct reader *r, const json_t *object)
 {
     size_t i;
     json_t *row;
+    if (r->out->libraries.len == VF_PACKED_LIBRARIES_MAX)
+        return;
     struct vf_packed_library *library = VF_PUSH(&r->out->libraries);
     library->path = keep_text(r, json_object_get(object, "path"));
     library->build_id = keep_text(r, json_object_get(object, "build_id"));
@@ -174,12 +176,15 @@ const struct vf_packed_library *vf_packed_library(const struct vf_packed_symbols
 const struct vf_packed_function *vf_packed_function(const struct vf_packed_library *library,
                                                     uint64_t address)
 {
+    enum { BACK_MAX = 64 }; /* as in symbols/symtab.c: one may lie inside of another */
     size_t count = VF_UP_TO(library->functions.items, library->functions.len, start, address);
-    if (count == 0)
-        return NULL;
-    const struct vf_packed_function *f = &library->functions.items[count - 1];
-    uint64_t offset = address - f->start;
-    return offset == 0 || offset < f->size ? f : NULL;
+    for (size_t i = 0; i < BACK_MAX && i < count; i++) {
+        const struct vf_packed_function *f = &library->functions.items[count - 1 - i];
+        uint64_t offset = address - f->start;
+        if (offset < f->size || (offset == 0 && f->size == 0))
+            return f;
+    }
+    return NULL;
 }
 
 const struct vf_packed_place *vf_packed_place(const struct vf_packed_library *library,

@@ -77,9 +77,13 @@ bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
         return true;
     /* elfutils takes a relative one from where the library is. */
     debug->files.folder = debug->folder = realpath(folder, NULL);
-    if (debug->folder && stat(debug->folder, &st) == 0 && S_ISDIR(st.st_mode))
+    if (!debug->folder || stat(debug->folder, &st) != 0 || !S_ISDIR(st.st_mode)) {
+        vf_say("--debug-dir %s: is no folder", folder);
+        return false;
+    }
+    if (!strchr(debug->folder, ':'))
         return true;
-    vf_say("--debug-dir %s: is no folder", folder);
+    vf_say("--debug-dir %s: has a ':' in its path, with which elfutils separates folders", folder);
     return false;
 }
 

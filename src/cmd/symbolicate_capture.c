@@ -19,9 +19,11 @@ struct listener {
 static bool listen(void *context, const struct vf_native_place *place, struct vf_symbolized *out)
 {
     struct listener *listener = context;
-    if (place->build_id.len)
-        vf_pack_add(&listener->pack, place->path, place->build_id, place->address,
-                    place->is_instruction);
+    const struct vf_packed_library *packed =
+        vf_packed_library(&listener->names->packed, place->path, place->build_id);
+    struct vf_str id = packed ? packed->build_id : place->build_id;
+    if (packed || id.len)
+        vf_pack_add(&listener->pack, place->path, id, place->address, place->is_instruction);
     return vf_name_source_find(listener->names, place, out);
 }
 
@@ -70,6 +72,19 @@ static bool find(struct asked *asked, uint64_t address, bool is_instruction)
     return vf_name_source_find(asked->names, &asked->place, asked->symbol);
 }
 
+/* A symbol may have no size, or another than the tables for unwinding say: what was recorded stays,
+ * for the machine code is that of these bounds. */
+static void keep_bounds(const struct asked *asked, uint64_t address, struct vf_symbol *out)
+{
+    const struct vf_packed_library *packed =
+        vf_packed_library(&asked->names->packed, asked->place.path, asked->place.build_id);
+    const struct vf_packed_function *known = packed ? vf_packed_function(packed, address) : NULL;
+    if (!known || known->size == 0 || (known->start != out->start && out->size))
+        return;
+    out->start = known->start;
+    out->size = known->size;
+}
+
 static bool find_function(void *context, const void *library, uint64_t address,
                           struct vf_symbol *out)
 {
@@ -84,6 +99,7 @@ static bool find_function(void *context, const void *library, uint64_t address,
                               .start = asked->symbol->start,
                               .size = asked->symbol->size,
                               .is_signal = asked->symbol->is_sampler};
+    keep_bounds(asked, address, out);
     return true;
 }
 
@@ -248,6 +264,10 @@ bool vf_symbolicate_capture(const struct vf_capture *capture, struct vf_name_sou
         if (!good)
             vf_say_error(NULL, &error, 0);
     }
+    if (listener.pack.left_out || listener.pack.cut)
+        vf_say("warning: there is too much: symbols of %zu addresses%s were left out",
+               listener.pack.left_out,
+               listener.pack.cut ? ", and lines or machine code of others," : "");
     if (good) {
         count_functions(&names->packed, &after, told);
         add_sources(&sources, capture, &listener.pack, folder);

@@ -59,7 +59,7 @@ static bool find_packed(struct vf_name_source *source, const struct vf_native_pl
         return false;
     out->start = f->start;
     out->size = f->size;
-    out->is_sampler = f->is_signal || vf_name_is_sampler(f->name);
+    out->is_sampler = f->is_signal || vf_name_is_sampler(f->name, vf_str_basename(place->path));
     out->count = 1;
     set_name(source, &out->frames[0], f->name, f->file);
     out->frames[0].first_line = f->line;
@@ -108,7 +108,8 @@ bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_nat
         return false;
     out->start = symbol.start;
     out->size = symbol.size;
-    out->is_sampler = symbol.is_signal || vf_name_is_sampler(symbol.name);
+    out->is_sampler =
+        symbol.is_signal || vf_name_is_sampler(symbol.name, vf_str_basename(place->path));
     out->count = place->is_instruction ? vf_library_frames(library, place->address, frames) : 0;
     if (out->count == 0) {
         frames[0] = (struct vf_symbol_frame){symbol.name, symbol.file, symbol.line, 0};
@@ -166,5 +167,8 @@ enum vf_library_state vf_name_source_state(struct vf_name_source *source,
                                            const struct vf_native_place *place)
 {
     struct vf_library *library = find_any_library(source, place);
-    return library ? vf_library_state(library) : VF_LIBRARY_MISSING;
+    if (!library ||
+        (vf_library_state(library) == VF_LIBRARY_READY && !vf_library_has_file(library)))
+        return VF_LIBRARY_MISSING;
+    return vf_library_state(library);
 }

@@ -90,6 +90,7 @@ void vf_disassembly_targets(struct vf_str code, uint64_t start, struct vf_str ar
 
 void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d)
 {
+    enum { LISTED_MAX = 1 << 20 }; /* bytes; the longest functions of interpreters have 60 kB */
     struct vf_json json = {.out = out};
     struct vf_machine machine;
     static const char indent[] = "    ";
@@ -100,10 +101,15 @@ void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d)
         vf_asm_row(&json, 0, vf_str_cut(&note, '\n'));
     for (size_t at = 0; at < d->code.len;) {
         struct vf_str rest = {d->code.ptr + at, d->code.len - at};
+        if (at >= LISTED_MAX) {
+            vf_asm_row(&json, at, VF_STR("(the rest is not listed: the function is too long)"));
+            break;
+        }
         line.len = text.len = 0;
         vf_buf_str(&text, vf_str_from(indent));
-        if (d->line && d->line(d->context, d->start + at, &line) &&
-            !vf_str_eq(vf_buf_view(&line), vf_buf_view(&before))) {
+        if (d->line && !d->line(d->context, d->start + at, &line) && before.len)
+            vf_buf_str(&line, VF_STR("(no line)"));
+        if (line.len && !vf_str_eq(vf_buf_view(&line), vf_buf_view(&before))) {
             vf_asm_row(&json, at, vf_buf_view(&line));
             before.len = 0;
             vf_buf_str(&before, vf_buf_view(&line));

@@ -19,8 +19,8 @@ struct vf_disassembly {
     void *context;
 };
 
-/* Appends the whole answer.  Rows of source lines stand in front of the instructions that belong to
- * them, with the offset of the first. */
+/* Appends the whole answer, of a very long function its beginning.  Rows of source lines stand in
+ * front of the instructions that belong to them, with the offset of the first. */
 void vf_disassembly_write(struct vf_buf *out, const struct vf_disassembly *d);
 
 /* Calls `add` with the target of each call and jump out of the code that names its target. */

@@ -11,11 +11,12 @@ static struct vf_str text_of(struct vf_finished_libs *libs, struct vf_str lib, s
 
 static void read_libs(struct vf_finished_libs *libs, struct vf_str list)
 {
+    enum { LIBS_MAX = 100000 }; /* functions of others keep their names */
     struct vf_json_walk walk;
     struct vf_str lib;
     if (!vf_json_enter(&walk, list, '['))
         return;
-    while (vf_json_next_item(&walk, &lib)) {
+    while (libs->v.len < LIBS_MAX && vf_json_next_item(&walk, &lib)) {
         struct vf_finished_lib *row = VF_PUSH(&libs->v);
         row->name = text_of(libs, lib, VF_STR("name"));
         row->path = text_of(libs, lib, VF_STR("path"));
@@ -122,7 +123,7 @@ static void read_strings(struct vf_finished *file)
 
 static enum vf_status check_version(const struct vf_finished *file, struct vf_error *error)
 {
-    enum { SHARED_TABLES = 69 };
+    enum { SHARED_TABLES = 69, NEWEST = 70 }; /* from 71 on frames have flags for inlineDepth */
     int32_t version;
     struct vf_str value = vf_json_member(file->meta, VF_STR("preprocessedProfileVersion"));
     if (!vf_json_to_int(value, &version) || version == VF_JSON_NULL)
@@ -134,6 +135,11 @@ static enum vf_status check_version(const struct vf_finished *file, struct vf_er
                           "expected format version %d or later, found %d: open it at "
                           "profiler.firefox.com and save it again",
                           SHARED_TABLES, version);
+    if (version > NEWEST)
+        return vf_fail_at(error, offset_of(file, value),
+                          "expected format version %d or %d, found %d, which is newer: take the "
+                          "recording, or the file as vmfox wrote it",
+                          SHARED_TABLES, NEWEST, version);
     return VF_OK;
 }
 

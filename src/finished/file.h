@@ -1,4 +1,4 @@
-/* A finished Firefox Profiler file (JSON, processed format version 69 or later), of which the
+/* A finished Firefox Profiler file (JSON, processed format version 69 or 70), of which the
  * tables that say what functions are called are read and everything else is left as it lies.
  *
  * Format: docs/formats/firefox-profiler.md.  Tables are columns; here each is an array of numbers

@@ -123,21 +123,35 @@ static int32_t add_func(struct vf_relabel *r, struct func func, int32_t like)
     return (int32_t)rows(r, VF_FUNC_NAME) - 1;
 }
 
+/* True where a row of that hash and number is in the table: of rows that are there twice, perhaps
+ * very often, only one is looked for. */
+static bool is_indexed(const struct vf_table *table, uint64_t hash)
+{
+    struct vf_probe probe = vf_table_probe(table, hash);
+    uint32_t row;
+    return vf_table_next(table, &probe, &row);
+}
+
+static void index_row(struct vf_table *table, uint64_t hash, size_t row)
+{
+    if (!is_indexed(table, hash))
+        vf_table_insert(table, hash, (uint32_t)row);
+}
+
 static void index_tables(struct vf_relabel *r)
 {
     for (size_t i = 0; i < r->old_strings; i++) {
         struct vf_str text = r->file.strings.items[i];
-        vf_table_insert(&r->strings, vf_hash_bytes(text.ptr, text.len), (uint32_t)i);
+        index_row(&r->strings, vf_hash_bytes(text.ptr, text.len), i);
     }
     for (size_t i = 0; i < r->old_sources; i++)
-        vf_table_insert(&r->sources, hash_pair(*cell(r, VF_SOURCE_FILENAME, i), 0), (uint32_t)i);
+        index_row(&r->sources, hash_pair(*cell(r, VF_SOURCE_FILENAME, i), 0), i);
     for (size_t i = 0; i < r->old_natives; i++)
-        vf_table_insert(&r->natives,
-                        hash_pair(*cell(r, VF_NATIVE_LIB, i), *cell(r, VF_NATIVE_ADDRESS, i)),
-                        (uint32_t)i);
+        index_row(&r->natives,
+                  hash_pair(*cell(r, VF_NATIVE_LIB, i), *cell(r, VF_NATIVE_ADDRESS, i)), i);
     for (size_t i = 0; i < r->old_funcs; i++) {
         struct func func = get_func(r, (int32_t)i);
-        vf_table_insert(&r->funcs, hash_func(&func), (uint32_t)i);
+        index_row(&r->funcs, hash_func(&func), i);
     }
 }
 

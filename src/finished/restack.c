@@ -67,32 +67,43 @@ static int32_t new_row(const struct restack *s, int32_t old)
     return row < 0 ? VF_JSON_NULL : row;
 }
 
-static void set_stacks(struct restack *s, struct vf_str table)
+static enum vf_status refuse(const struct restack *s, struct vf_str value, struct vf_error *error)
+{
+    return vf_fail_at(error, (uint64_t)(value.ptr - s->r->file.text.ptr),
+                      "expected rows of stacks as whole numbers, found another value");
+}
+
+static enum vf_status set_stacks(struct restack *s, struct vf_str table, struct vf_error *error)
 {
     struct vf_column column;
     struct vf_str value = vf_json_member(table, VF_STR("stack"));
-    if (value.len && vf_column_read(&column, value)) {
+    if (!value.len)
+        return VF_OK;
+    bool good = vf_column_read(&column, value);
+    if (good) {
         for (size_t i = 0; i < column.len; i++)
             column.items[i] = new_row(s, column.items[i]);
         vf_edits_set_column(s->edits, value, &column);
     }
-    if (value.len)
-        free(column.items);
+    free(column.items);
+    return good ? VF_OK : refuse(s, value, error);
 }
 
 /* A marker may tell where it comes from: {"cause": {"stack": 12}}. */
-static void set_causes(struct restack *s, struct vf_str data)
+static enum vf_status set_causes(struct restack *s, struct vf_str data, struct vf_error *error)
 {
     struct vf_json_walk walk;
     struct vf_str marker;
     if (!vf_json_enter(&walk, data, '['))
-        return;
+        return VF_OK;
     while (vf_json_next_item(&walk, &marker)) {
         int32_t old;
         struct vf_str cause = vf_json_member(marker, VF_STR("cause"));
         struct vf_str value = vf_json_member(cause, VF_STR("stack"));
-        if (!value.len || !vf_json_to_int(value, &old))
+        if (!value.len)
             continue;
+        if (!vf_json_to_int(value, &old))
+            return refuse(s, value, error);
         struct vf_json json = {.out = &s->edits->made};
         vf_edits_begin(s->edits, value);
         if (new_row(s, old) < 0)
@@ -100,14 +111,19 @@ static void set_causes(struct restack *s, struct vf_str data)
         else
             vf_json_int(&json, new_row(s, old));
     }
+    return VF_OK;
 }
 
-static void set_thread(struct restack *s, struct vf_str thread)
+static enum vf_status set_thread(struct restack *s, struct vf_str thread, struct vf_error *error)
 {
     static const char *const tables[] = {"samples", "nativeAllocations", "jsAllocations"};
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        set_stacks(s, vf_json_member(thread, vf_str_from(tables[i])));
-    set_causes(s, vf_json_member(vf_json_member(thread, VF_STR("markers")), VF_STR("data")));
+    enum vf_status status = VF_OK;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == VF_OK; i++)
+        status = set_stacks(s, vf_json_member(thread, vf_str_from(tables[i])), error);
+    if (status != VF_OK)
+        return status;
+    struct vf_str markers = vf_json_member(thread, VF_STR("markers"));
+    return set_causes(s, vf_json_member(markers, VF_STR("data")), error);
 }
 
 enum vf_status vf_restack(struct vf_relabel *r, struct vf_edits *edits, struct vf_error *error)
@@ -129,8 +145,8 @@ enum vf_status vf_restack(struct vf_relabel *r, struct vf_edits *edits, struct v
             vf_buf_printf(&edits->made, "%zu", s.frame.len);
         }
         if (vf_json_enter(&walk, r->file.threads, '['))
-            while (vf_json_next_item(&walk, &thread))
-                set_thread(&s, thread);
+            while (status == VF_OK && vf_json_next_item(&walk, &thread))
+                status = set_thread(&s, thread, error);
     }
     free(s.row);
     free(s.frame.items);

@@ -28,9 +28,12 @@ vf_lib_id vf_natives_lib(struct vf_natives *n, const struct vf_map *map)
     const struct vf_capture_info *info = &n->capture->info;
     if (!map || map->path.len == 0)
         return (vf_lib_id){VF_NONE};
+    size_t known = profile->funcs.libs.len;
     vf_lib_id lib = vf_funcs_lib(&profile->funcs, vf_strings_add(&profile->strings, map->path),
                                  vf_strings_add(&profile->strings, vf_str_basename(map->path)));
     struct vf_lib *row = &profile->funcs.libs.items[lib.i];
+    if (lib.i < known)
+        return lib;
     for (size_t i = 0; row->build_id.len == 0 && i < info->modules.len; i++)
         if (vf_str_eq(info->modules.items[i].path, map->path))
             row->build_id = info->modules.items[i].build_id;

@@ -47,9 +47,10 @@ static enum vf_status set_members(const char *path, const struct vf_new_member *
     return VF_FATAL;
 }
 
-enum vf_status vf_zip_renew(const char *path, struct vf_str old,
-                            const struct vf_new_member *members, size_t count,
-                            struct vf_error *error)
+/* Written beside the file that `path` is or leads to, with its rights; then renamed. */
+static enum vf_status write_beside(const char *path, mode_t mode, struct vf_str old,
+                                   const struct vf_new_member *members, size_t count,
+                                   struct vf_error *error)
 {
     char *part = vf_alloc(strlen(path) + 8, 1);
     sprintf(part, "%s.XXXXXX", path);
@@ -59,10 +60,8 @@ enum vf_status vf_zip_renew(const char *path, struct vf_str old,
         free(part);
         return status;
     }
-    mode_t mask = umask(0);
-    umask(mask);
     enum vf_status status = vf_write_fd(fd, old, error);
-    if (status == VF_OK && fchmod(fd, 0666 & ~mask) != 0)
+    if (status == VF_OK && fchmod(fd, mode) != 0)
         status = vf_fail_errno(error, errno, "can't be written");
     close(fd);
     if (status == VF_OK)
@@ -72,5 +71,25 @@ enum vf_status vf_zip_renew(const char *path, struct vf_str old,
     if (status != VF_OK)
         unlink(part);
     free(part);
+    return status;
+}
+
+enum vf_status vf_zip_renew(const char *path, struct vf_str old,
+                            const struct vf_new_member *members, size_t count,
+                            struct vf_error *error)
+{
+    struct stat st;
+    mode_t mask = umask(0), mode = 0666 & ~mask;
+    umask(mask);
+    char *place = realpath(path, NULL);
+    if (place && stat(place, &st) == 0) {
+        mode = st.st_mode & 07777;
+        if (!S_ISREG(st.st_mode)) {
+            free(place);
+            return vf_fail(error, "is no regular file, and a recording can only be one");
+        }
+    }
+    enum vf_status status = write_beside(place ? place : path, mode, old, members, count, error);
+    free(place);
     return status;
 }

@@ -59,6 +59,10 @@ void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
     if (found->pack.left_out)
         vf_warn(s->warnings, "symbols of %zu addresses were left out: over the limit of %d",
                 found->pack.left_out, VF_PACK_MAX);
+    if (found->pack.cut)
+        vf_warn(s->warnings,
+                "lines or machine code of native functions were left out: there are too "
+                "many");
     vf_symbols_release(&symbols);
 }
 

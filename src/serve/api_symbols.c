@@ -140,7 +140,7 @@ void vf_api_symbolicate(const struct vf_api_context *context, const struct json_
 {
     struct vf_json json = {.out = out};
     const json_t *jobs = json_object_get(question, "jobs");
-    size_t count = jobs ? json_array_size(jobs) : 1;
+    size_t count = jobs ? json_array_size(jobs) : 1, before = out->len;
     bool good = true;
     if (jobs ? !json_is_array(jobs) : !json_is_array(json_object_get(question, "memoryMap"))) {
         vf_api_error(out, "The request has no \"jobs\" and no \"memoryMap\".");
@@ -155,6 +155,6 @@ void vf_api_symbolicate(const struct vf_api_context *context, const struct json_
     vf_json_end(&json, '}');
     if (good)
         return;
-    out->len = 0;
+    out->len = before;
     vf_api_error(out, "The request asks for more than one answer can hold: ask in parts.");
 }

@@ -205,6 +205,10 @@ struct vf_library *vf_library_open(const char *path, struct vf_str build_id,
     int fd = -1;
     if (library->state == VF_LIBRARY_READY) {
         fd = fcntl(library->fd, F_DUPFD_CLOEXEC, 0);
+        if (elf_cntl(library->elf, ELF_C_FDDONE) == 0) { /* it is mapped: programs load hundreds */
+            close(library->fd);
+            library->fd = -1;
+        }
     } else {
         close_file(library);
         fd = open_by_id(library);
@@ -239,6 +243,11 @@ void vf_library_close(struct vf_library *library)
 enum vf_library_state vf_library_state(const struct vf_library *library)
 {
     return library->state;
+}
+
+bool vf_library_has_file(const struct vf_library *library)
+{
+    return library->elf != NULL;
 }
 
 struct vf_str vf_library_arch(const struct vf_library *library)
@@ -289,6 +298,9 @@ static bool find_symbol(struct vf_library *library, uint64_t at, const struct vf
 {
     read_symbols(library);
     const struct vf_symtab_row *row = vf_symtab_find(&library->symtab, at);
+    /* A label lies before the address: the function that it is in may begin with another. */
+    if (row && row->size == 0 && bound && bound->start != row->address)
+        row = vf_symtab_find(&library->symtab, bound->start);
     if (!row || (row->size == 0 && bound && bound->start != row->address))
         return false;
     out->name = vf_str_from(row->name);

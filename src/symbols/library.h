@@ -57,6 +57,8 @@ struct vf_library *vf_library_open(const char *path, struct vf_str build_id,
 void vf_library_close(struct vf_library *library);
 
 enum vf_library_state vf_library_state(const struct vf_library *library);
+/* False where only a debug file of it was found. */
+bool vf_library_has_file(const struct vf_library *library);
 /* "x86_64" and so on, as capture.json has it; empty for others. */
 struct vf_str vf_library_arch(const struct vf_library *library);
 

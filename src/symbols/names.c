@@ -114,27 +114,42 @@ static struct vf_str plain_api_name(struct vf_str s, struct vf_arena *arena)
 static bool is_processor(struct vf_str word)
 {
     static const char *const words[] = {
-        "sse2",   "ssse3",  "sse4",     "sse42",     "sse41",     "sse3",    "avx",  "avx2",
-        "avx512", "evex",   "evex512",  "erms",      "unaligned", "no",      "fma",  "fma4",
-        "ifma",   "falkor", "thunderx", "thunderx2", "a64fx",     "sve",     "neon", "simd",
-        "mte",    "mops",   "kunpeng",  "emag",      "zva64",     "ares",    "z10",  "z13",
-        "z15",    "power6", "power7",   "power8",    "power9",    "power10", "vx"};
+        "sse2", "ssse3",      "sse4",   "sse42",   "sse41",    "sse3",      "avx",
+        "avx2", "avx512",     "evex",   "evex512", "erms",     "unaligned", "no",
+        "fma",  "fma4",       "ifma",   "falkor",  "thunderx", "thunderx2", "a64fx",
+        "sve",  "neon",       "simd",   "mte",     "mops",     "kunpeng",   "emag",
+        "rtm",  "vzeroupper", "back",   "zva64",   "ares",     "z10",       "z13",
+        "z15",  "power6",     "power7", "power8",  "power9",   "power10",   "vx"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (vf_str_eq(word, vf_str_from(words[i])))
             return true;
     return false;
 }
 
-/* "__memmove_avx_unaligned_erms": from the first word that is a processor's on nothing belongs to
- * the name. */
+/* "avx512", "no_vzeroupper", "sse4_1" */
+static bool are_processors(struct vf_str words)
+{
+    uint64_t number;
+    bool any = false;
+    while (words.len) {
+        struct vf_str word = vf_str_cut(&words, '_');
+        if (!is_processor(word) && !(any && vf_str_to_u64(word, 10, &number)))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+/* "__memmove_avx_unaligned_erms": where all words from one on are a processor's, none of them
+ * belongs to the name. */
 static struct vf_str without_processor(struct vf_str s)
 {
     struct vf_str rest = behind(s, 2);
     struct vf_str base = {rest.ptr, 0};
     while (rest.len) {
-        struct vf_str word = vf_str_cut(&rest, '_');
-        if (base.len && is_processor(word))
+        if (base.len && are_processors(rest))
             return base;
+        struct vf_str word = vf_str_cut(&rest, '_');
         base.len = (size_t)(word.ptr + word.len - base.ptr);
     }
     return s;
@@ -145,8 +160,8 @@ static struct vf_str plain_libc_name(struct vf_str s)
     static const char *const allocators[] = {"__libc_malloc", "__libc_calloc",   "__libc_realloc",
                                              "__libc_free",   "__libc_memalign", "__libc_valloc",
                                              "__libc_pvalloc"};
-    if (!vf_str_starts(s, VF_STR("__")) || s.len < 5)
-        return s;
+    if (!vf_str_starts(s, VF_STR("__")) || s.len < 5 || vf_str_starts(s, VF_STR("__pyx_")))
+        return s; /* the last are Cython's */
     for (size_t i = 0; i < sizeof allocators / sizeof *allocators; i++)
         if (vf_str_eq(s, vf_str_from(allocators[i])))
             return behind(s, sizeof "__libc_" - 1);
@@ -184,11 +199,17 @@ struct vf_str vf_name_readable(struct vf_str raw, struct vf_arena *arena)
     return plain;
 }
 
-bool vf_name_is_sampler(struct vf_str raw)
+bool vf_name_is_sampler(struct vf_str raw, struct vf_str library)
 {
-    static const char *const names[] = {"__restore_rt", "__restore", "sigprof_handler",
-                                        "__vmprof_eval_vmprof", "get_stack_trace"};
+    static const char *const names[] = {"sigprof_handler", "__vmprof_eval_vmprof",
+                                        "get_stack_trace"};
     static const char *const starts[] = {"vmprof_", "_vmprof_", "vmp_"};
+    if (vf_str_eq(raw, VF_STR("__restore_rt")) || vf_str_eq(raw, VF_STR("__restore")))
+        return true;
+    /* Others may call their functions so. */
+    if (!vf_str_starts(library, VF_STR("_vmprof.")) && !vf_str_starts(library, VF_STR("libpypy")) &&
+        !vf_str_starts(library, VF_STR("pypy")))
+        return false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (vf_str_eq(raw, vf_str_from(names[i])))
             return true;

@@ -21,7 +21,7 @@
 struct vf_str vf_name_readable(struct vf_str raw, struct vf_arena *arena);
 
 /* True for functions that are in a stack only because it was sampled: the return from a signal, and
- * VMProf's own. */
-bool vf_name_is_sampler(struct vf_str raw);
+ * VMProf's own, in its extension and in PyPy.  `library` is the file's name without its folder. */
+bool vf_name_is_sampler(struct vf_str raw, struct vf_str library);
 
 #endif

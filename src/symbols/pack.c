@@ -95,7 +95,7 @@ struct writer {
     struct vf_json *json;
     struct vf_buf *code;
     struct texts texts;
-    size_t line_count;
+    size_t values; /* about how many the text has */
     /* Of the library in work. */
     const void *library;
     struct vf_str arch;
@@ -124,12 +124,15 @@ static void put_file(struct writer *w, struct vf_str file)
     put_text(w, file);
 }
 
+/* Of several at one address first one with code, then one with a name. */
 static int by_start(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
     if (x->function.start != y->function.start)
         return x->function.start < y->function.start ? -1 : 1;
-    return (x->code < y->code) - (x->code > y->code); /* one with code first */
+    if (x->code != y->code)
+        return x->code > y->code ? -1 : 1;
+    return (x->function.name.len == 0) - (y->function.name.len == 0);
 }
 
 static int by_address(const void *a, const void *b)
@@ -167,7 +170,10 @@ static void take_code(struct writer *w)
 {
     for (size_t i = 0; w->code && i < w->rows.len; i++) {
         struct row *row = &w->rows.items[i];
-        if (row->function.size == 0)
+        uint64_t size = row->function.size;
+        bool fits = size <= VF_PACK_CODE_MAX && w->code->len <= VF_PACK_CODE_MAX - size;
+        w->pack->cut |= !fits;
+        if (size == 0 || !fits)
             continue;
         struct vf_str bytes = w->source->code(w->source->context, w->library, &row->function);
         if (bytes.len == 0 || bytes.len != row->function.size)
@@ -198,6 +204,7 @@ static void find_functions(struct writer *w, const struct vf_pack_library *wante
 
 static void put_functions(struct writer *w)
 {
+    w->values += 8 * w->rows.len;
     vf_json_key(w->json, "functions");
     vf_json_begin(w->json, '[');
     for (size_t i = 0; i < w->rows.len; i++) {
@@ -225,6 +232,7 @@ static size_t find_frames(const struct writer *w, uint64_t address,
 static void put_place(struct writer *w, uint64_t address, const struct vf_symbol_frame *frames,
                       size_t count)
 {
+    w->values += 3 + 4 * (count > 1 ? count - 1 : 0);
     vf_json_begin(w->json, '[');
     vf_json_uint(w->json, address);
     vf_json_uint(w->json, count ? frames[0].line : 0);
@@ -246,8 +254,9 @@ static void put_places(struct writer *w, struct vf_pack_library *wanted)
     for (size_t i = 0; i < wanted->places.len; i++) {
         struct vf_symbol_frame frames[VF_INLINE_MAX];
         size_t count = find_frames(w, wanted->places.items[i], frames);
-        if (count)
+        if (count && w->values < VF_PACK_VALUES_MAX)
             put_place(w, wanted->places.items[i], frames, count);
+        w->pack->cut |= w->values >= VF_PACK_VALUES_MAX;
     }
     vf_json_end(w->json, ']');
 }
@@ -262,16 +271,22 @@ static bool same_frames(const struct vf_symbol_frame *a, const struct vf_symbol_
     return true;
 }
 
-/* A row wherever the lines change in the function. */
+/* A row wherever the lines change in the function; one without lines where there is no room for
+ * more. */
 static void put_lines_of(struct writer *w, const struct vf_symbol *function)
 {
     struct vf_symbol_frame frames[2][VF_INLINE_MAX];
     size_t before = 0, row = 0, end = function->start + function->size;
-    for (uint64_t at = function->start; at < end && w->line_count < VF_PACK_LINES_MAX;) {
+    for (uint64_t at = function->start; at < end;) {
+        if (w->values >= VF_PACK_VALUES_MAX) {
+            w->pack->cut = true;
+            if (before)
+                put_place(w, at, frames[row], 0);
+            return;
+        }
         size_t count = find_frames(w, at, frames[row]);
         if (count != before || !same_frames(frames[0], frames[1], count)) {
             put_place(w, at, frames[row], count);
-            w->line_count++;
             before = count;
             row = 1 - row;
         }

@@ -19,14 +19,18 @@ struct vf_pack {
     struct vf_table seen; /* of both kinds of address */
     size_t count;
     size_t left_out;             /* addresses beyond VF_PACK_MAX */
+    bool cut;                    /* lines, places or code were left out when it was written */
     VF_VEC(struct vf_str) files; /* sources that the symbols name, once each */
     struct vf_table file_index;
     struct vf_arena arena;
 };
 
+/* The reader's limits (VF_ZIP_SYMBOL_VALUES_MAX, VF_ZIP_CODE_MAX in capture/capture.h) lie above.
+ */
 enum {
     VF_PACK_MAX = 100000,
-    VF_PACK_LINES_MAX = 100000, /* rows of lines; more are left out */
+    VF_PACK_VALUES_MAX = 1500000, /* in the text; lines, then places beyond are left out */
+    VF_PACK_CODE_MAX = 200 << 20, /* bytes */
 };
 
 /* Calls `add` with the target of each call and jump out of a piece of machine code. */

@@ -100,6 +100,11 @@ static void a_processors_variant_has_the_plain_name(void **state)
     assert_name("__libc_malloc", "malloc");
     assert_name("__libc_start_main", "__libc_start_main");
     assert_name("__sse2", "__sse2");
+    assert_name("__memmove_avx_unaligned_erms_rtm", "memmove");
+    /* Such words in the middle are none of a processor's. */
+    assert_name("__intel_avx_rep_memcpy", "__intel_avx_rep_memcpy");
+    assert_name("__asan_handle_no_return", "__asan_handle_no_return");
+    assert_name("__pyx_f_3pkg_apply_fma", "__pyx_f_3pkg_apply_fma");
     assert_name("__select", "__select");
     assert_name("_int_malloc", "_int_malloc");
 }
@@ -155,9 +160,14 @@ static void the_samplers_own_functions_are_known(void **state)
                                         "vmp_walk_and_record_stack", "vmprof_ignore_signals"};
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_true(vf_name_is_sampler(vf_str_from(names[i])));
-    assert_false(vf_name_is_sampler(VF_STR("restore")));
-    assert_false(vf_name_is_sampler(VF_STR("")));
+        assert_true(vf_name_is_sampler(vf_str_from(names[i]), VF_STR("libpypy3.9-c.so")));
+    assert_true(vf_name_is_sampler(VF_STR("get_stack_trace"), VF_STR("_vmprof.cpython-311.so")));
+    assert_true(vf_name_is_sampler(VF_STR("__restore_rt"), VF_STR("libc.so.6")));
+    /* Anybody may call a function so. */
+    assert_false(vf_name_is_sampler(VF_STR("get_stack_trace"), VF_STR("hot.so")));
+    assert_false(vf_name_is_sampler(VF_STR("vmp_read"), VF_STR("hot.so")));
+    assert_false(vf_name_is_sampler(VF_STR("restore"), VF_STR("libpypy3.9-c.so")));
+    assert_false(vf_name_is_sampler(VF_STR(""), VF_STR("")));
 }
 
 int main(void)
