@@ -40,6 +40,13 @@ static void refresh_maps(struct vf_session *s)
         vf_session_read_maps(s);
 }
 
+/* What lay there before, and is in the maps still, was perhaps no code. */
+static bool is_in_code(const struct vf_session *s, uint64_t address)
+{
+    const struct vf_map *map = vf_maps_find(&s->known_maps, address);
+    return map && map->executable;
+}
+
 static void take_sample(struct vf_session *s, const struct vf_sample *sample, int64_t at_ns)
 {
     for (uint32_t i = 0; i < sample->depth; i++) {
@@ -48,8 +55,8 @@ static void take_sample(struct vf_session *s, const struct vf_sample *sample, in
         if (frame.kind == VF_FRAME_ASM)
             continue; /* machine code has no name to ask for */
         add_address(s, frame.value, frame.kind == VF_FRAME_CODE);
-        s->maps_stale |= frame.kind == VF_FRAME_NATIVE && s->addresses.len > had &&
-                         !vf_maps_find(&s->known_maps, frame.value);
+        if (frame.kind == VF_FRAME_NATIVE && s->addresses.len > had)
+            s->maps_stale |= !is_in_code(s, frame.value);
     }
     refresh_maps(s);
     if (sample->has_memory)

@@ -25,14 +25,27 @@ static void read_all(const char *path, struct vf_buf *out)
     close(fd);
 }
 
-void vf_session_read_maps(struct vf_session *s)
+/* False where the process is gone, or another program runs in it by now (exec), whose memory tells
+ * nothing of what was sampled.  Of the first the name is kept. */
+static bool is_still_there(struct vf_session *s)
 {
     char path[64], exe[4096];
+    snprintf(path, sizeof path, "/proc/%d/exe", (int)s->python_pid);
+    ssize_t length = readlink(path, exe, sizeof exe);
+    struct vf_str name = {exe, length > 0 ? (size_t)length : 0};
+    if (name.len && s->exe.len == 0)
+        s->exe = vf_arena_str(&s->arena, name);
+    return name.len && vf_str_eq(name, s->exe);
+}
+
+void vf_session_read_maps(struct vf_session *s)
+{
+    char path[64];
     struct vf_buf fresh = {0};
+    s->maps_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     snprintf(path, sizeof path, "/proc/%d/maps", (int)s->python_pid);
     read_all(path, &fresh);
-    s->maps_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
-    if (fresh.len == 0) { /* the process is gone: what was read before stays */
+    if (fresh.len == 0 || !is_still_there(s)) { /* what was read before stays */
         vf_buf_release(&fresh);
         return;
     }
@@ -42,10 +55,6 @@ void vf_session_read_maps(struct vf_session *s)
     s->maps = fresh;
     vf_maps_parse(&s->known_maps, vf_buf_view(&s->maps));
     s->maps_stale = false;
-    snprintf(path, sizeof path, "/proc/%d/exe", (int)s->python_pid);
-    ssize_t length = readlink(path, exe, sizeof exe);
-    if (length > 0 && s->exe.len == 0)
-        s->exe = vf_arena_str(&s->arena, (struct vf_str){exe, (size_t)length});
 }
 
 /* Field `number` (from 3, behind the command's closing bracket) of /proc/PID/stat; see proc(5). */
