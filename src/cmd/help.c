@@ -32,7 +32,7 @@ void vf_commands_help(FILE *to)
                 "Runs Python programs under VMProf and shows where their time went in the Firefox\n"
                 "Profiler.\n\ncommands:\n");
     for (const struct vf_command *const *c = vf_commands; *c; c++)
-        fprintf(to, "  %-9s %s\n", (*c)->name, (*c)->summary);
+        fprintf(to, "  %-11s %s\n", (*c)->name, (*c)->summary);
     fprintf(to, "\nvmfox help COMMAND tells more; vmfox --version prints the version.\n"
                 "To begin: vmfox run script.py\n");
 }

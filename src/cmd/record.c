@@ -6,7 +6,9 @@
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
-    {"share", 0, NULL, "keep the machine code of the native functions that were seen"},
+    {"share", 0, NULL,
+     "keep the machine code of the native functions that were seen, for\n"
+     "                               other machines (to publish a profile: vmfox share)"},
     VF_RECORD_OPTIONS,
     VF_OPTION_HELP,
     {0},

@@ -111,6 +111,9 @@ static void say_what(const struct vf_conversion *c, const struct vf_symbolicated
         return;
     vf_say("%zu of %zu native functions got a name; %zu have none", told->named, told->functions,
            told->unnamed);
+    if (told->sources)
+        vf_say("%zu sources that they name are not in it (--sources DIR embeds those below DIR)",
+               told->sources);
     if (strcmp(c->out, "-") != 0)
         vf_say("wrote %s; see it with: vmfox view %s", c->out, c->out);
 }
@@ -150,7 +153,7 @@ done:
 const struct vf_command vf_cmd_symbolicate = {
     .name = "symbolicate",
     .operands = "FILE",
-    .summary = "Names native functions of a recording or profile made without debug info.",
+    .summary = "Names native functions of a recording made without debug info.",
     .about = "FILE is a .vmfox or a Firefox Profiler file (.json, .json.gz).  Names, lines and\n"
              "inlined functions are looked up in the libraries on this machine, in debug files\n"
              "and at debuginfod, where their build ids are the recorded ones.  Without -o the\n"

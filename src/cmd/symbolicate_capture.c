@@ -194,15 +194,20 @@ static size_t count_items(struct vf_str list)
 
 /* Members are numbered as they stand in the list. */
 static void add_sources(struct sources *s, const struct vf_capture *capture,
-                        const struct vf_pack *pack, struct vf_source_folder *folder)
+                        const struct vf_pack *pack, struct vf_source_folder *folder,
+                        struct vf_symbolicated *told)
 {
     struct vf_str list = vf_json_member(capture->info_json, VF_STR("sources"));
     size_t first = count_items(list);
     s->info.text = capture->info_json;
     for (size_t i = 0; i < pack->files.len; i++) {
         struct vf_str text, path = pack->files.items[i];
-        if (has_source(capture, path) || !vf_source_folder_get(folder, path, &text) || !text.len)
+        if (has_source(capture, path))
             continue;
+        if (!vf_source_folder_get(folder, path, &text) || !text.len) {
+            told->sources++;
+            continue;
+        }
         struct vf_str name = vf_arena_printf(&s->arena, "sources/%05zu.c", first + s->members.len);
         if (s->members.len == 0 && !vf_edits_append(&s->info, list))
             return;
@@ -270,7 +275,7 @@ bool vf_symbolicate_capture(const struct vf_capture *capture, struct vf_name_sou
                listener.pack.cut ? ", and lines or machine code of others," : "");
     if (good) {
         count_functions(&names->packed, &after, told);
-        add_sources(&sources, capture, &listener.pack, folder);
+        add_sources(&sources, capture, &listener.pack, folder, told);
         good = write_capture(capture, out, &sources, &json, &code);
     }
     release_sources(&sources);

@@ -79,8 +79,10 @@ static void put_sources(const struct vf_relabel *r, struct vf_edits *edits)
         comma(&json, i - r->old_sources);
         if (r->options->source && r->options->source(r->options->source_context, path, &text))
             vf_json_str(&json, text);
-        else
+        else {
             vf_json_null(&json);
+            r->told->sources++;
+        }
     }
     const struct vf_new_values values[] = {{"filename", names, {0}},
                                            {"startLine", NULL, vf_buf_view(&ones)},

@@ -24,6 +24,7 @@ struct vf_symbolicated {
     size_t functions;       /* native ones that frames are in */
     size_t named;           /* that got a name */
     size_t unnamed;         /* that have none still */
+    size_t sources;         /* that they name now and whose text is not in the file */
     size_t frames, inlined; /* frames that were changed; that were added for inlined functions */
 };
 

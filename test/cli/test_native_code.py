@@ -59,6 +59,13 @@ def test_a_listing_has_the_instructions_of_objdump(hot, hot_view, name):
         assert ("call" in text) == ("call" in known[at]), (text, known[at])
 
 
+def test_numbers_are_as_they_are(hot, hot_view):
+    """A constant may happen to lie where the function does."""
+    for name in ("outer", "spin"):
+        answer = hot_view.assembly(hot.profile, symbol_of(hot, name))
+        assert not [text for _, text in native.code(answer) if "+0x" in text]
+
+
 def test_every_address_is_that_of_an_instruction(hot, hot_view):
     """So each hit has a row in the assembly view."""
     for symbol in hot.profile.symbols("hot.so"):

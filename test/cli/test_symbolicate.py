@@ -4,6 +4,7 @@ import collections
 import gzip
 import json
 import shutil
+import zipfile
 
 import pytest
 
@@ -161,6 +162,39 @@ def test_names_of_outputs(bare):
     assert (done.code, done.err) == (0, "") and json.loads(done.out)
 
 
+def test_the_output_keeps_its_rights_and_its_place(bare):
+    """A private recording stays one, and a link leads to where it led."""
+    private, link = bare.folder / "private.vmfox", bare.folder / "link.vmfox"
+    private.write_bytes(b"")
+    private.chmod(0o600)
+    link.symlink_to(private)
+    done = support.vmfox("symbolicate", bare.capture, "-o", link, cwd=bare.folder)
+    assert done.code == 0 and link.is_symlink()
+    assert private.stat().st_mode & 0o777 == 0o600 and private.stat().st_size > 1000
+
+
+def test_a_recording_that_does_not_list_its_libraries(bare):
+    """Its own symbols say of which builds they are."""
+    symbolicate(bare, bare.capture, "--debug-dir", bare.debug)
+    named, bundle = bare.folder / "named.vmfox", bare.folder / "bundle.vmfox"
+    (bare.folder / "out.vmfox").rename(named)
+    with zipfile.ZipFile(named) as old, zipfile.ZipFile(bundle, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "capture.json":
+                info = json.loads(content)
+                del info["modules"]
+                content = json.dumps(info)
+            new.writestr(name, content)
+    symbolicate(bare, bundle)
+    before, after = (json.loads(support.member(file, "symbols.json"))
+                     for file in (bundle, bare.folder / "out.vmfox"))
+    libraries = {lib["path"]: lib["functions"] for lib in before["libraries"]}
+    again = {lib["path"]: lib["functions"] for lib in after["libraries"]}
+    assert len(again[str(bare.library)]) == len(libraries[str(bare.library)])
+    assert "code.bin" in support.members(bare.folder / "out.vmfox")
+
+
 @pytest.mark.parametrize("words, code, said", [
     ([], 2, "name a file to symbolicate"),
     (["a", "b"], 2, "symbolicate takes one file"),
@@ -175,6 +209,7 @@ def test_names_of_outputs(bare):
     (["cut.json"], 1, "byte 0x"),
     (["cut.json.gz"], 1, "cut.json.gz: "),
     (["old.json"], 1, "expected format version 69 or later, found 40"),
+    (["new.json"], 1, "expected format version 69 or 70, found 75"),
     (["else.json"], 1, "expected meta.preprocessedProfileVersion"),
 ])
 def test_what_it_refuses(bare, words, code, said):
@@ -184,6 +219,7 @@ def test_what_it_refuses(bare, words, code, said):
     (folder / "cut.json").write_bytes(text[:len(text) // 2])
     (folder / "cut.json.gz").write_bytes(gzip.compress(text)[:5000])
     (folder / "old.json").write_text('{"meta": {"preprocessedProfileVersion": 40}}')
+    (folder / "new.json").write_text('{"meta": {"preprocessedProfileVersion": 75}}')
     (folder / "else.json").write_text('{"meta": {}, "libs": []}')
     done = support.vmfox("symbolicate", *words, cwd=folder)
     assert done.code == code and said in done.err, done.err

@@ -228,6 +228,7 @@ static void other_files_are_refused_with_the_place(void **state)
         {"{\"meta\":{}", "expected the end of the object", 10},
         {"{\"meta\":{}}", "expected meta.preprocessedProfileVersion", 8},
         {"{\"meta\":{\"preprocessedProfileVersion\":55}}", "expected format version 69", 38},
+        {"{\"meta\":{\"preprocessedProfileVersion\":75}}", "found 75, which is newer", 38},
         {"{\"meta\":{\"preprocessedProfileVersion\":69},\"shared\":{}}",
          "expected \"shared\" to have stackTable.frame, found none", 51},
         {"{\"meta\":{\"preprocessedProfileVersion\":69},\"shared\":{\"stackTable\":{\"frame\":"
@@ -280,6 +281,34 @@ static void rows_that_lead_nowhere_do_no_harm(void **state)
         enum vf_status status =
             vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error);
         assert_true(status == VF_OK || error.text[0]);
+        vf_buf_release(&file);
+        vf_buf_release(&out);
+    }
+}
+
+/* Else samples would get stacks that are others' by now. */
+static void rows_of_stacks_that_are_no_whole_numbers_are_refused(void **state)
+{
+    static const char *const changes[][2] = {
+        {"\"stack\":[2,3,4,null,1,2,0]", "\"stack\":[2.0,3,4,null,1,2,0]"},
+        {"\"stack\":[3],", "\"stack\":{},"},
+        {"\"stack\":4}", "\"stack\":4.5}"},
+    };
+    struct vf_symbolicate_options options = finished_story_options();
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        const char *place = strstr(finished_story, changes[i][0]);
+        struct vf_buf file = {0}, out = {0};
+        struct vf_error error = {0};
+        struct vf_symbolicated told;
+        assert_non_null(place);
+        vf_buf_add(&file, finished_story, (size_t)(place - finished_story));
+        vf_buf_str(&file, vf_str_from(changes[i][1]));
+        vf_buf_str(&file, vf_str_from(place + strlen(changes[i][0])));
+        assert_int_equal(vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error),
+                         VF_FATAL);
+        assert_non_null(strstr(error.text, "expected rows of stacks as whole numbers"));
+        assert_true(error.has_offset);
         vf_buf_release(&file);
         vf_buf_release(&out);
     }
@@ -356,6 +385,7 @@ int main(void)
         cmocka_unit_test(frames_of_an_older_lookup_make_room),
         cmocka_unit_test(other_files_are_refused_with_the_place),
         cmocka_unit_test(rows_that_lead_nowhere_do_no_harm),
+        cmocka_unit_test(rows_of_stacks_that_are_no_whole_numbers_are_refused),
         cmocka_unit_test(every_cut_is_refused),
         cmocka_unit_test(strings_are_read_as_json_writes_them),
         cmocka_unit_test(texts_hide_no_brackets),

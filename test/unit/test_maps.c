@@ -90,6 +90,37 @@ static void an_offset_beyond_the_address_does_no_harm(void **state)
     vf_maps_release(&maps);
 }
 
+/* The program maps the file itself, and that lies just below the library. */
+static void a_mapping_of_the_whole_file_moves_no_addresses(void **state)
+{
+    (void)state;
+    parse("7f0000000000-7f0000004000 r--s 00000000 fe:00 1 /lib/a.so\n"
+          "7f0000004000-7f0000005000 r--p 00000000 fe:00 1 /lib/a.so\n"
+          "7f0000005000-7f0000006000 r-xp 00001000 fe:00 1 /lib/a.so\n");
+    assert_at(0x7f0000001010, "/lib/a.so+0x1010");
+    assert_at(0x7f0000005010, "/lib/a.so+0x1010");
+    vf_maps_release(&maps);
+}
+
+static void libraries_that_were_unloaded_are_kept(void **state)
+{
+    struct vf_buf fresh = {0};
+    (void)state;
+    vf_buf_str(&fresh, VF_STR("7f0000000000-7f0000002000 r-xp 00000000 fe:00 1 /lib/new.so\n"
+                              "7f0000009000-7f000000a000 rw-p 00000000 00:00 0\n"));
+    vf_maps_keep_old(&fresh, VF_STR("7f0000001000-7f0000003000 r-xp 00000000 fe:00 2 /lib/over.so\n"
+                                    "7f0000004000-7f0000005000 r-xp 00000000 fe:00 3 /lib/gone.so\n"
+                                    "7f0000007000-7f0000008000 rw-p 00000000 00:00 0\n"
+                                    "no map\n"));
+    vf_maps_parse(&maps, vf_buf_view(&fresh));
+    assert_at(0x7f0000001010, "/lib/new.so+0x1010"); /* something else lies there now */
+    assert_at(0x7f0000002010, "none");
+    assert_at(0x7f0000004010, "/lib/gone.so+0x10");
+    assert_int_equal(maps.v.len, 3);
+    vf_maps_release(&maps);
+    vf_buf_release(&fresh);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +129,8 @@ int main(void)
         cmocka_unit_test(a_file_that_was_replaced_keeps_its_name),
         cmocka_unit_test(lines_that_are_no_maps_are_passed_over),
         cmocka_unit_test(an_offset_beyond_the_address_does_no_harm),
+        cmocka_unit_test(a_mapping_of_the_whole_file_moves_no_addresses),
+        cmocka_unit_test(libraries_that_were_unloaded_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

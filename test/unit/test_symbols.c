@@ -50,6 +50,22 @@ static void a_function_has_its_name_place_and_code(void **state)
     vf_packed_symbols_release(&symbols);
 }
 
+static void a_function_around_another_is_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(read_text("{\"version\":1,\"libraries\":[{\"path\":\"/a\",\"functions\":"
+                               "[[100,60,0,0,0,0,-1],[120,8,1,0,0,0,-1]]}],"
+                               "\"strings\":[\"big\",\"mid\"]}",
+                               VF_STR("")),
+                     VF_OK);
+    const struct vf_packed_library *lib = vf_packed_library(&symbols, VF_STR("/a"), VF_STR(""));
+    assert_text(vf_packed_function(lib, 119)->name, "big");
+    assert_text(vf_packed_function(lib, 127)->name, "mid");
+    assert_text(vf_packed_function(lib, 128)->name, "big");
+    assert_null(vf_packed_function(lib, 160));
+    vf_packed_symbols_release(&symbols);
+}
+
 static void an_instruction_has_what_is_inlined_there(void **state)
 {
     (void)state;
@@ -163,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_function_has_its_name_place_and_code),
+        cmocka_unit_test(a_function_around_another_is_whole),
         cmocka_unit_test(an_instruction_has_what_is_inlined_there),
         cmocka_unit_test(lines_hold_until_the_next_ones_of_the_function),
         cmocka_unit_test(another_build_is_another_library),
