@@ -34,10 +34,12 @@ def test_sources(both):
 
 
 def test_graphs(both):
+    """Of the traces that samples are in: others only an instruction address tells of."""
     (profile, _, _), (zipped, _, _), _ = both
-    names = {name for name in profile.sources() if name.endswith(".iongraph.json")}
-    assert names and names <= set(zipped.sources())
-    assert all(zipped.sources()[name] for name in names)
+    names, found = ({name for name in one.sources() if name.endswith(".iongraph.json")}
+                    for one in (profile, zipped))
+    assert found and found <= names
+    assert all(zipped.sources()[name] for name in found)
 
 
 def instructions(listing):

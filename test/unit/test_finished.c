@@ -33,6 +33,18 @@ static struct done symbolicate(const char *file)
     return done;
 }
 
+/* The story with change[1] in place of change[0]. */
+static struct vf_buf changed(const char *const change[2])
+{
+    const char *place = strstr(finished_story, change[0]);
+    struct vf_buf file = {0};
+    assert_non_null(place);
+    vf_buf_add(&file, finished_story, (size_t)(place - finished_story));
+    vf_buf_str(&file, vf_str_from(change[1]));
+    vf_buf_str(&file, vf_str_from(place + strlen(change[0])));
+    return file;
+}
+
 static void done_release(struct done *done)
 {
     json_decref(done->root);
@@ -270,14 +282,9 @@ static void rows_that_lead_nowhere_do_no_harm(void **state)
     struct vf_symbolicate_options options = finished_story_options();
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        const char *place = strstr(finished_story, changes[i][0]);
-        struct vf_buf file = {0}, out = {0};
+        struct vf_buf file = changed(changes[i]), out = {0};
         struct vf_error error = {0};
         struct vf_symbolicated told;
-        assert_non_null(place);
-        vf_buf_add(&file, finished_story, (size_t)(place - finished_story));
-        vf_buf_str(&file, vf_str_from(changes[i][1]));
-        vf_buf_str(&file, vf_str_from(place + strlen(changes[i][0])));
         enum vf_status status =
             vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error);
         assert_true(status == VF_OK || error.text[0]);
@@ -297,14 +304,9 @@ static void rows_of_stacks_that_are_no_whole_numbers_are_refused(void **state)
     struct vf_symbolicate_options options = finished_story_options();
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        const char *place = strstr(finished_story, changes[i][0]);
-        struct vf_buf file = {0}, out = {0};
+        struct vf_buf file = changed(changes[i]), out = {0};
         struct vf_error error = {0};
         struct vf_symbolicated told;
-        assert_non_null(place);
-        vf_buf_add(&file, finished_story, (size_t)(place - finished_story));
-        vf_buf_str(&file, vf_str_from(changes[i][1]));
-        vf_buf_str(&file, vf_str_from(place + strlen(changes[i][0])));
         assert_int_equal(vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error),
                          VF_FATAL);
         assert_non_null(strstr(error.text, "expected rows of stacks as whole numbers"));
