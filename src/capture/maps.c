@@ -10,8 +10,9 @@ static void skip_spaces(struct vf_str *s)
     }
 }
 
-/* `7f00-7f10 r-xp 00001000 fe:00 1234   /usr/lib/libc.so.6` */
-bool vf_map_parse(struct vf_str line, struct vf_map *map)
+/* `7f00-7f10 r-xp 00001000 fe:00 1234   /usr/lib/libc.so.6`
+ * `base` is that of the line alone.  False: it is no map. */
+static bool parse_map(struct vf_str line, struct vf_map *map)
 {
     const struct vf_str deleted = VF_STR(" (deleted)");
     struct vf_str start = vf_str_cut(&line, '-');
@@ -47,7 +48,7 @@ void vf_maps_parse(struct vf_maps *maps, struct vf_str text)
     *maps = (struct vf_maps){0};
     while (text.len) {
         struct vf_map map;
-        if (vf_map_parse(vf_str_cut(&text, '\n'), &map))
+        if (parse_map(vf_str_cut(&text, '\n'), &map))
             VF_APPEND(&maps->v, map);
     }
     if (maps->v.len)
@@ -70,7 +71,7 @@ void vf_maps_keep_old(struct vf_buf *fresh, struct vf_str old)
     while (old.len && kept.len < KEPT_MAX) {
         struct vf_map map;
         struct vf_str line = vf_str_cut(&old, '\n');
-        if (!vf_map_parse(line, &map) || map.path.len == 0)
+        if (!parse_map(line, &map) || map.path.len == 0)
             continue;
         size_t count = VF_UP_TO(maps.v.items, maps.v.len, start, map.end - 1);
         if (count && maps.v.items[count - 1].end > map.start)

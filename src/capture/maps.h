@@ -18,8 +18,6 @@ struct vf_maps {
     VF_VEC(struct vf_map) v;
 };
 
-/* Reads one line; `base` is that of the line alone.  False: it is no map. */
-bool vf_map_parse(struct vf_str line, struct vf_map *map);
 /* Reads the text, line by line; a line that is no map is passed over.  The paths are slices of
  * `text`. */
 void vf_maps_parse(struct vf_maps *maps, struct vf_str text);

@@ -56,12 +56,11 @@ static const void *find_library(void *context, struct vf_str path, struct vf_str
     struct asked *asked = context;
     const struct vf_packed_library *packed =
         vf_packed_library(&asked->names->packed, path, build_id);
-    struct vf_library *library = vf_symbols_library(&asked->names->files, path, build_id);
-    bool ready = vf_library_state(library) == VF_LIBRARY_READY;
-    if (!packed && !ready)
+    asked->place = (struct vf_native_place){.path = path, .build_id = build_id};
+    struct vf_library *library = vf_name_source_library(asked->names, &asked->place);
+    if (!packed && !library)
         return NULL;
     *arch = packed ? packed->arch : vf_library_arch(library);
-    asked->place = (struct vf_native_place){.path = path, .build_id = build_id};
     return &asked->place;
 }
 
@@ -125,12 +124,9 @@ static uint64_t find_next_line(void *context, const void *library, uint64_t addr
     const struct vf_native_place *place = library;
     const struct vf_packed_library *packed =
         vf_packed_library(&asked->names->packed, place->path, place->build_id);
-    struct vf_library *file =
-        vf_symbols_library(&asked->names->files, place->path, place->build_id);
+    struct vf_library *file = vf_name_source_library(asked->names, place);
     uint64_t one = packed ? vf_packed_next_line(packed, address) : UINT64_MAX;
-    uint64_t other = vf_library_state(file) == VF_LIBRARY_READY
-                         ? vf_library_next_line(file, address)
-                         : UINT64_MAX;
+    uint64_t other = file ? vf_library_next_line(file, address) : UINT64_MAX;
     return one < other ? one : other;
 }
 

@@ -90,8 +90,8 @@ static struct vf_library *find_any_library(struct vf_name_source *source,
     return vf_symbols_library(&source->files, whole ? place->path : VF_STR(""), place->build_id);
 }
 
-static struct vf_library *find_library(struct vf_name_source *source,
-                                       const struct vf_native_place *place)
+struct vf_library *vf_name_source_library(struct vf_name_source *source,
+                                          const struct vf_native_place *place)
 {
     struct vf_library *library = find_any_library(source, place);
     return library && vf_library_state(library) == VF_LIBRARY_READY ? library : NULL;
@@ -103,7 +103,7 @@ bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_nat
     _Static_assert((int)VF_SYMBOLIZED_MAX >= (int)VF_INLINE_MAX, "frames fit");
     struct vf_symbol symbol;
     struct vf_symbol_frame frames[VF_INLINE_MAX];
-    struct vf_library *library = find_library(source, place);
+    struct vf_library *library = vf_name_source_library(source, place);
     if (!library || !vf_library_function(library, place->address, &symbol))
         return false;
     out->start = symbol.start;
@@ -155,7 +155,7 @@ struct vf_str vf_name_source_code(struct vf_name_source *source,
         *arch = packed->arch;
         return f->code;
     }
-    struct vf_library *library = find_library(source, place);
+    struct vf_library *library = vf_name_source_library(source, place);
     if (!library || !vf_library_function(library, place->address, &symbol) || symbol.size == 0)
         return (struct vf_str){NULL, 0};
     *start = symbol.start;

@@ -48,6 +48,9 @@ bool vf_name_source_find_here(struct vf_name_source *source, const struct vf_nat
 struct vf_str vf_name_source_code(struct vf_name_source *source,
                                   const struct vf_native_place *place, uint64_t *start,
                                   struct vf_str *arch);
+/* The library on this machine, as it was recorded, ready to be asked; else NULL. */
+struct vf_library *vf_name_source_library(struct vf_name_source *source,
+                                          const struct vf_native_place *place);
 /* Whether the library lies on this machine as it was recorded. */
 enum vf_library_state vf_name_source_state(struct vf_name_source *source,
                                            const struct vf_native_place *place);

@@ -315,6 +315,7 @@ static void start_anew(struct vf_session *s)
     vf_cpu_release(&s->cpu);
     vf_layout_release(&s->layout);
     s->maps.len = 0; /* of another program */
+    vf_maps_release(&s->known_maps);
     s->exe = VF_STR("");
     s->innermost = false;
     empty_file(s->prof_fd);

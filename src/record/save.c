@@ -68,8 +68,6 @@ static void write_threads(struct vf_json *json, struct vf_session *s)
     vf_json_end(json, ']');
 }
 
-/* The file whose code was in memory must still be the one of that name: else nothing is known of
- * it, for another build has other functions at the same addresses. */
 static struct vf_session_module *get_module(struct vf_session *s, struct vf_str path)
 {
     for (size_t i = s->modules.len; i > 0; i--) /* the last one mostly */
@@ -81,6 +79,8 @@ static struct vf_session_module *get_module(struct vf_session *s, struct vf_str 
     return module;
 }
 
+/* The file whose code was in memory must still be the one of that name: else nothing is known of
+ * it, for another build has other functions at the same addresses. */
 static void find_modules(struct vf_session *s)
 {
     const struct vf_maps *maps = &s->known_maps;
