@@ -265,6 +265,18 @@ static void other_files_are_refused_with_the_place(void **state)
     }
 }
 
+static enum vf_status symbolicate_changed(const char *const change[2], struct vf_error *error)
+{
+    struct vf_symbolicate_options options = finished_story_options();
+    struct vf_buf file = changed(change), out = {0};
+    struct vf_symbolicated told;
+    enum vf_status status =
+        vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, error);
+    vf_buf_release(&file);
+    vf_buf_release(&out);
+    return status;
+}
+
 static void rows_that_lead_nowhere_do_no_harm(void **state)
 {
     static const char *const changes[][2] = {
@@ -279,17 +291,10 @@ static void rows_that_lead_nowhere_do_no_harm(void **state)
         {"\"stack\":4}", "\"stack\":444}"},
         {"\"filename\":[5]", "\"filename\":[50]"},
     };
-    struct vf_symbolicate_options options = finished_story_options();
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        struct vf_buf file = changed(changes[i]), out = {0};
         struct vf_error error = {0};
-        struct vf_symbolicated told;
-        enum vf_status status =
-            vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error);
-        assert_true(status == VF_OK || error.text[0]);
-        vf_buf_release(&file);
-        vf_buf_release(&out);
+        assert_true(symbolicate_changed(changes[i], &error) == VF_OK || error.text[0]);
     }
 }
 
@@ -301,18 +306,12 @@ static void rows_of_stacks_that_are_no_whole_numbers_are_refused(void **state)
         {"\"stack\":[3],", "\"stack\":{},"},
         {"\"stack\":4}", "\"stack\":4.5}"},
     };
-    struct vf_symbolicate_options options = finished_story_options();
     (void)state;
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-        struct vf_buf file = changed(changes[i]), out = {0};
         struct vf_error error = {0};
-        struct vf_symbolicated told;
-        assert_int_equal(vf_finished_symbolicate(&out, vf_buf_view(&file), &options, &told, &error),
-                         VF_FATAL);
+        assert_int_equal(symbolicate_changed(changes[i], &error), VF_FATAL);
         assert_non_null(strstr(error.text, "expected rows of stacks as whole numbers"));
         assert_true(error.has_offset);
-        vf_buf_release(&file);
-        vf_buf_release(&out);
     }
 }
 
