@@ -31,13 +31,14 @@ static inline uint64_t vf_load_le(const unsigned char *p, unsigned bytes)
         value = value << 8 | p[i - 1];
     return value;
 }
-static inline uint64_t vf_load_u64(const unsigned char *p)
-{
-    return vf_load_le(p, 8);
-}
+/* Written out, so that compilers make one load of it. */
 static inline uint32_t vf_load_u32(const unsigned char *p)
 {
-    return (uint32_t)vf_load_le(p, 4);
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+static inline uint64_t vf_load_u64(const unsigned char *p)
+{
+    return (uint64_t)vf_load_u32(p) | (uint64_t)vf_load_u32(p + 4) << 32;
 }
 
 /* An unsigned number of `bytes` (1 to 8) bytes. */

@@ -151,6 +151,7 @@ static bool read_header(struct vf_vmprof *v, struct vf_record *record)
     if (vf_str_eq(v->interpreter, VF_STR("pypy")))
         v->mode |= VF_MODE_RPYTHON;
     v->has_header = true;
+    v->is_usual = false;
     record->type = VF_RECORD_HEADER;
     return true;
 }
@@ -256,6 +257,58 @@ static void drop_memory(struct vf_vmprof *v, struct vf_sample *sample, size_t be
         sample->time_ns = (int64_t)vf_load_u64(v->in.base + behind_thread);
 }
 
+/* Samples in the layout that nearly all files have: 64-bit words, the count 1 in front, a whole
+ * number of frames.  After the first sample all of this is known but what the sample itself says,
+ * so that the others are read in one go: there may be millions. */
+static void find_usual_layout(struct vf_vmprof *v)
+{
+    v->is_usual = v->word_bytes == 8 && v->addr_bytes == 8 && v->dialect != VF_DIALECT_FORK;
+    v->usual_tail_bytes = (v->version >= VERSION_THREAD_ID ? 8u : 0u) +
+                          (v->mode & VF_MODE_MEMORY ? 8u : 0u) +
+                          (v->dialect == VF_DIALECT_UPSTREAM ? 8u : 0u);
+}
+
+/* Reads a sample of that layout; false where the record is anything else, or not whole: nothing has
+ * been read then. */
+static bool read_usual_sample(struct vf_vmprof *v, struct vf_record *record)
+{
+    enum { FRAMES_AT = 1 + 8 + 8 };
+    const unsigned char *p = v->in.base + v->in.pos;
+    size_t left = vf_reader_left(&v->in);
+    struct vf_sample *sample = &record->sample;
+    if (left < FRAMES_AT || p[0] != MARKER_SAMPLE || vf_load_u64(p + 1) != 1)
+        return false;
+    uint64_t words = vf_load_u64(p + 9);
+    bool pairs = vf_vmprof_has_kinds(v) || vf_vmprof_has_lines(v);
+    if (words > MAX_STACK_WORDS || (pairs && words % 2 != 0))
+        return false;
+    size_t size = FRAMES_AT + 8 * (size_t)words + v->usual_tail_bytes;
+    if (left < size ||
+        ((v->mode & VF_MODE_MEMORY) && left > size && !is_marker(v, v->in.pos + size)))
+        return false;
+    record->type = VF_RECORD_SAMPLE;
+    record->offset = v->in.pos;
+    *sample = (struct vf_sample){.frames = p + FRAMES_AT,
+                                 .words = (uint32_t)words,
+                                 .depth = (uint32_t)(pairs ? words / 2 : words)};
+    v->in.pos += size;
+    const unsigned char *tail = p + FRAMES_AT + 8 * words;
+    if (v->version >= VERSION_THREAD_ID) {
+        sample->thread = vf_load_u64(tail);
+        tail += 8;
+    }
+    if (v->mode & VF_MODE_MEMORY) {
+        sample->memory_kb = vf_load_u64(tail);
+        sample->has_memory = true;
+        tail += 8;
+    }
+    if (v->dialect == VF_DIALECT_UPSTREAM) {
+        sample->time_ns = (int64_t)vf_load_u64(tail);
+        sample->has_time = true;
+    }
+    return true;
+}
+
 static bool read_sample(struct vf_vmprof *v, struct vf_record *record, enum vf_record_type type)
 {
     struct vf_sample *sample = &record->sample;
@@ -280,6 +333,7 @@ static bool read_sample(struct vf_vmprof *v, struct vf_record *record, enum vf_r
     }
     if (sample->has_memory && lacks_memory(v))
         drop_memory(v, sample, behind_thread);
+    find_usual_layout(v);
     return true;
 }
 
@@ -373,6 +427,8 @@ bool vf_vmprof_next(struct vf_vmprof *v, struct vf_record *record)
     record->offset = v->in.pos;
     if (v->ended)
         return read_maps(v, record);
+    if (v->is_usual && read_usual_sample(v, record))
+        return true;
     if (!vf_read_u8(&v->in, &marker))
         return STOP(v, v->in.pos, "expected a record or the trailer, found the end of the file");
     switch (marker) {
@@ -439,43 +495,4 @@ struct vf_frame vf_vmprof_frame(const struct vf_vmprof *v, const struct vf_sampl
     if ((frame.value & 1) && frame.value < sign)
         frame.kind = VF_FRAME_NATIVE;
     return frame;
-}
-
-/* ---- names ------------------------------------------------------------------------------------
- */
-
-/* The first `:DIGITS:` in the text: C++ names hold colons, but never digits alone between two. */
-static bool find_line(struct vf_str text, size_t *at, size_t *length, uint64_t *line)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != ':')
-            continue;
-        size_t end = i + 1;
-        while (end < text.len && text.ptr[end] >= '0' && text.ptr[end] <= '9')
-            end++;
-        if (end > i + 1 && end < text.len && text.ptr[end] == ':') {
-            if (!vf_str_to_u64((struct vf_str){text.ptr + i + 1, end - i - 1}, 10, line))
-                *line = 0; /* no line is that big */
-            *at = i;
-            *length = end + 1 - i;
-            return true;
-        }
-    }
-    return false;
-}
-
-struct vf_code_name vf_code_name_parse(struct vf_str text)
-{
-    struct vf_code_name name = {.lang = VF_STR(""), .name = text, .file = VF_STR("-")};
-    struct vf_str rest = text;
-    struct vf_str lang = vf_str_cut(&rest, ':');
-    size_t at, length;
-    uint64_t line;
-    if (lang.len == text.len || !find_line(rest, &at, &length, &line))
-        return name;
-    name.lang = lang;
-    name.name = (struct vf_str){rest.ptr, at};
-    name.file = (struct vf_str){rest.ptr + at + length, rest.len - at - length};
-    name.line = line <= INT32_MAX ? (uint32_t)line : 0;
-    return name;
 }

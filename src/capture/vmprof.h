@@ -104,6 +104,8 @@ struct vf_vmprof {
     struct vf_str interpreter; /* empty until it is known */
     int64_t period_us;         /* 0 where none is recorded */
     bool has_header, ended;
+    bool is_usual;             /* samples are laid out in the usual way, see vmprof.c */
+    unsigned usual_tail_bytes; /* behind the frames of such a sample */
     enum { VF_GC_STATS_UNKNOWN, VF_GC_STATS_NO, VF_GC_STATS_YES } gc_stats;
     struct vf_error problem; /* text is empty while all is well */
 };

@@ -15,6 +15,12 @@ struct thread_key {
     uint32_t thread; /* row of profile->threads */
 };
 
+/* What a list of raw frames means. */
+struct walked_stack {
+    struct vf_walked is;
+    bool known;
+};
+
 struct build {
     struct vf_profile *profile;
     const struct vf_capture *capture;
@@ -25,6 +31,7 @@ struct build {
     struct vf_pcs pcs;
     struct vf_natives natives;
     struct vf_walk walk;
+    struct walked_stack *walked; /* by row of scan.gathered.stacks */
     struct vf_weights weights;
     struct vf_gaps *gaps;
     bool has_main;
@@ -123,70 +130,108 @@ static struct vf_thread *find_thread(struct build *b, uint64_t root, uint64_t id
 /* ---- samples ----------------------------------------------------------------------------------
  */
 
-static void add_memory(struct build *b, double time_ms, uint64_t memory_kb)
+/* What the file says of a sample's time; 0: nothing. */
+static int64_t told_ns(const struct build *b, uint64_t index)
 {
-    struct vf_profile *profile = b->profile;
-    if (profile->counters.len == 0) {
-        struct vf_counter *counter = VF_PUSH(&profile->counters);
-        counter->name = "Memory";
-        counter->category = "Memory";
-        counter->description = "Resident memory of the process";
-        counter->unit = "bytes";
-        counter->color = "orange";
-        counter->rows_label = "resident memory";
-    }
-    struct vf_counter *counter = &profile->counters.items[0];
-    double bytes = (double)memory_kb * 1024;
-    struct vf_counter_row *rows = counter->rows.items;
-    size_t n = counter->rows.len;
-    /* A level that lasts is two rows, its first and its last: between rows the front-end draws a
-     * straight line. */
-    if (n >= 2 && rows[n - 1].value == bytes && rows[n - 2].value == bytes)
-        rows[n - 1].time_ms = time_ms;
-    else
-        VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, bytes}));
+    const struct vf_gathered *g = &b->scan.gathered;
+    return index < g->times_ns.len ? g->times_ns.items[index] : 0;
 }
 
-static void add_sample(struct build *b, const struct vf_record *record, uint64_t index)
+static double sample_ms(struct build *b, uint64_t index)
 {
-    const struct vf_sample *sample = &record->sample;
-    struct vf_walked walked = vf_walk_sample(&b->walk, sample);
-    struct vf_thread *thread = find_thread(b, walked.thread, sample->thread);
-    double time_ms = vf_clock_sample_ms(&b->clock, index, sample);
-    if (record->type == VF_RECORD_ALLOCATION) {
+    return vf_clock_sample_ms(&b->clock, index, told_ns(b, index));
+}
+
+static void add_memory(struct build *b)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    if (g->memory.len == 0)
+        return;
+    struct vf_counter *counter = VF_PUSH(&b->profile->counters);
+    counter->name = "Memory";
+    counter->category = "Memory";
+    counter->description = "Resident memory of the process";
+    counter->unit = "bytes";
+    counter->color = "orange";
+    counter->rows_label = "resident memory";
+    for (size_t i = 0; i < g->memory.len; i++) {
+        const struct vf_raw_memory *level = &g->memory.items[i];
+        double bytes = (double)level->kb * 1024;
+        VF_APPEND(&counter->rows, ((struct vf_counter_row){sample_ms(b, level->first), bytes}));
+        /* A level that lasts is two rows, its first and its last: between rows the front-end draws
+         * a straight line. */
+        if (level->last != level->first)
+            VF_APPEND(&counter->rows, ((struct vf_counter_row){sample_ms(b, level->last), bytes}));
+    }
+}
+
+/* What the sample's frames mean; found out when a sample has them for the first time. */
+static const struct vf_walked *find_walked(struct build *b, size_t index)
+{
+    uint32_t row = b->scan.gathered.samples.items[index] & ~VF_RAW_ALLOCATION;
+    struct walked_stack *walked = &b->walked[row];
+    if (!walked->known) {
+        struct vf_sample sample = vf_raw_stack_sample(&b->scan.gathered.stacks.items[row]);
+        walked->is = vf_walk_sample(&b->walk, &sample);
+        walked->known = true;
+    }
+    return &walked->is;
+}
+
+static void count_traces(struct vf_jit *jit, const struct vf_walked *walked)
+{
+    jit->asm_frames += walked->asm_frames;
+    jit->unowned += walked->unowned;
+    jit->continued += walked->continued;
+    jit->left_over += walked->left_over;
+}
+
+/* The sample's stack, with the instruction where one was seen. */
+static vf_stack_id place(struct build *b, const struct vf_walked *walked, uint64_t tid,
+                         double time_ms)
+{
+    int64_t mono_ns = b->clock.zero_ns + (int64_t)(time_ms * 1e6);
+    if (walked->ends_in_trace)
+        return vf_jit_pcs_place(&b->jit, walked->stack, walked->trace, tid, mono_ns);
+    if (walked->ends_in_native)
+        return vf_natives_place(&b->natives, walked->stack, walked->native, walked->native_end, tid,
+                                mono_ns);
+    return walked->stack;
+}
+
+static void add_sample(struct build *b, size_t index)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    const struct vf_walked *walked = find_walked(b, index);
+    struct vf_thread *thread = find_thread(b, walked->thread, vf_gathered_thread(g, index));
+    double time_ms = sample_ms(b, index), weight = 1;
+    if (b->jit.jit)
+        count_traces(b->jit.jit, walked);
+    if (g->samples.items[index] & VF_RAW_ALLOCATION) {
         VF_APPEND(&thread->allocations,
-                  ((struct vf_allocation_row){time_ms, walked.stack, b->sample_bytes}));
+                  ((struct vf_allocation_row){time_ms, walked->stack, b->sample_bytes}));
         return;
     }
-    double weight = vf_weights_next(&b->weights, sample);
-    if (weight != 1)
-        thread->weighted = true;
-    vf_stack_id stack = walked.stack;
-    if (walked.ends_in_trace)
-        stack = vf_jit_pcs_place(&b->jit, stack, walked.trace, thread->tid,
-                                 b->clock.zero_ns + (int64_t)(time_ms * 1e6));
-    else if (walked.ends_in_native)
-        stack = vf_natives_place(&b->natives, stack, walked.native, walked.native_end, thread->tid,
-                                 b->clock.zero_ns + (int64_t)(time_ms * 1e6));
+    if (g->times_ns.len) {
+        weight = vf_weights_next(&b->weights, vf_gathered_thread(g, index), told_ns(b, index));
+        thread->weighted |= weight != 1;
+    }
+    vf_stack_id stack = place(b, walked, thread->tid, time_ms);
     if (b->jit.jit)
-        vf_jit_count_sample(b->jit.jit, walked.trace, weight);
+        vf_jit_count_sample(b->jit.jit, walked->trace, weight);
     VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
     /* A timer of wall time goes off in every thread, all but at the same moment. */
     if (thread->is_main || !(b->scan.header.mode & VF_MODE_REAL_TIME))
         vf_gaps_add(b->gaps, time_ms);
-    if (sample->has_memory)
-        add_memory(b, time_ms, sample->memory_kb);
 }
 
 static void add_samples(struct build *b)
 {
-    struct vf_vmprof v;
-    struct vf_record record;
-    uint64_t index = 0;
-    vf_vmprof_open(&v, b->capture->prof.ptr, b->capture->prof.len, NULL);
-    while (vf_vmprof_next(&v, &record))
-        if (record.type == VF_RECORD_SAMPLE || record.type == VF_RECORD_ALLOCATION)
-            add_sample(b, &record, index++);
+    b->walked = vf_alloc_zeroed(b->scan.gathered.stacks.len, sizeof *b->walked);
+    for (size_t i = 0; i < b->scan.gathered.samples.len; i++)
+        add_sample(b, i);
+    add_memory(b);
+    free(b->walked);
 }
 
 /* ---- order ------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ double vf_clock_ms(const struct vf_clock *clock, int64_t reading_ns)
     return (double)vf_clock_between(clock->zero_ns, reading_ns) / 1e6;
 }
 
-double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct vf_sample *sample)
+double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, int64_t time_ns)
 {
     double ms;
     if (clock->source == VF_CLOCK_SPREAD) {
@@ -83,10 +83,10 @@ double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct v
         ms = vf_clock_ms(clock, (int64_t)vf_load_u64(clock->stamps + 8 * at));
     } else {
         if (clock->zero_from_first) {
-            clock->zero_ns = sample->time_ns;
+            clock->zero_ns = time_ns;
             clock->zero_from_first = false;
         }
-        ms = vf_clock_ms(clock, sample->time_ns);
+        ms = vf_clock_ms(clock, time_ns);
     }
     if (ms < 0)
         ms = 0;
@@ -170,18 +170,18 @@ static struct vf_weight_thread *find_thread(struct vf_weights *weights, uint64_t
     return added;
 }
 
-double vf_weights_next(struct vf_weights *weights, const struct vf_sample *sample)
+double vf_weights_next(struct vf_weights *weights, uint64_t thread_id, int64_t time_ns)
 {
     bool is_new;
-    if (weights->period_ns <= 0 || !sample->has_time)
+    if (weights->period_ns <= 0)
         return 1;
     struct vf_weight_thread *thread =
-        find_thread(weights, weights->per_thread ? sample->thread : 0, &is_new);
+        find_thread(weights, weights->per_thread ? thread_id : 0, &is_new);
     int64_t gap = 0;
     if (!is_new)
-        gap = vf_clock_between(thread->last_ns, sample->time_ns);
+        gap = vf_clock_between(thread->last_ns, time_ns);
     if (is_new || gap > 0)
-        thread->last_ns = sample->time_ns;
+        thread->last_ns = time_ns;
     if (gap > VF_GAP_LIMIT_NS) {
         if (__builtin_add_overflow(weights->lost_ns, gap - VF_GAP_LIMIT_NS, &weights->lost_ns))
             weights->lost_ns = INT64_MAX;

@@ -31,8 +31,9 @@ struct vf_clock {
 /* Chooses the source for a capture. */
 void vf_clock_init(struct vf_clock *clock, const struct vf_capture *capture,
                    const struct vf_scan *scan, struct vf_warnings *warnings);
-/* The time of the index-th sample (both kinds counted together, in file order). */
-double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, const struct vf_sample *sample);
+/* The time of the index-th sample (both kinds counted together, in file order); `time_ns` is what
+ * the file says of it, 0 where it says nothing. */
+double vf_clock_sample_ms(struct vf_clock *clock, uint64_t index, int64_t time_ns);
 /* A sentence for Profile Info on where the times come from. */
 const char *vf_clock_describe(const struct vf_clock *clock);
 
@@ -72,7 +73,8 @@ struct vf_weights {
     struct vf_table index; /* by thread */
 };
 void vf_weights_init(struct vf_weights *weights, const struct vf_vmprof *header);
-double vf_weights_next(struct vf_weights *weights, const struct vf_sample *sample);
+/* `time_ns` as above, `thread` as the file has it. */
+double vf_weights_next(struct vf_weights *weights, uint64_t thread, int64_t time_ns);
 void vf_weights_release(struct vf_weights *weights);
 
 #endif

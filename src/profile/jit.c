@@ -65,16 +65,12 @@ static void lay_out(struct vf_jit *jit)
 /* False when there are assembler frames and none of them lies in a trace. */
 static bool is_of_this_run(const struct vf_jit_build *b)
 {
-    struct vf_vmprof v;
-    struct vf_record record;
+    const struct vf_gathered *gathered = &b->scan->gathered;
     bool any = false;
-    if (vf_vmprof_open(&v, b->capture->prof.ptr, b->capture->prof.len, NULL) == VF_FATAL)
-        return true;
-    while (vf_vmprof_next(&v, &record)) {
-        if (record.type != VF_RECORD_SAMPLE)
-            continue;
-        for (uint32_t i = 0; i < record.sample.depth; i++) {
-            struct vf_frame frame = vf_vmprof_frame(&v, &record.sample, i);
+    for (size_t s = 0; s < gathered->stacks.len; s++) {
+        struct vf_sample sample = vf_raw_stack_sample(&gathered->stacks.items[s]);
+        for (uint32_t i = 0; i < sample.depth; i++) {
+            struct vf_frame frame = vf_vmprof_frame(&b->scan->header, &sample, i);
             if (frame.kind != VF_FRAME_ASM)
                 continue;
             any = true;

@@ -38,9 +38,11 @@ static void take(struct vf_scan *scan, const struct vf_record *record)
     switch (record->type) {
     case VF_RECORD_SAMPLE:
         scan->samples++;
+        vf_gathered_add(&scan->gathered, &record->sample, scan->header.addr_bytes, false);
         break;
     case VF_RECORD_ALLOCATION:
         scan->allocations++;
+        vf_gathered_add(&scan->gathered, &record->sample, scan->header.addr_bytes, true);
         break;
     case VF_RECORD_OBJECT_INFO:
         scan->object_infos++;
@@ -75,6 +77,7 @@ enum vf_status vf_scan_run(struct vf_scan *scan, struct vf_str prof, struct vf_e
         return VF_FATAL;
     while (vf_vmprof_next(&scan->header, &record))
         take(scan, &record);
+    vf_gathered_freeze(&scan->gathered);
     return scan->header.problem.text[0] ? VF_WARN : VF_OK;
 }
 
@@ -88,6 +91,7 @@ struct vf_str vf_scan_meta(const struct vf_scan *scan, struct vf_str key)
 
 void vf_scan_release(struct vf_scan *scan)
 {
+    vf_gathered_release(&scan->gathered);
     free(scan->names.items);
     free(scan->metas.items);
     vf_table_release(&scan->name_index);

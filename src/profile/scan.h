@@ -1,4 +1,4 @@
-/* The first pass over a VMProf file: everything but the samples themselves.
+/* The first pass over a VMProf file, and the only one: names, and the samples as columns.
  *
  * Names may be written before the samples that use them (PyPy) or behind all of them (CPython), so
  * they are gathered first.  CPython's ids are addresses and can be used again: a code object is
@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "base/table.h"
-#include "capture/vmprof.h"
+#include "profile/gather.h"
 
 struct vf_name {
     uint64_t id;
@@ -28,6 +28,7 @@ struct vf_scan {
     VF_VEC(struct vf_name) names;
     struct vf_table name_index; /* by id */
     VF_VEC(struct vf_meta) metas;
+    struct vf_gathered gathered; /* both kinds of sample */
     uint64_t samples, allocations, object_infos;
     int64_t start_us, end_us; /* since the epoch; 0: not recorded */
     bool has_end;

@@ -367,7 +367,6 @@ static struct vf_walk_range find_left_over(struct vf_walk *walk, const struct vf
     uint32_t inner = vf_jit_build_find(walk->jit, leaf.value);
     if (outer == VF_NONE || inner == VF_NONE || !vf_jit_build_is_left_over(walk->jit, outer, inner))
         return none;
-    walk->jit->jit->left_over++;
     return (struct vf_walk_range){group_start(walk, sample, to - 1), to};
 }
 
@@ -389,16 +388,6 @@ static uint32_t common_frames(const struct vf_walk *walk, const struct vf_sample
         same++;
     }
     return same;
-}
-
-static void count_traces(struct vf_walk *walk, const struct vf_walk_step *step)
-{
-    struct vf_jit *jit = walk->jit->jit;
-    if (!jit)
-        return;
-    jit->asm_frames += step->asm_frames;
-    jit->unowned += step->unowned;
-    jit->continued += step->continued;
 }
 
 struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample)
@@ -423,13 +412,16 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
     }
     walk->before = *sample;
     walk->has_before = true;
-    count_traces(walk, &step);
     if (step.stack.i == VF_NONE && sample->depth > 0)
         step.stack =
             vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
     return (struct vf_walked){.stack = step.stack,
                               .thread = step.thread,
                               .trace = step.trace,
+                              .asm_frames = step.asm_frames,
+                              .unowned = step.unowned,
+                              .continued = step.continued,
+                              .left_over = left_out.from != UINT32_MAX,
                               .native = step.start,
                               .native_end = step.kind == VF_FRAME_NATIVE ? step.end : 0,
                               .ends_in_native = step.kind == VF_FRAME_NATIVE,

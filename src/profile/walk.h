@@ -94,9 +94,12 @@ struct vf_walked {
     uint64_t thread;             /* the id from its thread's root frame; 0: none */
     uint32_t trace;              /* the innermost trace; VF_NONE: none */
     uint64_t native, native_end; /* the leaf's function, where it is native; end 0: not known */
+    uint32_t asm_frames, unowned, continued; /* what it adds to those of struct vf_jit */
     bool ends_in_native;
     bool ends_in_trace; /* the leaf is that trace's code */
+    bool left_over;     /* frames that VMProf has made up are left out */
 };
+/* The same frames give the same always: it is enough to ask once for each list of them. */
 struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample);
 
 /* The function of a name record. */
