@@ -21,8 +21,9 @@ enum vmfox_status {
 };
 
 /* Converts the recording `in` (a .prof of any dialect, gzipped or not, a .vmfox, or a zip of
- * vmprof-firefox-converter) to the file `out`, as JSON where its name ends in ".json", gzipped
- * where it ends in ".json.gz"; other names are refused.
+ * vmprof-firefox-converter) to the file `out`: as JSON where its name ends in ".json" or
+ * ".json.gz", as JSON Slabs, which the profiler loads quicker, where it ends in ".jslb" or
+ * ".jslb.gz"; gzipped where it ends in ".gz".  Other names are refused.
  *
  * `message` may be NULL; else up to `message_size` bytes of text are put there, NUL-terminated:
  * empty, the first thing that is missing, or why it failed (with the byte offset where there is

@@ -10,8 +10,10 @@ void vf_buf_release(struct vf_buf *buf)
     *buf = (struct vf_buf){0};
 }
 
-char *vf_buf_reserve(struct vf_buf *buf, size_t more)
+char *vf_buf_grow(struct vf_buf *buf, size_t more)
 {
+    if (buf->drain && buf->len)
+        buf->drain(buf->drain_context, buf);
     if (more > PTRDIFF_MAX - buf->len)
         vf_oom(more);
     size_t need = buf->len + more;
@@ -23,14 +25,6 @@ char *vf_buf_reserve(struct vf_buf *buf, size_t more)
         buf->cap = cap;
     }
     return buf->ptr + buf->len;
-}
-
-void vf_buf_add(struct vf_buf *buf, const void *bytes, size_t len)
-{
-    if (len == 0)
-        return;
-    memcpy(vf_buf_reserve(buf, len), bytes, len);
-    buf->len += len;
 }
 
 void vf_buf_str(struct vf_buf *buf, struct vf_str text)
@@ -173,14 +167,50 @@ void vf_json_str(struct vf_json *json, struct vf_str text)
     vf_buf_add(json->out, "\"", 1);
 }
 
-/* Decimal digits of `value`, right-aligned in the 20 bytes before `end`; returns their start. */
-static char *digits(char *end, uint64_t value)
+static const char two_digits[200] = "00010203040506070809101112131415161718192021222324"
+                                    "25262728293031323334353637383940414243444546474849"
+                                    "50515253545556575859606162636465666768697071727374"
+                                    "75767778798081828384858687888990919293949596979899";
+
+/* So many digits has the number at most that one with so many bits has; and one less below the
+ * power of ten. */
+static unsigned count_digits(uint64_t value)
 {
-    do {
-        *--end = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    return end;
+    static const uint64_t powers[20] = {0,
+                                        10,
+                                        100,
+                                        1000,
+                                        10000,
+                                        100000,
+                                        1000000,
+                                        10000000,
+                                        100000000,
+                                        1000000000,
+                                        10000000000,
+                                        100000000000,
+                                        1000000000000,
+                                        10000000000000,
+                                        100000000000000,
+                                        1000000000000000,
+                                        10000000000000000,
+                                        100000000000000000,
+                                        1000000000000000000,
+                                        10000000000000000000u};
+    unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
+    unsigned most = bits * 1233 >> 12; /* log10(2) is 1233 / 4096, near enough up to 64 bits */
+    return most + (value >= powers[most]);
+}
+
+/* Writes exactly `count` digits at `to`. */
+static void put_digits(char *to, uint64_t value, unsigned count)
+{
+    while (count >= 2) {
+        count -= 2;
+        memcpy(to + count, two_digits + value % 100 * 2, 2);
+        value /= 100;
+    }
+    if (count)
+        *to = (char)('0' + value);
 }
 
 void vf_json_text_key(struct vf_json *json, struct vf_str key)
@@ -192,10 +222,41 @@ void vf_json_text_key(struct vf_json *json, struct vf_str key)
 
 void vf_json_uint(struct vf_json *json, uint64_t value)
 {
-    char text[20];
-    char *start = digits(text + sizeof text, value);
-    comma(json);
-    vf_buf_add(json->out, start, (size_t)(text + sizeof text - start));
+    unsigned count = count_digits(value);
+    char *to = vf_buf_reserve(json->out, 21);
+    *to = ',';
+    to += json->comma;
+    put_digits(to, value, count);
+    json->out->len += count + json->comma;
+    json->comma = true;
+}
+
+/* A number with `fraction` millionths. */
+static void put_number(struct vf_json *json, bool negative, uint64_t whole, uint64_t fraction)
+{
+    unsigned count = count_digits(whole);
+    char *start = vf_buf_reserve(json->out, 32), *to = start;
+    *to = ',';
+    to += json->comma;
+    *to = '-';
+    to += negative;
+    put_digits(to, whole, count);
+    to += count;
+    if (fraction) {
+        *to = '.';
+        put_digits(to + 1, fraction, 6);
+        to += 7;
+        while (to[-1] == '0')
+            to--;
+    }
+    json->out->len += (size_t)(to - start);
+    json->comma = true;
+}
+
+void vf_json_ms(struct vf_json *json, int64_t ns)
+{
+    uint64_t all = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+    put_number(json, ns < 0, all / 1000000, all % 1000000);
 }
 
 void vf_json_int(struct vf_json *json, int64_t value)
@@ -237,20 +298,5 @@ void vf_json_double(struct vf_json *json, double value)
         whole++;
         fraction -= 1000000;
     }
-    comma(json);
-    if (value < 0 && (whole || fraction))
-        vf_buf_add(json->out, "-", 1);
-    json->comma = false;
-    vf_json_uint(json, whole);
-    if (fraction) {
-        char text[7] = ".000000";
-        for (size_t i = 6; i > 0; i--) {
-            text[i] = (char)('0' + fraction % 10);
-            fraction /= 10;
-        }
-        size_t length = 7;
-        while (text[length - 1] == '0')
-            length--;
-        vf_buf_add(json->out, text, length);
-    }
+    put_number(json, value < 0 && (whole || fraction), whole, fraction);
 }

@@ -11,12 +11,29 @@
 struct vf_buf {
     char *ptr;
     size_t len, cap;
+    /* Where a full buffer is emptied to instead of growing; NULL: it grows.  It sets len to 0, and
+     * may put another piece of memory into ptr and cap (base/sink.h). */
+    void (*drain)(void *context, struct vf_buf *buf);
+    void *drain_context;
 };
 
 void vf_buf_release(struct vf_buf *buf);
+/* For vf_buf_reserve(), when there is no room. */
+char *vf_buf_grow(struct vf_buf *buf, size_t more);
 /* Room for `more` bytes behind the end; returns where they go. */
-char *vf_buf_reserve(struct vf_buf *buf, size_t more);
-void vf_buf_add(struct vf_buf *buf, const void *bytes, size_t len);
+static inline char *vf_buf_reserve(struct vf_buf *buf, size_t more)
+{
+    if (buf->ptr && more <= buf->cap - buf->len)
+        return buf->ptr + buf->len;
+    return vf_buf_grow(buf, more);
+}
+static inline void vf_buf_add(struct vf_buf *buf, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    memcpy(vf_buf_reserve(buf, len), bytes, len);
+    buf->len += len;
+}
 void vf_buf_str(struct vf_buf *buf, struct vf_str text);
 void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -41,6 +58,9 @@ void vf_json_text_key(struct vf_json *json, struct vf_str key);
 void vf_json_str(struct vf_json *json, struct vf_str text);
 void vf_json_uint(struct vf_json *json, uint64_t value);
 void vf_json_int(struct vf_json *json, int64_t value);
+/* Nanoseconds as milliseconds, up to six digits behind the point: read again as a double it is
+ * ns / 1e6, exactly. */
+void vf_json_ms(struct vf_json *json, int64_t ns);
 void vf_json_bool(struct vf_json *json, bool value);
 void vf_json_null(struct vf_json *json);
 /* A number with at most six digits behind the point, trailing zeros dropped: nanoseconds where the

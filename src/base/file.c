@@ -91,20 +91,36 @@ enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error)
     return VF_OK;
 }
 
-static enum vf_status write_direct(const char *path, struct vf_str bytes, struct vf_error *error)
+/* The temporary name of the one file that is being written, for a signal that ends the program. */
+static char *volatile being_written;
+
+void vf_new_file_give_up(void)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return vf_fail_errno(error, errno, "can't be written");
-    enum vf_status status = vf_write_fd(fd, bytes, error);
-    if (close(fd) != 0 && status == VF_OK)
-        status = vf_fail_errno(error, errno, "can't be written");
-    return status;
+    char *temp = being_written;
+    if (temp)
+        unlink(temp);
 }
 
-enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_error *error)
+static enum vf_status open_temp(struct vf_new_file *file, const struct stat *old,
+                                struct vf_error *error)
+{
+    size_t size = strlen(file->name) + 8;
+    file->temp = vf_alloc(size, 1);
+    snprintf(file->temp, size, "%s.XXXXXX", file->name);
+    file->fd = mkostemp(file->temp, O_CLOEXEC);
+    if (file->fd < 0)
+        return vf_fail_errno(error, errno, "can't be written");
+    being_written = file->temp;
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(file->fd, old ? old->st_mode & 07777 : 0666 & ~mask);
+    return VF_OK;
+}
+
+enum vf_status vf_new_file_open(struct vf_new_file *file, const char *path, struct vf_error *error)
 {
     struct stat st;
+    *file = (struct vf_new_file){.fd = -1};
     bool exists = stat(path, &st) == 0;
     if (!exists && lstat(path, &st) == 0) {
         /* A link to nothing: what it leads to is made first. */
@@ -116,32 +132,47 @@ enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_er
     }
     if (exists && S_ISDIR(st.st_mode))
         return vf_fail(error, "is a directory; can't be written");
-    if (exists && !S_ISREG(st.st_mode))
-        return write_direct(path, bytes, error);
-    /* Through a symbolic link the file it leads to is replaced, not the link. */
-    char *real = exists ? realpath(path, NULL) : NULL;
-    char *temp = vf_alloc(strlen(real ? real : path) + 16, 1);
-    sprintf(temp, "%s.XXXXXX", real ? real : path);
-    enum vf_status status = VF_OK;
-    int fd = mkostemp(temp, O_CLOEXEC);
-    if (fd < 0) {
-        status = vf_fail_errno(error, errno, "can't be written");
-        goto out;
+    if (exists && !S_ISREG(st.st_mode)) {
+        file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        return file->fd >= 0 ? VF_OK : vf_fail_errno(error, errno, "can't be written");
     }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, exists ? st.st_mode & 07777 : 0666 & ~mask);
-    status = vf_write_fd(fd, bytes, error);
-    if (close(fd) != 0 && status == VF_OK)
-        status = vf_fail_errno(error, errno, "can't be written");
-    if (status == VF_OK && rename(temp, real ? real : path) != 0)
-        status = vf_fail_errno(error, errno, "can't be written");
+    /* Through a symbolic link the file it leads to is replaced, not the link. */
+    file->name = exists ? realpath(path, NULL) : NULL;
+    if (!file->name)
+        file->name = vf_strdup(vf_str_from(path));
+    enum vf_status status = open_temp(file, exists ? &st : NULL, error);
     if (status != VF_OK)
-        unlink(temp);
-out:
-    free(temp);
-    free(real);
+        vf_new_file_finish(file, false, NULL);
     return status;
+}
+
+enum vf_status vf_new_file_finish(struct vf_new_file *file, bool keep, struct vf_error *error)
+{
+    enum vf_status status = VF_OK;
+    if (file->fd >= 0 && close(file->fd) != 0 && keep)
+        status = vf_fail_errno(error, errno, "can't be written");
+    if (file->temp && file->fd >= 0) {
+        if (keep && status == VF_OK && rename(file->temp, file->name) != 0)
+            status = vf_fail_errno(error, errno, "can't be written");
+        if (!keep || status != VF_OK)
+            unlink(file->temp);
+        being_written = NULL;
+    }
+    free(file->temp);
+    free(file->name);
+    *file = (struct vf_new_file){.fd = -1};
+    return status;
+}
+
+enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_error *error)
+{
+    struct vf_new_file file;
+    if (vf_new_file_open(&file, path, error) == VF_FATAL)
+        return VF_FATAL;
+    enum vf_status status = vf_write_fd(file.fd, bytes, error);
+    enum vf_status finished =
+        vf_new_file_finish(&file, status == VF_OK, status == VF_OK ? error : NULL);
+    return status == VF_OK ? finished : status;
 }
 
 bool vf_can_write(const char *path, struct vf_error *error)

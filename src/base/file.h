@@ -44,6 +44,18 @@ enum vf_status vf_gzip(struct vf_str text, struct vf_buf *out, struct vf_error *
  * it and an existing file stays when the disk is full.  What is not a regular file (a pipe,
  * /dev/stdout) is written directly. */
 enum vf_status vf_write_file(const char *path, struct vf_str bytes, struct vf_error *error);
+/* The same for a file that is written in pieces, to `fd`. */
+struct vf_new_file {
+    int fd;
+    char *temp; /* its name until it is whole; NULL: `fd` is written directly */
+    char *name;
+};
+enum vf_status vf_new_file_open(struct vf_new_file *file, const char *path, struct vf_error *error);
+/* Puts it in the place of the old one, or gives it up: after VF_FATAL that has happened. */
+enum vf_status vf_new_file_finish(struct vf_new_file *file, bool keep, struct vf_error *error);
+/* Removes what is there of the file that is being written; for signal handlers. */
+void vf_new_file_give_up(void);
+
 /* write() until all is out. */
 enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error);
 /* True when a file could be made or replaced at `path`; nothing is changed.  Else `error` says why

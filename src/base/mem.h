@@ -39,7 +39,11 @@ char *vf_strdup(struct vf_str text);
          ? (void)((v)->items = vf_grow_items((v)->items, &(v)->cap, sizeof *(v)->items))           \
          : (void)0,                                                                                \
      (void)((v)->items[(v)->len++] = (value)))
-/* Doubles *cap (from 16); for the macros above. */
+/* Makes room for `count` items at once, where it is known how many there will be. */
+#define VF_RESERVE(v, count)                                                                       \
+    ((v)->items = vf_reserve_items((v)->items, &(v)->cap, (count), sizeof *(v)->items))
+/* For the macros above; the second doubles *cap (from 16). */
+void *vf_reserve_items(void *items, size_t *cap, size_t wanted, size_t size_each);
 void *vf_grow_items(void *items, size_t *cap, size_t size_each);
 
 /* An arena: allocations that are freed all at once. */

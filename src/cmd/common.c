@@ -1,5 +1,6 @@
 #include "cmd/common.h"
 
+#include "base/sink.h"
 #include "cmd/jit_code.h"
 #include "code/source.h"
 #include "output/firefox.h"
@@ -170,20 +171,50 @@ void vf_input_release(struct vf_input *input)
 /* ---- output -----------------------------------------------------------------------------------
  */
 
-bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out)
+static bool write_profile(const struct vf_input *input, struct vf_format format, struct vf_buf *buf)
 {
     struct vf_error error;
-    struct vf_buf text = {0};
-    vf_firefox_write(&text, &input->profile, input->sources_apart ? VF_FIREFOX_NO_SOURCES : 0);
-    if (!gzip) {
-        *out = text;
+    unsigned flags = (input->sources_apart ? VF_FIREFOX_NO_SOURCES : 0u) |
+                     (format.slabs ? VF_FIREFOX_SLABS : 0u);
+    if (vf_firefox_write(buf, &input->profile, flags, &error) != VF_FATAL)
         return true;
+    vf_say_error(NULL, &error, 0);
+    vf_say("write it as .json.gz, or fewer samples with --max-samples, --from and --to");
+    return false;
+}
+
+bool vf_input_write(const struct vf_input *input, struct vf_format format, const char *out,
+                    uint64_t *bytes)
+{
+    struct vf_error error;
+    const char *name = strcmp(out, "-") == 0 ? "standard output" : out;
+    struct vf_sink *sink = vf_sink_open(out, format.gzip, &error);
+    if (!sink) {
+        vf_say_error(name, &error, 0);
+        return false;
     }
-    bool good = vf_gzip(vf_buf_view(&text), out, &error) == VF_OK;
-    vf_buf_release(&text);
+    struct vf_buf buf = vf_sink_buf(sink);
+    if (!write_profile(input, format, &buf)) {
+        vf_sink_abandon(sink, &buf);
+        return false;
+    }
+    bool good = vf_sink_close(sink, &buf, bytes, &error) == VF_OK;
     if (!good)
-        vf_say_error(NULL, &error, 0);
+        vf_say_error(name, &error, 0);
     return good;
+}
+
+bool vf_input_write_memory(const struct vf_input *input, struct vf_format format,
+                           struct vf_buf *out)
+{
+    struct vf_error error;
+    struct vf_sink *sink = vf_sink_open_memory(format.gzip);
+    struct vf_buf buf = vf_sink_buf(sink);
+    bool good = write_profile(input, format, &buf);
+    if (vf_sink_close_memory(sink, &buf, out, &error) == VF_OK)
+        return good;
+    vf_say_error(NULL, &error, 0);
+    return false;
 }
 
 bool vf_output_write(const char *out, struct vf_str bytes)
@@ -226,13 +257,32 @@ static char *replace_ending(const char *path, const char *ending)
     return made;
 }
 
-bool vf_output_format(const char *path, bool *gzip)
+static const struct {
+    const char *ending;
+    struct vf_format format;
+} formats[] = {
+    {".json", {false, false}},
+    {".json.gz", {false, true}},
+    {".jslb", {true, false}},
+    {".jslb.gz", {true, true}},
+};
+
+const char *vf_format_ending(struct vf_format format)
 {
-    struct vf_str name = vf_str_from(path);
-    *gzip = vf_str_ends(name, VF_STR(".json.gz"));
-    if (*gzip || vf_str_ends(name, VF_STR(".json")))
-        return true;
-    vf_say("%s: the name must end in .json or .json.gz", path);
+    size_t i = 0;
+    while (formats[i].format.slabs != format.slabs || formats[i].format.gzip != format.gzip)
+        i++;
+    return formats[i].ending;
+}
+
+bool vf_format_of(const char *path, struct vf_format *format)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (vf_str_ends(vf_str_from(path), vf_str_from(formats[i].ending))) {
+            *format = formats[i].format;
+            return true;
+        }
+    vf_say("%s: the name must end in .json, .json.gz, .jslb or .jslb.gz", path);
     return false;
 }
 
@@ -252,7 +302,19 @@ int vf_conversion_init(struct vf_conversion *c, const struct vf_args *args)
     return VF_EXIT_USAGE;
 }
 
-int vf_conversion_output(struct vf_conversion *c, const char *ending)
+static bool find_format(struct vf_conversion *c, bool any)
+{
+    if (strcmp(c->out, "-") == 0)
+        return true;
+    if (!vf_format_of(c->out, &c->format))
+        return false;
+    if (any || !c->format.slabs)
+        return true;
+    vf_say("%s: the name must end in .json or .json.gz", c->out);
+    return false;
+}
+
+int vf_conversion_output(struct vf_conversion *c, const char *ending, bool any)
 {
     if (!c->out)
         c->out = c->made = replace_ending(c->in, ending);
@@ -261,7 +323,7 @@ int vf_conversion_output(struct vf_conversion *c, const char *ending)
             vf_say("%s: the name must end in .vmfox, as a recording is what is written", c->out);
             return VF_EXIT_USAGE;
         }
-    } else if (strcmp(c->out, "-") != 0 && !vf_output_format(c->out, &c->gzip)) {
+    } else if (!find_format(c, any)) {
         return VF_EXIT_USAGE;
     }
     return is_input(c->in, c->out) ? VF_EXIT_INPUT : VF_EXIT_OK;

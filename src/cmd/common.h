@@ -75,28 +75,43 @@ bool vf_finished_text(const struct vf_capture *capture, struct vf_bytes *text,
 /* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 
-/* The profile as a Firefox Profiler file, gzipped where asked for.  False: a message was said. */
-bool vf_input_write(const struct vf_input *input, bool gzip, struct vf_buf *out);
+/* The shape of a Firefox Profiler file. */
+struct vf_format {
+    bool slabs; /* JSON Slabs, else JSON */
+    bool gzip;
+};
+/* ".jslb.gz" and the like. */
+const char *vf_format_ending(struct vf_format format);
+/* By a name's ending.  False, said, for one that is no format. */
+bool vf_format_of(const char *path, struct vf_format *format);
+
+/* The profile as a Firefox Profiler file, written as it is made to the file `out` ("-": standard
+ * output); *bytes is its size.  False: a message was said. */
+bool vf_input_write(const struct vf_input *input, struct vf_format format, const char *out,
+                    uint64_t *bytes);
+/* The same, in memory. */
+bool vf_input_write_memory(const struct vf_input *input, struct vf_format format,
+                           struct vf_buf *out);
 
 /* Writes to the file `out`, or "-", which is standard output.  False: a message was said. */
 bool vf_output_write(const char *out, struct vf_str bytes);
-/* True for "x.json.gz"; sets *gzip.  False, said, for an ending that is no format. */
-bool vf_output_format(const char *path, bool *gzip);
 
 /* A command that makes one file of another: FILE [-o OUT].  Its options have "output", "quiet" and
  * VF_DEBUG_OPTIONS. */
 struct vf_conversion {
     const char *in, *out; /* out "-": standard output */
     char *made;           /* owns `out` where it is the default name */
-    bool gzip, quiet;
+    struct vf_format format;
+    bool quiet;
     struct vf_debug debug;
 };
 
 /* VF_EXIT_OK, or a code after a message: nothing has been touched.  Release in either case. */
 int vf_conversion_init(struct vf_conversion *conversion, const struct vf_args *args);
 /* The same for the output: without -o its name is the input's with another ending; it must be that
- * of a format, and not the input. */
-int vf_conversion_output(struct vf_conversion *conversion, const char *ending);
+ * of a format, and not the input.  Where `ending` is not one of slabs, and not `any`, the format
+ * must be JSON. */
+int vf_conversion_output(struct vf_conversion *conversion, const char *ending, bool any);
 void vf_conversion_release(struct vf_conversion *conversion);
 
 #endif

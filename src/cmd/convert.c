@@ -2,7 +2,9 @@
 #include "cmd/common.h"
 
 static const struct vf_option options[] = {
-    {"output", 'o', "FILE", "where to write: .json or .json.gz, - for standard output"},
+    {"output", 'o', "FILE",
+     "where to write: .json.gz, .json, .jslb.gz or .jslb,\n"
+     "                               - for standard output (JSON)"},
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
     {"quiet", 'q', NULL, "print errors only"},
@@ -10,18 +12,13 @@ static const struct vf_option options[] = {
     {0},
 };
 
-static int write_out(const struct vf_input *input, const char *out, bool gzip, bool quiet)
+static int write_out(const struct vf_input *input, const struct vf_conversion *c)
 {
-    struct vf_buf bytes = {0};
-    if (!vf_input_write(input, gzip, &bytes))
+    uint64_t size;
+    if (!vf_input_write(input, c->format, c->out, &size))
         return VF_EXIT_INPUT;
-    bool written = vf_output_write(out, vf_buf_view(&bytes));
-    size_t size = bytes.len;
-    vf_buf_release(&bytes);
-    if (!written)
-        return VF_EXIT_INPUT;
-    if (!quiet && strcmp(out, "-") != 0)
-        vf_say_wrote(out, size);
+    if (!c->quiet && strcmp(c->out, "-") != 0)
+        vf_say_wrote(c->out, size);
     return VF_EXIT_OK;
 }
 
@@ -31,7 +28,7 @@ static int run(const struct vf_args *args)
     struct vf_input input = {0};
     int code = vf_conversion_init(&c, args);
     if (code == VF_EXIT_OK)
-        code = vf_conversion_output(&c, ".json.gz");
+        code = vf_conversion_output(&c, ".json.gz", true);
     if (code != VF_EXIT_OK)
         goto done;
     struct vf_input_options how = vf_input_options(args, &c.debug);
@@ -40,7 +37,7 @@ static int run(const struct vf_args *args)
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
     if (input.has_profile)
-        code = write_out(&input, c.out, c.gzip, c.quiet);
+        code = write_out(&input, &c);
     else
         vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c.in);
 done:

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const struct vf_option options[] = {
-    {"output", 'o', "FILE", "keep the profile: .json or .json.gz"},
-    {"no-serve", 0, NULL, "only write the profile (default: NAME.json.gz)"},
+    {"output", 'o', "FILE", "keep the profile: .jslb.gz, .jslb, .json.gz or .json"},
+    {"no-serve", 0, NULL, "only write the profile (default: NAME.jslb.gz)"},
     VF_SERVE_OPTIONS,
     VF_RECORD_OPTIONS,
     VF_BUILD_OPTIONS,
@@ -23,7 +23,8 @@ struct run {
     const char *output; /* NULL: not kept */
     char *made;         /* owns `output` where it is the default name */
     struct vf_input_options how;
-    bool serve, gzip;
+    struct vf_format format;
+    bool serve;
 };
 
 static int prepare(struct run *r, const struct vf_args *args)
@@ -40,31 +41,21 @@ static int prepare(struct run *r, const struct vf_args *args)
     if (!vf_serving_init(&r->serving, args))
         return VF_EXIT_USAGE;
     if (!r->output && !r->serve) {
-        r->made = vf_recording_default_name(&r->recording, ".json.gz");
+        r->made = vf_recording_default_name(&r->recording, ".jslb.gz");
         r->output = r->made;
     }
-    if (r->output && !vf_output_format(r->output, &r->gzip))
+    if (r->output && !vf_format_of(r->output, &r->format))
         return VF_EXIT_USAGE;
     if (r->output && !vf_recording_can_write(r->output))
         return VF_EXIT_INPUT;
     return VF_EXIT_OK;
 }
 
-static void keep(const struct run *r, const struct vf_input *input, const struct vf_buf *gzipped)
+static void keep(const struct run *r, const struct vf_input *input)
 {
-    struct vf_error error;
-    struct vf_buf plain = {0};
-    struct vf_str bytes = vf_buf_view(gzipped);
-    if (!r->gzip) {
-        if (!vf_input_write(input, false, &plain))
-            return;
-        bytes = vf_buf_view(&plain);
-    }
-    if (vf_write_file(r->output, bytes, &error) == VF_FATAL)
-        vf_say_error(r->output, &error, 0);
-    else if (!r->recording.quiet)
-        vf_say_wrote(r->output, bytes.len);
-    vf_buf_release(&plain);
+    uint64_t size;
+    if (vf_input_write(input, r->format, r->output, &size) && !r->recording.quiet)
+        vf_say_wrote(r->output, size);
 }
 
 /* From the capture to the browser.  What goes wrong here is said; the exit code stays the
@@ -72,15 +63,14 @@ static void keep(const struct run *r, const struct vf_input *input, const struct
 static void show(const struct run *r, const char *capture)
 {
     struct vf_input input;
-    struct vf_buf gzipped = {0};
-    bool good = vf_input_open(&input, capture, "the recording", &r->how) && input.has_profile &&
-                vf_input_write(&input, true, &gzipped);
+    struct vf_buf made = {0};
+    bool good = vf_input_open(&input, capture, "the recording", &r->how) && input.has_profile;
     unlink(capture); /* it is mapped, and nobody else needs it */
     if (good && r->output)
-        keep(r, &input, &gzipped);
-    if (good && r->serve)
-        vf_serving_run(&r->serving, &input, vf_buf_view(&gzipped), "profile.json.gz", stderr);
-    vf_buf_release(&gzipped);
+        keep(r, &input);
+    if (good && r->serve && vf_input_write_memory(&input, VF_SERVED_FORMAT, &made))
+        vf_serving_run(&r->serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stderr);
+    vf_buf_release(&made);
     vf_input_release(&input);
 }
 

@@ -107,7 +107,7 @@ static int write_out(const struct vf_profile *profile, const char *out, bool gzi
     struct vf_buf plain = {0}, packed = {0};
     int code = VF_EXIT_INPUT;
     bool to_stdout = strcmp(out, "-") == 0;
-    vf_firefox_write(&plain, profile, 0);
+    vf_firefox_write(&plain, profile, 0, NULL);
     if (vf_gzip(vf_buf_view(&plain), &packed, &error) == VF_FATAL)
         vf_say_error(NULL, &error, 0);
     else if (vf_output_write(out, vf_buf_view(gzip ? &packed : &plain)))
@@ -153,7 +153,7 @@ static int run(const struct vf_args *args)
     struct vf_input input = {0};
     int code = vf_conversion_init(&c, args);
     if (code == VF_EXIT_OK)
-        code = vf_conversion_output(&c, ".share.json.gz");
+        code = vf_conversion_output(&c, ".share.json.gz", false);
     if (code != VF_EXIT_OK)
         goto done;
     struct vf_input_options how = vf_input_options(args, &c.debug);
@@ -162,7 +162,7 @@ static int run(const struct vf_args *args)
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
     if (input.has_profile)
-        code = share(args, &input, c.out, c.gzip);
+        code = share(args, &input, c.out, c.format.gzip);
     else
         vf_say("%s: is a Firefox Profiler file already; share the recording that it was made from "
                "(.vmfox or .prof), or upload it as it is, from vmfox view",

@@ -36,10 +36,10 @@ static bool write_finished(const struct vf_conversion *c, const struct vf_buf *t
 {
     struct vf_error error;
     struct vf_buf packed = {0};
-    bool good = !c->gzip || vf_gzip(vf_buf_view(text), &packed, &error) == VF_OK;
+    bool good = !c->format.gzip || vf_gzip(vf_buf_view(text), &packed, &error) == VF_OK;
     if (!good)
         vf_say_error(NULL, &error, 0);
-    good = good && vf_output_write(c->out, vf_buf_view(c->gzip ? &packed : text));
+    good = good && vf_output_write(c->out, vf_buf_view(c->format.gzip ? &packed : text));
     vf_buf_release(&packed);
     return good;
 }
@@ -54,7 +54,7 @@ static int symbolicate_finished(struct vf_conversion *c, const struct vf_capture
     struct vf_symbolicate_options how = {.symbolizer = {vf_name_source_find, names},
                                          .source = vf_source_folder_get,
                                          .source_context = sources};
-    int code = vf_conversion_output(c, ".symbols.json.gz");
+    int code = vf_conversion_output(c, ".symbols.json.gz", false);
     if (code != VF_EXIT_OK)
         return code;
     if (!vf_finished_text(capture, &text, &error))
@@ -73,7 +73,7 @@ static int symbolicate_capture(struct vf_conversion *c, const struct vf_capture 
                                struct vf_name_source *names, struct vf_source_folder *sources,
                                struct vf_symbolicated *told)
 {
-    int code = vf_conversion_output(c, ".symbols.vmfox");
+    int code = vf_conversion_output(c, ".symbols.vmfox", false);
     if (code == VF_EXIT_OK && !vf_symbolicate_capture(capture, names, sources, c->out, told))
         code = VF_EXIT_INPUT;
     return code;

@@ -36,8 +36,8 @@ static int run(const struct vf_args *args)
     if (!input.has_profile)
         code = vf_serving_run(&serving, &input, vf_bytes_view(&input.capture.file),
                               finished_name(&input.capture), stdout);
-    else if (vf_input_write(&input, true, &made))
-        code = vf_serving_run(&serving, &input, vf_buf_view(&made), "profile.json.gz", stdout);
+    else if (vf_input_write_memory(&input, VF_SERVED_FORMAT, &made))
+        code = vf_serving_run(&serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stdout);
 done:
     vf_buf_release(&made);
     vf_input_release(&input);

@@ -1,5 +1,6 @@
 #include "vmfox/vmfox.h"
 
+#include "base/sink.h"
 #include "capture/capture.h"
 #include "output/firefox.h"
 #include "profile/build.h"
@@ -11,25 +12,31 @@ const char *vmfox_version(void)
     return VF_VERSION;
 }
 
-static enum vf_status convert(const char *in, const char *out, bool gzip,
+static enum vf_status write_profile(const struct vf_profile *profile, const char *out, bool slabs,
+                                    bool gzip, struct vf_error *error)
+{
+    struct vf_sink *sink = vf_sink_open(out, gzip, error);
+    if (!sink)
+        return VF_FATAL;
+    struct vf_buf buf = vf_sink_buf(sink);
+    if (vf_firefox_write(&buf, profile, slabs ? VF_FIREFOX_SLABS : 0, error) != VF_FATAL)
+        return vf_sink_close(sink, &buf, NULL, error);
+    vf_sink_abandon(sink, &buf);
+    return VF_FATAL;
+}
+
+static enum vf_status convert(const char *in, const char *out, bool slabs, bool gzip,
                               struct vf_warnings *warnings, struct vf_error *error)
 {
     struct vf_capture capture;
     struct vf_profile profile = {0};
-    struct vf_buf text = {0}, packed = {0};
     enum vf_status status = vf_capture_open(&capture, in, warnings, error);
     if (status != VF_FATAL && capture.kind >= VF_CAPTURE_FINISHED_JSON)
         status = vf_fail(error, "is a Firefox Profiler file already");
     if (status != VF_FATAL)
         status = vf_profile_build(&profile, &capture, NULL, warnings, error);
-    if (status != VF_FATAL) {
-        vf_firefox_write(&text, &profile, 0);
-        status = gzip ? vf_gzip(vf_buf_view(&text), &packed, error) : VF_OK;
-    }
     if (status != VF_FATAL)
-        status = vf_write_file(out, vf_buf_view(gzip ? &packed : &text), error);
-    vf_buf_release(&packed);
-    vf_buf_release(&text);
+        status = write_profile(&profile, out, slabs, gzip, error);
     vf_profile_release(&profile);
     vf_capture_release(&capture);
     return status;
@@ -40,13 +47,16 @@ enum vmfox_status vmfox_convert(const char *in, const char *out, char *message, 
     struct vf_warnings warnings = {0};
     struct vf_error error = {0};
     char line[600] = "";
-    struct vf_str name = vf_str_from(out);
-    bool gzip = vf_str_ends(name, VF_STR(".json.gz"));
+    struct vf_str name = vf_str_from(out), ending = name;
+    bool gzip = vf_str_ends(name, VF_STR(".gz"));
+    ending.len -= gzip ? strlen(".gz") : 0;
+    bool slabs = vf_str_ends(ending, VF_STR(".jslb"));
     enum vf_status status;
-    if (gzip || vf_str_ends(name, VF_STR(".json")))
-        status = convert(in, out, gzip, &warnings, &error);
+    if (slabs || vf_str_ends(ending, VF_STR(".json")))
+        status = convert(in, out, slabs, gzip, &warnings, &error);
     else
-        status = vf_fail(&error, "%s: the name must end in .json or .json.gz", out);
+        status =
+            vf_fail(&error, "%s: the name must end in .json, .json.gz, .jslb or .jslb.gz", out);
     if (status == VF_FATAL)
         vf_error_line(&error, line, sizeof line);
     else if (warnings.count)

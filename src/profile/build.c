@@ -81,6 +81,8 @@ static struct vf_thread *new_thread(struct build *b, uint64_t root, uint64_t id)
     struct vf_profile *profile = b->profile;
     const struct vf_capture_info *info = &b->capture->info;
     struct vf_thread *thread = VF_PUSH(&profile->threads);
+    if (profile->threads.len == 1) /* it has most samples, or all */
+        VF_RESERVE(&thread->samples, b->scan.samples);
     char made[64];
     struct vf_str name = VF_STR("");
     thread->is_main = root == 0 && !b->has_main;

@@ -12,6 +12,8 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import slabs
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(__file__).resolve().parent / "programs"
 DATA = ROOT / "test" / "data"
@@ -91,8 +93,14 @@ def convert(path, cwd, *options):
 
 
 def load_profile(path):
-    raw = Path(path).read_bytes()
-    return Profile(json.loads(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw))
+    return Profile(profile_of(Path(path).read_bytes()))
+
+
+def profile_of(raw):
+    """What is in a Firefox Profiler file of any shape."""
+    if raw[:2] == b"\x1f\x8b":
+        raw = gzip.decompress(raw)
+    return slabs.as_json(slabs.decode(raw)) if raw[:8] == slabs.MAGIC else json.loads(raw)
 
 
 class Profile:

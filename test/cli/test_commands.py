@@ -139,10 +139,10 @@ def test_default_names_of_a_recording(tmp_path, pypy):
 def test_run_without_serving_writes_the_profile(tmp_path, pypy, script):
     done = vmfox("run", "--no-serve", pypy, script, "a", cwd=tmp_path)
     assert (done.code, done.out) == (0, "pypy ['prog.py', 'a']\n")
-    assert "wrote prog.json.gz" in done.err
-    assert (tmp_path / "prog.json.gz").read_bytes()[:2] == b"\x1f\x8b"
-    assert support.load_profile(tmp_path / "prog.json.gz").meta["arguments"].endswith("prog.py a")
-    assert sorted(os.listdir(tmp_path)) == ["prog.json.gz", "prog.py", "ran", "tmp"]
+    assert "wrote prog.jslb.gz" in done.err
+    assert (tmp_path / "prog.jslb.gz").read_bytes()[:2] == b"\x1f\x8b"
+    assert support.load_profile(tmp_path / "prog.jslb.gz").meta["arguments"].endswith("prog.py a")
+    assert sorted(os.listdir(tmp_path)) == ["prog.jslb.gz", "prog.py", "ran", "tmp"]
     assert os.listdir(tmp_path / "tmp") == []
 
 

@@ -27,7 +27,7 @@ static void check(bool good, const char *what)
 static void write_profile(const struct vf_profile *profile)
 {
     struct vf_buf out = {0};
-    vf_firefox_write(&out, profile, 0);
+    vf_firefox_write(&out, profile, 0, NULL);
     if (out.len <= JSON_CHECKED_MAX) {
         json_error_t why = {.text = ""};
         json_t *root = json_loadb(out.ptr, out.len, JSON_HOW, &why);

@@ -219,7 +219,7 @@ static json_t *cleaned(struct recording *r, struct vf_clean how)
     vf_markers_cell(markers, VF_STR("a.py:4  open('/home/ada/k')"));
     vf_profile_clean(profile, &how);
     vf_profile_freeze(profile);
-    vf_firefox_write(&out, profile, 0);
+    vf_firefox_write(&out, profile, 0, NULL);
     json_t *root = json_loadb(out.ptr, out.len, JSON_REJECT_DUPLICATES, &why);
     assert_non_null(root);
     vf_buf_release(&out);

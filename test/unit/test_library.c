@@ -103,9 +103,9 @@ static void a_failure_says_why_and_leaves_no_file(void **state)
                      "vmprof-firefox-converter or a Firefox Profiler file, found other data");
     assert_converted("done.json", "a.json", VMFOX_FAILED, "is a Firefox Profiler file already");
     assert_converted("a.prof", "a.txt", VMFOX_FAILED,
-                     "a.txt: the name must end in .json or .json.gz");
+                     "a.txt: the name must end in .json, .json.gz, .jslb or .jslb.gz");
     assert_converted("a.prof", "a.gz", VMFOX_FAILED,
-                     "a.gz: the name must end in .json or .json.gz");
+                     "a.gz: the name must end in .json, .json.gz, .jslb or .jslb.gz");
     assert_converted("a.prof", "gone/a.json", VMFOX_FAILED,
                      "can't be written: No such file or directory");
     assert_int_equal(vmfox_convert("gone.prof", "a.json", NULL, 0), VMFOX_FAILED);

@@ -11,7 +11,7 @@ json_t *written(struct recording *r)
     struct vf_buf out = {0};
     json_error_t why;
     recording_build(r);
-    vf_firefox_write(&out, &r->profile, 0);
+    vf_firefox_write(&out, &r->profile, 0, NULL);
     json_t *root = json_loadb(out.ptr, out.len, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &why);
     if (!root)
         fail_msg("no JSON: line %d column %d: %s", why.line, why.column, why.text);

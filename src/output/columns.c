@@ -1,0 +1,231 @@
+#include "output/columns.h"
+
+enum {
+    STEP = 1024, /* rows that are filled at once */
+    SLAB_VERSION = 1,
+    HEADER_BYTES = 20,
+    ENTRY_BYTES = 12,
+    JSON_MOST = 512 << 20, /* V8's longest string */
+};
+
+/* The container's numbers for what is in a slab. */
+enum { TYPE_U8 = 1, TYPE_I32 = 4, TYPE_F64 = 7, TYPE_JSON = 10 };
+
+/* Values of any type a column has. */
+union step {
+    uint8_t u8[STEP];
+    int32_t i32[STEP];
+    int64_t ns[STEP];
+    double ms[STEP];
+};
+
+void vf_writer_init(struct vf_writer *w, struct vf_buf *out, bool binary)
+{
+    *w = (struct vf_writer){.out = out, .binary = binary};
+    w->json.out = binary ? &w->root : out;
+}
+
+/* ---- columns ----------------------------------------------------------------------------------
+ */
+
+static void put_values(struct vf_json *json, enum vf_column_type type, const union step *values,
+                       size_t count)
+{
+    switch (type) {
+    case VF_COLUMN_U8:
+        for (size_t i = 0; i < count; i++)
+            vf_json_uint(json, values->u8[i]);
+        break;
+    case VF_COLUMN_I32:
+        for (size_t i = 0; i < count; i++)
+            vf_json_int(json, values->i32[i]);
+        break;
+    case VF_COLUMN_MS:
+        for (size_t i = 0; i < count; i++)
+            vf_json_ms(json, values->ns[i]);
+        break;
+    }
+}
+
+/* Where slab `count` is meant. */
+static void put_reference(struct vf_writer *w)
+{
+    vf_json_begin(&w->json, '{');
+    vf_json_key(&w->json, "$s");
+    vf_json_uint(&w->json, w->slabs.len);
+    vf_json_end(&w->json, '}');
+}
+
+void vf_writer_column(struct vf_writer *w, const char *name, enum vf_column_type type, size_t count,
+                      vf_column_fill *fill, const void *table)
+{
+    union step values;
+    vf_json_key(&w->json, name);
+    if (w->binary) {
+        put_reference(w);
+        struct vf_slab *slab = VF_PUSH(&w->slabs);
+        slab->kind = type == VF_COLUMN_U8    ? VF_SLAB_U8
+                     : type == VF_COLUMN_I32 ? VF_SLAB_I32
+                                             : VF_SLAB_MS;
+        slab->count = count;
+        slab->fill = fill;
+        slab->table = table;
+        return;
+    }
+    vf_json_begin(&w->json, '[');
+    for (size_t i = 0; i < count; i += STEP) {
+        size_t now = count - i < STEP ? count - i : STEP;
+        fill(table, i, now, &values);
+        put_values(&w->json, type, &values, now);
+    }
+    vf_json_end(&w->json, ']');
+}
+
+void vf_writer_begin_apart(struct vf_writer *w, const char *name)
+{
+    vf_json_key(&w->json, name);
+    if (!w->binary)
+        return;
+    put_reference(w);
+    w->json.out = &w->apart;
+    w->json.comma = false;
+}
+
+void vf_writer_end_apart(struct vf_writer *w)
+{
+    if (!w->binary)
+        return;
+    VF_APPEND(&w->slabs, ((struct vf_slab){.kind = VF_SLAB_JSON, .text = w->apart}));
+    w->apart = (struct vf_buf){0};
+    w->json.out = &w->root;
+    w->json.comma = true;
+}
+
+/* ---- the container ----------------------------------------------------------------------------
+ */
+
+static size_t bytes_of(const struct vf_slab *slab)
+{
+    switch (slab->kind) {
+    case VF_SLAB_U8:
+        return slab->count;
+    case VF_SLAB_I32:
+        return slab->count * 4;
+    case VF_SLAB_MS:
+        return slab->count * 8;
+    case VF_SLAB_JSON:
+        break;
+    }
+    return slab->text.len;
+}
+
+static size_t alignment_of(const struct vf_slab *slab)
+{
+    return slab->kind == VF_SLAB_MS ? 8 : slab->kind == VF_SLAB_I32 ? 4 : 1;
+}
+
+static uint32_t type_of(const struct vf_slab *slab)
+{
+    static const uint32_t types[] = {TYPE_U8, TYPE_I32, TYPE_F64, TYPE_JSON};
+    return types[slab->kind];
+}
+
+static void put_u32(struct vf_buf *out, uint64_t value)
+{
+    unsigned char bytes[4];
+    for (size_t i = 0; i < 4; i++)
+        bytes[i] = (unsigned char)(value >> 8 * i);
+    vf_buf_add(out, bytes, sizeof bytes);
+}
+
+static size_t align(size_t at, size_t to)
+{
+    return (at + to - 1) / to * to;
+}
+
+static void to_little_endian(union step *values, const struct vf_slab *slab, size_t count)
+{
+    if (slab->kind == VF_SLAB_MS)
+        for (size_t i = 0; i < count; i++)
+            values->ms[i] = (double)values->ns[i] / 1e6;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#error "write the bytes of 32 and 64 bit values the other way round here"
+#endif
+}
+
+static void put_slab(struct vf_buf *out, const struct vf_slab *slab)
+{
+    union step values;
+    if (slab->kind == VF_SLAB_JSON) {
+        vf_buf_str(out, vf_buf_view(&slab->text));
+        return;
+    }
+    size_t each = slab->count ? bytes_of(slab) / slab->count : 0;
+    for (size_t i = 0; i < slab->count; i += STEP) {
+        size_t now = slab->count - i < STEP ? slab->count - i : STEP;
+        slab->fill(slab->table, i, now, &values);
+        to_little_endian(&values, slab, now);
+        vf_buf_add(out, &values, now * each);
+    }
+}
+
+/* The header's and the slabs' bytes. */
+static void put_container(struct vf_writer *w)
+{
+    static const unsigned char magic[8] = {0xDC, 0xDF, 0x4A, 0x53, 0x4C, 0x42, 0x01, 0x00};
+    static const char zeros[8];
+    size_t at = HEADER_BYTES + ENTRY_BYTES * w->slabs.len, end = at;
+    vf_buf_add(w->out, magic, sizeof magic);
+    put_u32(w->out, SLAB_VERSION);
+    put_u32(w->out, w->slabs.len);
+    put_u32(w->out, w->slabs.len - 1);
+    for (size_t i = 0; i < w->slabs.len; i++) {
+        const struct vf_slab *slab = &w->slabs.items[i];
+        end = align(end, alignment_of(slab));
+        put_u32(w->out, type_of(slab));
+        put_u32(w->out, end);
+        put_u32(w->out, bytes_of(slab));
+        end += bytes_of(slab);
+    }
+    for (size_t i = 0; i < w->slabs.len; i++) {
+        struct vf_slab *slab = &w->slabs.items[i];
+        size_t start = align(at, alignment_of(slab));
+        vf_buf_add(w->out, zeros, start - at);
+        put_slab(w->out, slab);
+        at = start + bytes_of(slab);
+        vf_buf_release(&slab->text);
+    }
+}
+
+static enum vf_status check_sizes(const struct vf_writer *w, struct vf_error *error)
+{
+    uint64_t all = HEADER_BYTES + ENTRY_BYTES * (uint64_t)w->slabs.len;
+    for (size_t i = 0; i < w->slabs.len; i++) {
+        const struct vf_slab *slab = &w->slabs.items[i];
+        all += bytes_of(slab) + 8;
+        if (slab->kind == VF_SLAB_JSON && slab->text.len >= JSON_MOST)
+            return vf_fail(error,
+                           "a text of %zu bytes is longer than the Firefox Profiler can take",
+                           slab->text.len);
+    }
+    if (all > UINT32_MAX)
+        return vf_fail(error, "%llu bytes are more than fit into one file (4 GiB)",
+                       (unsigned long long)all);
+    return VF_OK;
+}
+
+enum vf_status vf_writer_finish(struct vf_writer *w, struct vf_error *error)
+{
+    enum vf_status status = VF_OK;
+    if (w->binary) {
+        VF_APPEND(&w->slabs, ((struct vf_slab){.kind = VF_SLAB_JSON, .text = w->root}));
+        status = check_sizes(w, error);
+        if (status == VF_OK)
+            put_container(w);
+    }
+    for (size_t i = 0; i < w->slabs.len; i++)
+        vf_buf_release(&w->slabs.items[i].text);
+    free(w->slabs.items);
+    *w = (struct vf_writer){0};
+    return status;
+}
