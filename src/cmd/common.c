@@ -71,24 +71,69 @@ static void read_sources(struct vf_input *input, const char *folder)
     }
 }
 
-void vf_input_build_options(struct vf_input_options *options, const struct vf_args *args)
+/* Seconds of a run, as milliseconds; 0 without the option. */
+static bool get_seconds(const struct vf_args *args, const char *name, double *ms)
+{
+    const char *text = vf_args_get(args, name);
+    int64_t ns = 0;
+    if (text && !vf_str_to_ns(vf_str_from(text), &ns)) {
+        vf_say("--%s takes seconds, 12 or 12.5, not %s", name, text);
+        return false;
+    }
+    *ms = (double)ns / 1e6;
+    return true;
+}
+
+static bool get_count(const struct vf_args *args, const char *name, const char *what,
+                      uint64_t *count)
+{
+    const char *text = vf_args_get(args, name);
+    if (!text || (vf_str_to_u64(vf_str_from(text), 10, count) && *count))
+        return true;
+    vf_say("--%s takes %s, not %s", name, what, text);
+    return false;
+}
+
+static bool get_window(struct vf_window *window, const struct vf_args *args)
+{
+    if (!get_seconds(args, "from", &window->from_ms) || !get_seconds(args, "to", &window->to_ms) ||
+        !get_count(args, "pid", "the number of a process", &window->pid))
+        return false;
+    if (vf_args_get(args, "to") && window->to_ms <= window->from_ms) {
+        vf_say("--to must be later than %s", vf_args_get(args, "from") ? "--from" : "0");
+        return false;
+    }
+    window->threads = vf_str_from(vf_args_get(args, "thread"));
+    if (!vf_args_get(args, "thread") || window->threads.len)
+        return true;
+    vf_say("--thread takes names or ids of threads, with commas between, not nothing");
+    return false;
+}
+
+bool vf_input_build_options(struct vf_input_options *options, const struct vf_args *args)
 {
     options->no_phases = vf_args_has(args, "no-phases");
     options->no_traces = vf_args_has(args, "no-traces");
     options->no_graphs = vf_args_has(args, "no-graphs");
+    options->sources_apart =
+        vf_args_knows(args, "no-embed-sources") && vf_args_has(args, "no-embed-sources");
+    options->quiet = vf_args_has(args, "quiet");
+    if (vf_args_knows(args, "max-samples") &&
+        !get_count(args, "max-samples", "a number of samples", &options->max_samples))
+        return false;
+    return get_window(&options->window, args);
 }
 
-struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug)
+bool vf_input_options(struct vf_input_options *options, const struct vf_args *args,
+                      const struct vf_debug *debug)
 {
-    struct vf_input_options options = {
+    *options = (struct vf_input_options){
         .jitlog = vf_args_get(args, "jitlog"),
         .pypylog = vf_args_get(args, "pypylog"),
         .sources = vf_args_get(args, "sources"),
-        .quiet = vf_args_has(args, "quiet"),
+        .debug = &debug->files,
     };
-    vf_input_build_options(&options, args);
-    options.debug = &debug->files;
-    return options;
+    return vf_input_build_options(options, args);
 }
 
 static bool add_companions(struct vf_input *input, const struct vf_input_options *options,
@@ -114,7 +159,9 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     struct vf_error error;
     struct vf_warnings warnings = {0};
     struct vf_build_options build = {.no_phases = options->no_phases,
-                                     .no_traces = options->no_traces};
+                                     .no_traces = options->no_traces,
+                                     .window = options->window,
+                                     .max_samples = options->max_samples};
     static const struct vf_debug_files no_files;
     struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
     *input = (struct vf_input){.sources_apart = options->sources_apart};

@@ -9,6 +9,7 @@
 #include "cmd/options.h"
 #include "cmd/symbols.h"
 #include "profile/profile.h"
+#include "profile/window.h"
 
 /* Messages go to standard error, "vmfox: " before them. */
 void vf_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -31,8 +32,20 @@ void vf_say_wrote(const char *name, size_t bytes);
 #define VF_BUILD_OPTIONS                                                                           \
     {"no-phases", 0, NULL, "leave collections and compilation out of the program's stacks"},       \
         {"no-traces", 0, NULL, "no frames for the JIT's traces"},                                  \
+        {"no-graphs", 0, NULL, "make no graphs of the JIT's traces"},                              \
+        {"from", 0, "SECONDS", "leave out what was before this second of the run"},                \
+        {"to", 0, "SECONDS", "leave out what was from this second on"},                            \
+        {"thread", 0, "NAME,...", "only these threads, by name or id"},                            \
     {                                                                                              \
-        "no-graphs", 0, NULL, "make no graphs of the JIT's traces"                                 \
+        "pid", 0, "PID", "only this process"                                                       \
+    }
+
+/* For commands that write a profile. */
+#define VF_THIN_OPTIONS                                                                            \
+    {                                                                                              \
+        "max-samples", 0, "N",                                                                     \
+            "at most N samples: the others' weight goes to those with\n"                           \
+            "                               the same stack"                                        \
     }
 
 /* For commands whose profile a server goes with. */
@@ -57,12 +70,16 @@ struct vf_input {
 struct vf_input_options {
     const char *jitlog, *pypylog, *sources; /* NULL: none */
     const struct vf_debug_files *debug;     /* NULL: only this machine's own */
+    struct vf_window window;
+    uint64_t max_samples; /* 0: all */
     bool no_phases, no_traces, no_graphs, sources_apart, quiet;
 };
-/* What VF_INPUT_OPTIONS and --quiet say; `debug` is made by vf_debug_init() and stays in use. */
-struct vf_input_options vf_input_options(const struct vf_args *args, const struct vf_debug *debug);
-/* What VF_BUILD_OPTIONS say. */
-void vf_input_build_options(struct vf_input_options *options, const struct vf_args *args);
+/* What VF_INPUT_OPTIONS, VF_EMBED_OPTIONS, VF_THIN_OPTIONS and --quiet say; `debug` is made by
+ * vf_debug_init() and stays in use.  False: wrong usage, said. */
+bool vf_input_options(struct vf_input_options *options, const struct vf_args *args,
+                      const struct vf_debug *debug);
+/* The same for all but --jitlog, --pypylog and --sources. */
+bool vf_input_build_options(struct vf_input_options *options, const struct vf_args *args);
 
 /* Opens `path` and builds the profile.  Problems are said, with `name` for the file.  False: it
  * can't be used.  Release in either case. */

@@ -7,6 +7,7 @@ static const struct vf_option options[] = {
      "                               - for standard output (JSON)"},
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
+    VF_THIN_OPTIONS,
     {"quiet", 'q', NULL, "print errors only"},
     VF_OPTION_HELP,
     {0},
@@ -31,8 +32,11 @@ static int run(const struct vf_args *args)
         code = vf_conversion_output(&c, ".json.gz", true);
     if (code != VF_EXIT_OK)
         goto done;
-    struct vf_input_options how = vf_input_options(args, &c.debug);
-    how.sources_apart = vf_args_has(args, "no-embed-sources");
+    struct vf_input_options how;
+    if (!vf_input_options(&how, args, &c.debug)) {
+        code = VF_EXIT_USAGE;
+        goto done;
+    }
     code = VF_EXIT_INPUT;
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;

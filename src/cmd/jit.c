@@ -182,7 +182,11 @@ static int run(const struct vf_args *args)
         vf_debug_release(&debug);
         return VF_EXIT_USAGE;
     }
-    struct vf_input_options how = vf_input_options(args, &debug);
+    struct vf_input_options how;
+    if (!vf_input_options(&how, args, &debug)) {
+        vf_debug_release(&debug);
+        return VF_EXIT_USAGE;
+    }
     how.no_graphs = true;
     vf_page_safe(&file, vf_str_from(args->operands[0]));
     vf_buf_add(&file, "", 1);

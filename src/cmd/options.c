@@ -151,6 +151,11 @@ bool vf_args_parse(struct vf_args *args, const struct vf_command *command, int a
     return true;
 }
 
+bool vf_args_knows(const struct vf_args *args, const char *name)
+{
+    return find_long(args->command, name, strlen(name)) != NULL;
+}
+
 const char *vf_args_get(const struct vf_args *args, const char *name)
 {
     const struct vf_option *option = find_long(args->command, name, strlen(name));

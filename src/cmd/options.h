@@ -16,7 +16,7 @@ struct vf_option {
     const char *help;
 };
 
-enum { VF_OPTIONS_MAX = 32 };
+enum { VF_OPTIONS_MAX = 48 };
 
 /* The parsed command line of one command. */
 struct vf_args {
@@ -49,6 +49,8 @@ bool vf_args_parse(struct vf_args *args, const struct vf_command *command, int a
                    struct vf_error *error);
 /* The value of an option, "" for a flag that was given, NULL when it was not. */
 const char *vf_args_get(const struct vf_args *args, const char *name);
+/* True when the command has such an option at all. */
+bool vf_args_knows(const struct vf_args *args, const char *name);
 static inline bool vf_args_has(const struct vf_args *args, const char *name)
 {
     return vf_args_get(args, name) != NULL;

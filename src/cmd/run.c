@@ -13,6 +13,7 @@ static const struct vf_option options[] = {
     VF_RECORD_OPTIONS,
     VF_BUILD_OPTIONS,
     VF_EMBED_OPTIONS,
+    VF_THIN_OPTIONS,
     VF_OPTION_HELP,
     {0},
 };
@@ -30,9 +31,8 @@ struct run {
 static int prepare(struct run *r, const struct vf_args *args)
 {
     int code = vf_recording_init(&r->recording, args);
-    vf_input_build_options(&r->how, args);
-    r->how.sources_apart = vf_args_has(args, "no-embed-sources");
-    r->how.quiet = r->recording.quiet;
+    if (code == VF_EXIT_OK && !vf_input_build_options(&r->how, args))
+        code = VF_EXIT_USAGE;
     r->how.debug = &r->recording.debug.files;
     if (code != VF_EXIT_OK)
         return code;

@@ -10,6 +10,7 @@ static const struct vf_option options[] = {
     {"no-arguments", 0, NULL, "of the command line only the program's name"},
     {"no-env", 0, NULL, "nothing of host, user, machine, folders and the time of day"},
     VF_INPUT_OPTIONS,
+    VF_THIN_OPTIONS,
     {"quiet", 'q', NULL, "print errors only"},
     VF_OPTION_HELP,
     {0},
@@ -156,7 +157,11 @@ static int run(const struct vf_args *args)
         code = vf_conversion_output(&c, ".share.json.gz", false);
     if (code != VF_EXIT_OK)
         goto done;
-    struct vf_input_options how = vf_input_options(args, &c.debug);
+    struct vf_input_options how;
+    if (!vf_input_options(&how, args, &c.debug)) {
+        code = VF_EXIT_USAGE;
+        goto done;
+    }
     how.no_graphs = true; /* they would not come through the upload */
     code = VF_EXIT_INPUT;
     if (!vf_input_open(&input, c.in, c.in, &how))

@@ -2,9 +2,13 @@
 #include "cmd/serving.h"
 
 static const struct vf_option options[] = {
-    VF_SERVE_OPTIONS, VF_INPUT_OPTIONS,
-    VF_EMBED_OPTIONS, {"quiet", 'q', NULL, "print no warnings"},
-    VF_OPTION_HELP,   {0},
+    VF_SERVE_OPTIONS,
+    VF_INPUT_OPTIONS,
+    VF_EMBED_OPTIONS,
+    VF_THIN_OPTIONS,
+    {"quiet", 'q', NULL, "print no warnings"},
+    VF_OPTION_HELP,
+    {0},
 };
 
 static const char *finished_name(const struct vf_capture *capture)
@@ -29,8 +33,11 @@ static int run(const struct vf_args *args)
     if (!vf_serving_init(&serving, args) || !vf_debug_init(&debug, args))
         goto done;
     code = VF_EXIT_INPUT;
-    struct vf_input_options how = vf_input_options(args, &debug);
-    how.sources_apart = vf_args_has(args, "no-embed-sources");
+    struct vf_input_options how;
+    if (!vf_input_options(&how, args, &debug)) {
+        code = VF_EXIT_USAGE;
+        goto done;
+    }
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
     if (!input.has_profile)

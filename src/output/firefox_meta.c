@@ -201,7 +201,7 @@ void vf_firefox_write_meta(struct vf_json *json, const struct vf_profile *p)
     vf_json_key(json, "startTime");
     vf_json_double(json, p->start_time_ms);
     vf_json_key(json, "profilingStartTime");
-    vf_json_double(json, 0);
+    vf_json_double(json, p->begin_ms);
     vf_json_key(json, "profilingEndTime");
     vf_json_double(json, p->end_ms);
     vf_json_key(json, "processType");

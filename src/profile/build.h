@@ -5,10 +5,13 @@
 #include "capture/capture.h"
 #include "profile/profile.h"
 #include "profile/symbolizer.h"
+#include "profile/window.h"
 
 struct vf_build_options {
     bool no_traces;                         /* the JIT's traces get no frames of their own */
     const struct vf_symbolizer *symbolizer; /* names native functions; NULL: nobody does */
+    struct vf_window window;                /* what is left of the recording; zeroed: all of it */
+    uint64_t max_samples;                   /* more are thinned (profile/thin.h); 0: never */
     bool no_phases; /* samples taken inside a section of the runtime get no leaf for it */
 };
 

@@ -180,7 +180,8 @@ void vf_jit_find_aborts(struct vf_jit_find *f)
     size_t count = sort_groups(&groups);
     for (size_t i = 0; i < count; i++) {
         const struct group *g = &groups.v.items[i];
-        double share = p->end_ms > 0 ? 100 * g->ms / p->end_ms : 0;
+        double shown_ms = p->end_ms - p->begin_ms;
+        double share = shown_ms > 0 ? 100 * g->ms / shown_ms : 0;
         vf_jit_find_add(f, share + 0.3 + log10(g->count), g->count, abort_text(f, g));
     }
     release_groups(&groups);

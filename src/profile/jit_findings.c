@@ -155,7 +155,7 @@ static void add_trace(const struct vf_jit_build *b, struct vf_markers *markers, 
     const struct vf_jit_trace *trace = &jit->traces.traces.items[row];
     const struct vf_jit_place *place = vf_jit_trace_place(&jit->traces, trace);
     struct vf_buf name = {0};
-    vf_markers_add(markers, VF_MARKER_JIT_TRACE, 0, b->profile->end_ms);
+    vf_markers_add(markers, VF_MARKER_JIT_TRACE, b->profile->begin_ms, b->profile->end_ms);
     vf_jit_trace_name(&name, &jit->traces, trace);
     add_text(b, markers, "what", vf_buf_view(&name));
     vf_buf_release(&name);
@@ -200,7 +200,7 @@ void vf_jit_findings_add_markers(const struct vf_jit_build *b, struct vf_markers
         return;
     bool told = has_trace_markers(markers);
     for (size_t i = 0; i < jit->finding_count; i++) {
-        vf_markers_add(markers, VF_MARKER_FINDING, 0, b->profile->end_ms);
+        vf_markers_add(markers, VF_MARKER_FINDING, b->profile->begin_ms, b->profile->end_ms);
         add_text(b, markers, "finding", jit->findings[i].text);
         vf_markers_number(markers, "count", jit->findings[i].count);
     }

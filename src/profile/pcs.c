@@ -10,19 +10,25 @@ static int by_thread_and_time(const void *a, const void *b)
     return (x->mono_ns > y->mono_ns) - (x->mono_ns < y->mono_ns);
 }
 
-void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const struct vf_clock *clock)
+void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const struct vf_clock *clock,
+                 const struct vf_window *window)
 {
     size_t count = vf_rows_count(capture->pcs);
     *pcs = (struct vf_pcs){0};
     if (count == 0)
         return;
     pcs->v.items = vf_alloc(count, sizeof *pcs->v.items);
-    pcs->v.len = pcs->v.cap = count;
+    pcs->v.cap = count;
     for (size_t i = 0; i < count; i++) {
         struct vf_row row = vf_rows_get(capture->pcs, i);
-        pcs->v.items[i] = (struct vf_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0};
+        if (!vf_window_is_cut(window) ||
+            (vf_window_has_time(window, vf_clock_ms(clock, row.mono_ns)) &&
+             vf_window_has_tid(window, &capture->info, row.second)))
+            pcs->v.items[pcs->v.len++] =
+                (struct vf_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0};
     }
-    qsort(pcs->v.items, count, sizeof *pcs->v.items, by_thread_and_time);
+    if (pcs->v.len)
+        qsort(pcs->v.items, pcs->v.len, sizeof *pcs->v.items, by_thread_and_time);
     /* Only the recorder's stamps are of the clock that the addresses have. */
     if (clock->source == VF_CLOCK_ARRIVAL && capture->info.pc_period_ns < INT64_MAX)
         pcs->half_period_ns = (int64_t)capture->info.pc_period_ns / 2;

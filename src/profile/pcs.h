@@ -10,6 +10,7 @@
 #include "capture/capture.h"
 #include "profile/clock.h"
 #include "profile/ids.h"
+#include "profile/window.h"
 
 struct vf_pc {
     int64_t mono_ns;
@@ -23,8 +24,9 @@ struct vf_pcs {
     int64_t half_period_ns; /* 0: they can't be joined with the samples */
 };
 
-void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture,
-                 const struct vf_clock *clock);
+/* Those in the window. */
+void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const struct vf_clock *clock,
+                 const struct vf_window *window);
 void vf_pcs_release(struct vf_pcs *pcs);
 
 /* The address nearest to a time that `fits`; NULL: none. */

@@ -61,13 +61,18 @@ void vf_profile_thaw(struct vf_profile *profile)
     vf_strings_index(&profile->strings);
 }
 
+void vf_thread_release(struct vf_thread *thread)
+{
+    free(thread->samples.items);
+    free(thread->allocations.items);
+    vf_markers_release(&thread->markers);
+    *thread = (struct vf_thread){0};
+}
+
 void vf_profile_release(struct vf_profile *profile)
 {
-    for (size_t i = 0; i < profile->threads.len; i++) {
-        free(profile->threads.items[i].samples.items);
-        free(profile->threads.items[i].allocations.items);
-        vf_markers_release(&profile->threads.items[i].markers);
-    }
+    for (size_t i = 0; i < profile->threads.len; i++)
+        vf_thread_release(&profile->threads.items[i]);
     for (size_t i = 0; i < profile->counters.len; i++)
         free(profile->counters.items[i].rows.items);
     for (size_t i = 0; i < profile->extras.len; i++)

@@ -67,15 +67,18 @@ struct vf_profile {
     VF_VEC(struct vf_counter) counters;
     VF_VEC(struct vf_extra) extras;
     vf_string_id marker_titles[VF_MARKER_COUNT]; /* VF_NONE: no marker of that kind */
-    double start_time_ms, end_ms;                /* since the epoch; length of the run */
-    double interval_ms; /* between samples: as measured, else as asked for */
-    uint64_t pid;       /* 0: not known */
+    double start_time_ms;                        /* since the epoch */
+    double begin_ms, end_ms; /* what is shown of the run: all of it, or a window of it */
+    double run_ms;           /* length of the run */
+    double interval_ms;      /* between samples: as measured, else as asked for */
+    uint64_t pid;            /* 0: not known */
     struct vf_str product, process_name, arguments, cpu, os, platform, abi;
     uint64_t logical_cpus, memory_bytes;
     struct vf_jit *jit;    /* PyPy's traces (profile/jit.h); owned; NULL: no log of them */
     struct vf_arena arena; /* texts above */
 };
 
+void vf_thread_release(struct vf_thread *thread);
 /* Adds a line to the Profile Info section `label` (a literal). */
 void vf_profile_extra(struct vf_profile *profile, const char *section, const char *label,
                       const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -1,6 +1,7 @@
 #include "profile/runtime.h"
 
 #include "profile/jit.h"
+#include "profile/window.h"
 
 #include "capture/vmprof.h"
 
@@ -341,7 +342,7 @@ static void walk_samples(struct vf_runtime *r, uint32_t thread, uint32_t *owners
         while (at + 1 < r->phases.len && r->phases.items[at + 1].time_ms <= sample->time_ms)
             at++;
         uint32_t section = r->phases.items[at].section, root = root_of(&r->log, section);
-        if (root == VF_LOG_NONE)
+        if (root == VF_LOG_NONE || sample->stack.i == VF_OUTSIDE)
             continue;
         uint32_t *owner = &owners[root - r->part.first];
         if (!is_inside(r, sample->stack, section, r->profile->threads.len > 1)) {

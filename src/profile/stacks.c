@@ -25,7 +25,7 @@ vf_frame_id vf_stacks_frame(struct vf_stacks *s, struct vf_frame_row frame)
 
 vf_stack_id vf_stacks_push(struct vf_stacks *s, vf_stack_id parent, vf_frame_id frame)
 {
-    uint64_t hash = vf_hash_u64(parent.i, frame.i);
+    uint64_t hash = vf_stacks_hash((struct vf_stack_row){parent, frame});
     struct vf_probe probe = vf_table_probe(&s->stack_index, hash);
     uint32_t row;
     while (vf_table_next(&s->stack_index, &probe, &row)) {

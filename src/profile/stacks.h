@@ -48,6 +48,12 @@ struct vf_stacks {
     struct vf_table frame_index, stack_index;
 };
 
+/* For stack_index. */
+static inline uint64_t vf_stacks_hash(struct vf_stack_row row)
+{
+    return vf_hash_u64(row.parent.i, row.frame.i);
+}
+
 vf_frame_id vf_stacks_frame(struct vf_stacks *s, struct vf_frame_row frame);
 vf_stack_id vf_stacks_push(struct vf_stacks *s, vf_stack_id parent, vf_frame_id frame);
 void vf_stacks_release(struct vf_stacks *s);

@@ -428,6 +428,31 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
                               .ends_in_trace = step.kind == VF_FRAME_ASM && step.trace != VF_NONE};
 }
 
+uint64_t vf_walk_thread(struct vf_walk *walk, const struct vf_sample *sample)
+{
+    for (uint32_t i = 0; i < sample->depth && walk->has_thread_roots; i++) {
+        struct vf_frame frame = vf_vmprof_frame(&walk->scan->header, sample, i);
+        if (frame.kind != VF_FRAME_CODE)
+            continue;
+        const struct vf_walk_frame *raw = lookup(walk, &frame);
+        if (raw->role == VF_ROLE_THREAD)
+            return raw->thread;
+    }
+    return 0;
+}
+
+static bool has_thread_roots(const struct vf_scan *scan)
+{
+    uint64_t thread;
+    for (size_t i = 0; i < scan->names.len; i++) {
+        struct vf_code_name name = vf_code_name_parse(scan->names.items[i].text);
+        if (vf_str_eq(name.file, VF_STR(VF_BOOTSTRAP_FILE)) &&
+            vf_role_find(&name, &thread) == VF_ROLE_THREAD)
+            return true;
+    }
+    return false;
+}
+
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
                   const struct vf_capture *capture, struct vf_jit_build *jit,
                   struct vf_natives *natives)
@@ -435,6 +460,7 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
     *walk = (struct vf_walk){
         .profile = profile, .scan = scan, .capture = capture, .jit = jit, .natives = natives};
     walk->left_out_from = UINT32_MAX;
+    walk->has_thread_roots = has_thread_roots(scan);
     walk->frames_max = 65536 + scan->header.in.len / 128;
     walk->folded =
         (struct vf_walk_frame){.kind = UNKNOWN_KIND, .trace = VF_NONE, .frame = {VF_NONE}};

@@ -82,6 +82,7 @@ struct vf_walk {
     struct vf_walk_frame folded; /* stands for all others */
     uint64_t frames_folded;
     uint64_t unnamed_code;
+    bool has_thread_roots; /* some name is that of a thread's root frame */
 };
 
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
@@ -101,6 +102,9 @@ struct vf_walked {
 };
 /* The same frames give the same always: it is enough to ask once for each list of them. */
 struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample);
+
+/* The number of the thread whose stack it is (vf_walked.thread), without looking at the rest. */
+uint64_t vf_walk_thread(struct vf_walk *walk, const struct vf_sample *sample);
 
 /* The function of a name record. */
 vf_func_id vf_walk_func(struct vf_walk *walk, const struct vf_code_name *name);

@@ -1,0 +1,51 @@
+/* What vf_profile_build() works with; for build.c and build_samples.c. */
+#ifndef VF_PROFILE_BUILD_PARTS_H
+#define VF_PROFILE_BUILD_PARTS_H
+
+#include "profile/build.h"
+#include "profile/clock.h"
+#include "profile/jit_build.h"
+#include "profile/native.h"
+#include "profile/walk.h"
+
+struct vf_thread_key {
+    uint64_t root, id;
+    uint32_t thread; /* row of profile->threads */
+    bool outside;    /* of the window */
+};
+
+/* What a list of raw frames means. */
+struct vf_walked_stack {
+    struct vf_walked is;
+    bool known;
+    bool thread_known; /* is.thread is, at least */
+};
+
+struct vf_build {
+    struct vf_profile *profile;
+    const struct vf_capture *capture;
+    struct vf_build_options options;
+    struct vf_scan scan;
+    struct vf_clock clock;
+    struct vf_jit_build jit;
+    struct vf_pcs pcs;
+    struct vf_natives natives;
+    struct vf_walk walk;
+    struct vf_walked_stack *walked; /* by row of scan.gathered.stacks */
+    struct vf_weights weights;
+    struct vf_gaps *gaps;
+    bool has_main;
+    struct vf_table told_index;   /* of the names in the capture: by number, or by tid */
+    struct vf_table thread_index; /* by (root id, file's id) to a row of thread_keys */
+    VF_VEC(struct vf_thread_key) thread_keys;
+    uint32_t last_key; /* most samples are of the thread before */
+    double sample_bytes;
+};
+
+/* Makes what the capture tells of threads ready to be looked up. */
+void vf_build_index_told(struct vf_build *b);
+/* The samples become rows of their threads, those outside of the window too, without a stack
+ * (VF_OUTSIDE); there is one thread at least. */
+void vf_build_add_samples(struct vf_build *b);
+
+#endif

@@ -1,0 +1,235 @@
+#include "profile/build_parts.h"
+
+#include <stdio.h>
+
+/* ---- threads ----------------------------------------------------------------------------------
+ */
+
+static uint64_t told_hash(uint64_t number, uint64_t tid)
+{
+    return vf_hash_u64(number, number ? 0 : tid);
+}
+
+/* What the capture tells of a thread, by the number in its root frame or, without one, its id. */
+static const struct vf_thread_name *find_told(const struct vf_build *b, uint64_t number,
+                                              uint64_t tid)
+{
+    struct vf_probe probe = vf_table_probe(&b->told_index, told_hash(number, tid));
+    uint32_t row;
+    while (vf_table_next(&b->told_index, &probe, &row)) {
+        const struct vf_thread_name *told = &b->capture->info.threads.items[row];
+        if (told->number == number && (number || told->tid == tid))
+            return told;
+    }
+    return NULL;
+}
+
+void vf_build_index_told(struct vf_build *b)
+{
+    const struct vf_capture_info *info = &b->capture->info;
+    for (size_t i = 0; i < info->threads.len; i++) {
+        const struct vf_thread_name *told = &info->threads.items[i];
+        if (!find_told(b, told->number, told->tid))
+            vf_table_insert(&b->told_index, told_hash(told->number, told->tid), (uint32_t)i);
+    }
+}
+
+/* The recorder's threads carry a number in their root frame (`root`); without one the file's own
+ * number tells threads apart: 0 for all on PyPy, the address of the thread's state on CPython.
+ * There, the thread seen first is the main one. */
+static struct vf_thread *new_thread(struct vf_build *b, uint64_t root, uint64_t id)
+{
+    struct vf_profile *profile = b->profile;
+    const struct vf_capture_info *info = &b->capture->info;
+    struct vf_thread *thread = VF_PUSH(&profile->threads);
+    if (profile->threads.len == 1) /* it has most samples, or all */
+        VF_RESERVE(&thread->samples, b->scan.samples);
+    char made[64];
+    struct vf_str name = VF_STR("");
+    thread->is_main = root == 0 && !b->has_main;
+    b->has_main |= thread->is_main;
+    thread->tid = root ? root : thread->is_main && info->pid ? info->pid : id;
+    const struct vf_thread_name *told = find_told(b, root, thread->tid);
+    if (told) {
+        thread->tid = told->tid;
+        name = told->name;
+    }
+    if (name.len == 0) {
+        snprintf(made, sizeof made, thread->is_main ? "MainThread" : "Thread %llu",
+                 (unsigned long long)thread->tid);
+        name = vf_str_from(made);
+    }
+    thread->name = vf_strings_add(&profile->strings, name);
+    return thread;
+}
+
+static struct vf_thread *find_thread(struct vf_build *b, uint64_t root, uint64_t id)
+{
+    struct vf_profile *profile = b->profile;
+    if (root)
+        id = 0; /* the root's number is enough, and CPython's number is used again by later threads
+                 */
+    if (b->thread_keys.len) {
+        const struct vf_thread_key *last = &b->thread_keys.items[b->last_key];
+        if (last->root == root && last->id == id)
+            return &profile->threads.items[last->thread];
+    }
+    uint64_t hash = vf_hash_u64(root, id);
+    struct vf_probe probe = vf_table_probe(&b->thread_index, hash);
+    uint32_t row;
+    while (vf_table_next(&b->thread_index, &probe, &row)) {
+        const struct vf_thread_key *key = &b->thread_keys.items[row];
+        if (key->root == root && key->id == id) {
+            b->last_key = row;
+            return &profile->threads.items[key->thread];
+        }
+    }
+    b->last_key = (uint32_t)b->thread_keys.len;
+    vf_table_insert(&b->thread_index, hash, b->last_key);
+    struct vf_thread_key key = {root, id, (uint32_t)profile->threads.len, false};
+    struct vf_thread *thread = new_thread(b, root, id);
+    key.outside = !vf_window_has_thread(&b->options.window, profile, thread);
+    VF_APPEND(&b->thread_keys, key);
+    return thread;
+}
+
+/* ---- samples ----------------------------------------------------------------------------------
+ */
+
+/* What the file says of a sample's time; 0: nothing. */
+static int64_t told_ns(const struct vf_build *b, uint64_t index)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    return index < g->times_ns.len ? g->times_ns.items[index] : 0;
+}
+
+static double sample_ms(struct vf_build *b, uint64_t index)
+{
+    return vf_clock_sample_ms(&b->clock, index, told_ns(b, index));
+}
+
+static void add_memory(struct vf_build *b)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    if (g->memory.len == 0)
+        return;
+    struct vf_counter *counter = VF_PUSH(&b->profile->counters);
+    counter->name = "Memory";
+    counter->category = "Memory";
+    counter->description = "Resident memory of the process";
+    counter->unit = "bytes";
+    counter->color = "orange";
+    counter->rows_label = "resident memory";
+    for (size_t i = 0; i < g->memory.len; i++) {
+        const struct vf_raw_memory *level = &g->memory.items[i];
+        double bytes = (double)level->kb * 1024;
+        VF_APPEND(&counter->rows, ((struct vf_counter_row){sample_ms(b, level->first), bytes}));
+        /* A level that lasts is two rows, its first and its last: between rows the front-end draws
+         * a straight line. */
+        if (level->last != level->first)
+            VF_APPEND(&counter->rows, ((struct vf_counter_row){sample_ms(b, level->last), bytes}));
+    }
+}
+
+/* What the sample's frames mean; found out when a sample has them for the first time. */
+static const struct vf_walked *find_walked(struct vf_build *b, size_t index)
+{
+    uint32_t row = b->scan.gathered.samples.items[index] & ~VF_RAW_ALLOCATION;
+    struct vf_walked_stack *walked = &b->walked[row];
+    if (!walked->known) {
+        struct vf_sample sample = vf_raw_stack_sample(&b->scan.gathered.stacks.items[row]);
+        walked->is = vf_walk_sample(&b->walk, &sample);
+        walked->known = walked->thread_known = true;
+    }
+    return &walked->is;
+}
+
+/* The number of the thread whose frames they are; the rest is not looked at. */
+static uint64_t find_root(struct vf_build *b, size_t index)
+{
+    uint32_t row = b->scan.gathered.samples.items[index] & ~VF_RAW_ALLOCATION;
+    struct vf_walked_stack *walked = &b->walked[row];
+    if (!walked->thread_known) {
+        struct vf_sample sample = vf_raw_stack_sample(&b->scan.gathered.stacks.items[row]);
+        walked->is.thread = vf_walk_thread(&b->walk, &sample);
+        walked->thread_known = true;
+    }
+    return walked->is.thread;
+}
+
+static void count_traces(struct vf_jit *jit, const struct vf_walked *walked)
+{
+    jit->asm_frames += walked->asm_frames;
+    jit->unowned += walked->unowned;
+    jit->continued += walked->continued;
+    jit->left_over += walked->left_over;
+}
+
+/* The sample's stack, with the instruction where one was seen. */
+static vf_stack_id place(struct vf_build *b, const struct vf_walked *walked, uint64_t tid,
+                         double time_ms)
+{
+    int64_t mono_ns = b->clock.zero_ns + (int64_t)(time_ms * 1e6);
+    if (walked->ends_in_trace)
+        return vf_jit_pcs_place(&b->jit, walked->stack, walked->trace, tid, mono_ns);
+    if (walked->ends_in_native)
+        return vf_natives_place(&b->natives, walked->stack, walked->native, walked->native_end, tid,
+                                mono_ns);
+    return walked->stack;
+}
+
+static void add_row(struct vf_build *b, size_t index, struct vf_thread *thread, double time_ms,
+                    vf_stack_id stack, uint32_t trace)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    double weight = 1;
+    if (g->times_ns.len) {
+        weight = vf_weights_next(&b->weights, vf_gathered_thread(g, index), told_ns(b, index));
+        thread->weighted |= weight != 1;
+    }
+    if (b->jit.jit && stack.i != VF_OUTSIDE && !b->thread_keys.items[b->last_key].outside)
+        vf_jit_count_sample(b->jit.jit, trace, weight);
+    VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
+    /* A timer of wall time goes off in every thread, all but at the same moment. */
+    if (thread->is_main || !(b->scan.header.mode & VF_MODE_REAL_TIME))
+        vf_gaps_add(b->gaps, time_ms);
+}
+
+/* A sample outside of the window: only when it was, and in which thread, is of importance. */
+static void add_outside(struct vf_build *b, size_t index, double time_ms)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    struct vf_thread *thread = find_thread(b, find_root(b, index), vf_gathered_thread(g, index));
+    if (!(g->samples.items[index] & VF_RAW_ALLOCATION))
+        add_row(b, index, thread, time_ms, (vf_stack_id){VF_OUTSIDE}, VF_NONE);
+}
+
+static void add_sample(struct vf_build *b, size_t index)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    double time_ms = sample_ms(b, index);
+    if (!vf_window_has_time(&b->options.window, time_ms)) {
+        add_outside(b, index, time_ms);
+        return;
+    }
+    const struct vf_walked *walked = find_walked(b, index);
+    struct vf_thread *thread = find_thread(b, walked->thread, vf_gathered_thread(g, index));
+    if (b->jit.jit)
+        count_traces(b->jit.jit, walked);
+    if (g->samples.items[index] & VF_RAW_ALLOCATION)
+        VF_APPEND(&thread->allocations,
+                  ((struct vf_allocation_row){time_ms, walked->stack, b->sample_bytes}));
+    else
+        add_row(b, index, thread, time_ms, place(b, walked, thread->tid, time_ms), walked->trace);
+}
+
+void vf_build_add_samples(struct vf_build *b)
+{
+    b->walked = vf_alloc_zeroed(b->scan.gathered.stacks.len, sizeof *b->walked);
+    for (size_t i = 0; i < b->scan.gathered.samples.len; i++)
+        add_sample(b, i);
+    if (b->profile->threads.len == 0)
+        find_thread(b, 0, 0);
+    add_memory(b);
+    free(b->walked);
+}
