@@ -197,16 +197,6 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     return true;
 }
 
-bool vf_finished_text(const struct vf_capture *capture, struct vf_bytes *text,
-                      struct vf_error *error)
-{
-    struct vf_error why;
-    *text = (struct vf_bytes){capture->file.ptr, capture->file.len, VF_BYTES_BORROWED};
-    return capture->kind == VF_CAPTURE_FINISHED_JSON &&
-           (!vf_is_gzip(text) ||
-            vf_gunzip(text, VF_INFLATED_MAX, NULL, error ? error : &why) != VF_FATAL);
-}
-
 void vf_input_release(struct vf_input *input)
 {
     vf_profile_release(&input->profile);
@@ -351,13 +341,15 @@ int vf_conversion_init(struct vf_conversion *c, const struct vf_args *args)
 
 static bool find_format(struct vf_conversion *c, bool any)
 {
+    struct vf_str out = vf_str_from(c->out);
     if (strcmp(c->out, "-") == 0)
         return true;
-    if (!vf_format_of(c->out, &c->format))
-        return false;
-    if (any || !c->format.slabs)
+    if (any)
+        return vf_format_of(c->out, &c->format);
+    c->format.gzip = vf_str_ends(out, VF_STR(".json.gz"));
+    if (c->format.gzip || vf_str_ends(out, VF_STR(".json")))
         return true;
-    vf_say("%s: the name must end in .json or .json.gz", c->out);
+    vf_say("%s: the name must end in .json or .json.gz, as JSON is what is written", c->out);
     return false;
 }
 

@@ -85,10 +85,6 @@ bool vf_input_build_options(struct vf_input_options *options, const struct vf_ar
  * can't be used.  Release in either case. */
 bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                    const struct vf_input_options *options);
-/* The text of a finished file in JSON, unpacked where it is gzipped.  False: it can't be, `error`
- * (may be NULL) says why. */
-bool vf_finished_text(const struct vf_capture *capture, struct vf_bytes *text,
-                      struct vf_error *error);
 /* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 

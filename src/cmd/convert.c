@@ -1,5 +1,5 @@
 #include "cmd/commands.h"
-#include "cmd/common.h"
+#include "cmd/finished.h"
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE",
@@ -13,10 +13,32 @@ static const struct vf_option options[] = {
     {0},
 };
 
-static int write_out(const struct vf_input *input, const struct vf_conversion *c)
+/* False, said: there is nothing to be made of a finished file in that way. */
+static bool can_make(const struct vf_conversion *c, const struct vf_capture *capture,
+                     const struct vf_args *args)
+{
+    static const char *const building[] = {"jitlog",    "pypylog",   "sources",         "no-phases",
+                                           "no-traces", "no-graphs", "no-embed-sources"};
+    if (capture->kind != VF_CAPTURE_FINISHED_JSLB || c->format.slabs) {
+        vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c->in);
+        return false;
+    }
+    for (size_t i = 0; i < sizeof building / sizeof *building; i++)
+        if (vf_args_has(args, building[i])) {
+            vf_say("%s: is a Firefox Profiler file already: --%s needs the recording", c->in,
+                   building[i]);
+            return false;
+        }
+    return true;
+}
+
+static int write_out(const struct vf_input *input, const struct vf_conversion *c,
+                     const struct vf_args *args)
 {
     uint64_t size;
-    if (!vf_input_write(input, c->format, c->out, &size))
+    if (input->has_profile ? !vf_input_write(input, c->format, c->out, &size)
+                           : !can_make(c, &input->capture, args) ||
+                                 !vf_finished_convert(c, &input->capture, &size))
         return VF_EXIT_INPUT;
     if (!c->quiet && strcmp(c->out, "-") != 0)
         vf_say_wrote(c->out, size);
@@ -38,12 +60,8 @@ static int run(const struct vf_args *args)
         goto done;
     }
     code = VF_EXIT_INPUT;
-    if (!vf_input_open(&input, c.in, c.in, &how))
-        goto done;
-    if (input.has_profile)
-        code = write_out(&input, &c);
-    else
-        vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c.in);
+    if (vf_input_open(&input, c.in, c.in, &how))
+        code = write_out(&input, &c, args);
 done:
     vf_input_release(&input);
     vf_conversion_release(&c);
@@ -55,8 +73,9 @@ const struct vf_command vf_cmd_convert = {
     .operands = "IN",
     .summary = "Writes a recording as a Firefox Profiler file.",
     .about = "IN is a VMProf file (.prof, also gzipped), a .vmfox, or a zip of\n"
-             "vmprof-firefox-converter.  Without -o the result is IN with its ending replaced by\n"
-             ".json.gz.",
+             "vmprof-firefox-converter; a Firefox Profiler file in JSON Slabs (.jslb, also\n"
+             "gzipped) becomes one in JSON.  Without -o the result is IN with its ending replaced\n"
+             "by .json.gz.",
     .options = options,
     .run = run,
 };

@@ -1,6 +1,7 @@
 #include "cmd/native_code.h"
 
 #include "capture/source_name.h"
+#include "cmd/finished.h"
 #include "cmd/jit_code.h"
 #include "code/disassembly.h"
 #include "finished/file.h"
@@ -28,11 +29,10 @@ static void add_profile_libs(struct vf_native_code *native, const struct vf_inpu
 
 static void add_finished_libs(struct vf_native_code *native, struct vf_capture *capture)
 {
-    struct vf_bytes text;
+    struct vf_finished_text text;
     struct vf_finished_libs libs;
-    if (!vf_finished_text(capture, &text, NULL))
-        return;
-    vf_finished_libs_read(&libs, vf_bytes_view(&text));
+    vf_finished_text_root(&text, capture, NULL);
+    vf_finished_libs_read(&libs, text.text);
     for (size_t i = 0; i < libs.v.len; i++) {
         const struct vf_finished_lib *lib = &libs.v.items[i];
         struct vf_served_lib served = {.debug_name = vf_arena_str(&native->arena, lib->debug_name),
@@ -45,7 +45,7 @@ static void add_finished_libs(struct vf_native_code *native, struct vf_capture *
         VF_APPEND(&native->libs, served);
     }
     vf_finished_libs_release(&libs);
-    vf_bytes_release(&text);
+    vf_finished_text_release(&text);
 }
 
 void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
@@ -56,7 +56,7 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
     input->names.ask_files = true;
     if (input->has_profile)
         add_profile_libs(native, input);
-    else if (input->capture.kind == VF_CAPTURE_FINISHED_JSON)
+    else
         add_finished_libs(native, &input->capture);
 }
 

@@ -1,10 +1,11 @@
 #include "cmd/symbolicate.h"
 
 #include "cmd/commands.h"
+#include "cmd/finished.h"
 #include "code/source.h"
 
 static const struct vf_option options[] = {
-    {"output", 'o', "FILE", "where to write: the input's format, gzipped where it ends in .gz"},
+    {"output", 'o', "FILE", "where to write: .vmfox of a recording, else .json.gz or .json"},
     {"sources", 0, "DIR", "embed the sources that the symbols name and that lie below DIR"},
     VF_DEBUG_OPTIONS,
     {"quiet", 'q', NULL, "print errors only"},
@@ -49,7 +50,7 @@ static int symbolicate_finished(struct vf_conversion *c, const struct vf_capture
                                 struct vf_symbolicated *told)
 {
     struct vf_error error = {0};
-    struct vf_bytes text;
+    struct vf_finished_text text;
     struct vf_buf made = {0};
     struct vf_symbolicate_options how = {.symbolizer = {vf_name_source_find, names},
                                          .source = vf_source_folder_get,
@@ -57,15 +58,14 @@ static int symbolicate_finished(struct vf_conversion *c, const struct vf_capture
     int code = vf_conversion_output(c, ".symbols.json.gz", false);
     if (code != VF_EXIT_OK)
         return code;
-    if (!vf_finished_text(capture, &text, &error))
-        return vf_say_error(c->in, &error, VF_EXIT_INPUT);
     code = VF_EXIT_INPUT;
-    if (vf_finished_symbolicate(&made, vf_bytes_view(&text), &how, told, &error) == VF_FATAL)
+    if (vf_finished_text_json(&text, capture, &error) == VF_FATAL ||
+        vf_finished_symbolicate(&made, text.text, &how, told, &error) == VF_FATAL)
         vf_say_error(c->in, &error, 0);
     else if (write_finished(c, &made))
         code = VF_EXIT_OK;
     vf_buf_release(&made);
-    vf_bytes_release(&text);
+    vf_finished_text_release(&text);
     return code;
 }
 
@@ -87,6 +87,7 @@ static int symbolicate(struct vf_conversion *c, const struct vf_capture *capture
 {
     switch (capture->kind) {
     case VF_CAPTURE_FINISHED_JSON:
+    case VF_CAPTURE_FINISHED_JSLB:
         return symbolicate_finished(c, capture, names, sources, told);
     case VF_CAPTURE_VMFOX:
         return symbolicate_capture(c, capture, names, sources, told);
@@ -94,11 +95,6 @@ static int symbolicate(struct vf_conversion *c, const struct vf_capture *capture
     case VF_CAPTURE_CONVERTER_ZIP:
         vf_say("%s: does not say which builds of its libraries it is of, so that no symbols can be "
                "looked up for it",
-               c->in);
-        return VF_EXIT_INPUT;
-    case VF_CAPTURE_FINISHED_JSLB:
-        vf_say("%s: is in JSON Slabs, which symbolicate does not read: take the recording or a "
-               ".json file",
                c->in);
         return VF_EXIT_INPUT;
     }
@@ -154,10 +150,11 @@ const struct vf_command vf_cmd_symbolicate = {
     .name = "symbolicate",
     .operands = "FILE",
     .summary = "Names native functions of a recording made without debug info.",
-    .about = "FILE is a .vmfox or a Firefox Profiler file (.json, .json.gz).  Names, lines and\n"
-             "inlined functions are looked up in the libraries on this machine, in debug files\n"
-             "and at debuginfod, where their build ids are the recorded ones.  Without -o the\n"
-             "result is FILE with its ending replaced by .symbols.vmfox or .symbols.json.gz.",
+    .about = "FILE is a .vmfox or a Firefox Profiler file (.json, .jslb, also gzipped).\n"
+             "Names, lines and inlined functions are looked up in the libraries on this machine,\n"
+             "in debug files and at debuginfod, where their build ids are the recorded ones.\n"
+             "Without -o the result is FILE with its ending replaced by .symbols.vmfox or\n"
+             ".symbols.json.gz.",
     .options = options,
     .run = run,
 };

@@ -1,7 +1,6 @@
 """What the tests of native functions share: C extensions and recordings of them, what binutils say
 of a library, the profile with its addresses, and the front-end's questions to the server."""
 import collections
-import gzip
 import json
 import re
 import shutil
@@ -200,7 +199,7 @@ class View(viewing.View):
 
     def profile(self):
         body = self.ask("GET", self.path).partition(b"\r\n\r\n")[2]
-        return json.loads(gzip.decompress(body))
+        return support.profile_of(body)
 
     def post(self, path, question):
         answer = self.ask("POST", "/%s/%s" % (self.token, path), json.dumps(question).encode())

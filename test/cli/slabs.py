@@ -1,5 +1,5 @@
-"""Reads JSON Slabs (.jslb, .jslb.gz) by itself, from the description in docs/formats/firefox-profiler.md:
-what a program that knows only the format makes of a file."""
+"""Reads and writes JSON Slabs (.jslb, .jslb.gz) by itself, from the description in
+docs/formats/firefox-profiler.md: what a program that knows only the format makes of a file."""
 import array
 import gzip
 import json
@@ -37,6 +37,22 @@ def read_container(data):
     return slabs, root
 
 
+def write_container(slabs):
+    """A file of arrays, and of bytes, which are JSON text; the last one is the root."""
+    table, at = b"", 20 + 12 * len(slabs)
+    body = bytes(at)
+    for slab in slabs:
+        text = isinstance(slab, bytes)
+        start = -(-at // (1 if text else slab.itemsize)) * (1 if text else slab.itemsize)
+        piece = slab if text else slab.tobytes()
+        kind = JSON_TYPE if text else TYPES.index(slab.typecode)
+        table += struct.pack("<3I", kind, start, len(piece))
+        body += bytes(start - at) + piece
+        at = start + len(piece)
+    head = MAGIC + struct.pack("<3I", 1, len(slabs), len(slabs) - 1) + table
+    return head + body[len(head):]
+
+
 def expand(value, slabs, used):
     if isinstance(value, dict):
         if set(value) == {"$s"}:
@@ -48,6 +64,12 @@ def expand(value, slabs, used):
         return [expand(item, slabs, used) if isinstance(item, (dict, list)) else item
                 for item in value]
     return value
+
+
+def decode_any(data):
+    """What others have written: slabs in any number, whatever they are of."""
+    slabs, root = read_container(data)
+    return expand(json.loads(slabs[root]), slabs, [])
 
 
 def decode(data):

@@ -10,6 +10,7 @@ import zipfile
 import pytest
 
 import native
+import slabs
 import support
 
 SECRET = "the-secret-of-this-machine"
@@ -191,7 +192,7 @@ def test_a_finished_profile_with_hostile_libraries(hot, tmp_path):
     for lib, path in zip(data["libs"] * 3, paths):
         lib.update(path=path, codeId="00" * 20)
     text = json.dumps(data).encode()
-    for content in (text, gzip.compress(text)):
+    for content in (text, gzip.compress(text), slabs.write_container([text])):
         (tmp_path / "in.json").write_bytes(content)
         done = support.vmfox("symbolicate", "in.json", "-o", "out.json", cwd=tmp_path)
         assert done.code == 0 and done.err.startswith("vmfox: 0 of ")

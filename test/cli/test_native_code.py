@@ -225,6 +225,28 @@ def test_other_builds_and_other_libraries_are_not_found(hot, hot_view):
         assert hot_view.post("asm/v1", dict(asked, codeId=native.build_id(libm))) == NOT_THERE
 
 
+@pytest.mark.parametrize("shape", ["x.json.gz", "x.jslb", "x.jslb.gz"])
+def test_a_finished_profile_of_any_shape_is_answered(hot, hot_view, tmp_path, shape):
+    """Machine code, symbols and sources, as where the recording is viewed."""
+    done = support.vmfox("convert", "-q", "--no-embed-sources", hot.capture, "-o",
+                         tmp_path / shape, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    lib, symbols = hot.profile.lib("hot.so"), hot.profile.symbols("hot.so")
+    outer = symbol_of(hot, "outer")
+    with native.View(tmp_path / shape, tmp_path) as view:
+        assert view.name == "profile" + shape[1:]
+        for symbol in symbols:
+            assert view.assembly(hot.profile, symbol) == hot_view.assembly(hot.profile, symbol)
+        for at in {frame.address for frame in hot.profile.of_lib("hot.so")}:
+            asked = ("hot.so", lib["breakpadId"], at)
+            assert view.symbolicate(*asked) == hot_view.symbolicate(*asked)
+        answer = view.post("source/v1", {
+            "debugName": "hot.so", "debugId": lib["breakpadId"],
+            "moduleOffset": hex(outer.address), "file": str(hot.source)})
+        assert answer["source"] == hot.source.read_text()
+        assert view.post("source/v1", {"file": "/etc/passwd"}).get("source") is None
+
+
 # ---- a library that has changed -----------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 import native
+import slabs
 import support
 from test_profile import front  # noqa: F401
 
@@ -29,6 +30,14 @@ def bare(cpython, tmp_path_factory):
     done = support.vmfox("convert", "-q", capture, "-o", finished, cwd=folder)
     assert (done.code, done.err) == (0, "")
     return Bare(folder, library, source, capture, debug, finished)
+
+
+@pytest.fixture(params=["x.jslb", "x.jslb.gz"])
+def in_slabs(request, bare):
+    """The same finished profile in JSON Slabs."""
+    done = support.vmfox("convert", "-q", bare.capture, "-o", request.param, cwd=bare.folder)
+    assert (done.code, done.err) == (0, "")
+    return request.param
 
 
 def symbolicate(bare, file, *options, code=0):
@@ -85,6 +94,20 @@ def test_nothing_else_changes(bare):
         for thread in one["threads"]:
             thread["samples"].pop("stack")
     assert after == data
+
+
+def test_a_finished_profile_in_slabs_becomes_what_one_in_json_does(bare, in_slabs):
+    """To the byte; also where nothing more is known."""
+    for options in ((), ("--debug-dir", bare.debug),
+                    ("--debug-dir", bare.debug, "--sources", bare.folder)):
+        said = symbolicate(bare, bare.finished, *options)
+        want = (bare.folder / "out.json").rename(bare.folder / "want.json").read_bytes()
+        assert symbolicate(bare, in_slabs, *options) == said
+        assert (bare.folder / "out.json").read_bytes() == want
+    native.assert_debug_info(load(bare), bare.source)
+    done = support.vmfox("symbolicate", "-q", in_slabs, *options, cwd=bare.folder)
+    assert (done.code, done.err) == (0, "")
+    assert gzip.decompress((bare.folder / "x.symbols.json.gz").read_bytes()) == want
 
 
 def test_a_recording_gets_names(bare):
@@ -201,6 +224,13 @@ def test_a_recording_that_does_not_list_its_libraries(bare):
     (["missing.json"], 1, "No such file"),
     (["finished.json.gz", "-o", "finished.json.gz"], 1, "is the input"),
     (["finished.json.gz", "-o", "x.html"], 2, "must end in .json or .json.gz"),
+    (["finished.json.gz", "-o", "x.jslb"], 2, "must end in .json or .json.gz, as JSON is what"),
+    (["whole.jslb", "-o", "x.jslb.gz"], 2, "must end in .json or .json.gz, as JSON is what"),
+    (["whole.jslb", "-o", "whole.jslb"], 2, "must end in .json or .json.gz, as JSON is what"),
+    (["cut.jslb", "-o", "x.json"], 1, "cut.jslb: byte 0x"),
+    (["cut.jslb.gz", "-o", "x.json"], 1, "cut.jslb.gz: byte 0x"),
+    (["number.jslb", "-o", "x.json"], 1, "number.jslb: byte 0x0: expected a JSON object"),
+    (["circle.jslb", "-o", "x.json"], 1, "circle.jslb: byte 0x20: expected another slab"),
     (["x.vmfox", "-o", "y.json"], 2, "must end in .vmfox"),
     (["x.vmfox", "-o", "-"], 2, "must end in .vmfox"),
     (["x.vmfox", "-o", "no/such/y.vmfox"], 1, "No such file"),
@@ -218,6 +248,12 @@ def test_what_it_refuses(bare, words, code, said):
     (folder / "plain.prof").write_bytes(support.member(bare.capture, "profile.prof"))
     (folder / "cut.json").write_bytes(text[:len(text) // 2])
     (folder / "cut.json.gz").write_bytes(gzip.compress(text)[:5000])
+    support.vmfox("convert", "-q", bare.capture, "-o", "whole.jslb", cwd=folder)
+    binary = (folder / "whole.jslb").read_bytes()
+    (folder / "cut.jslb").write_bytes(binary[:len(binary) // 2])
+    (folder / "cut.jslb.gz").write_bytes(gzip.compress(binary)[:-len(binary) // 20])
+    (folder / "number.jslb").write_bytes(slabs.write_container([b"12"]))
+    (folder / "circle.jslb").write_bytes(slabs.write_container([b'{"$s":0}']))
     (folder / "old.json").write_text('{"meta": {"preprocessedProfileVersion": 40}}')
     (folder / "new.json").write_text('{"meta": {"preprocessedProfileVersion": 75}}')
     (folder / "else.json").write_text('{"meta": {}, "libs": []}')
