@@ -1,5 +1,6 @@
 #include "profile/build.h"
 
+#include "base/progress.h"
 #include "profile/clock.h"
 #include "profile/coverage.h"
 #include "profile/cpu.h"
@@ -230,8 +231,12 @@ static void add_sample(struct build *b, size_t index)
 static void add_samples(struct build *b)
 {
     b->walked = vf_alloc_zeroed(b->scan.gathered.stacks.len, sizeof *b->walked);
-    for (size_t i = 0; i < b->scan.gathered.samples.len; i++)
+    vf_progress_begin("joining samples", VF_PROGRESS_SAMPLES, b->scan.gathered.samples.len);
+    for (size_t i = 0; i < b->scan.gathered.samples.len; i++) {
+        if (vf_progress_due(i))
+            vf_progress_set(i);
         add_sample(b, i);
+    }
     add_memory(b);
     free(b->walked);
 }
@@ -369,6 +374,7 @@ static void finish(struct build *b, struct vf_warnings *warnings)
         profile->interval_ms = 1;
     if (profile->threads.len == 0)
         find_thread(b, 0, 0);
+    vf_progress_begin("joining what else was recorded", VF_PROGRESS_PARTS, 0);
     put_in_order(profile);
     add_source_texts(profile, b->capture);
     enum vf_cpu_source cpu = vf_cpu_fill(profile, b->capture->cpu, &b->clock, &b->scan.header);
