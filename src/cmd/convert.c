@@ -1,5 +1,6 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
+#include "cmd/progress.h"
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE",
@@ -7,7 +8,7 @@ static const struct vf_option options[] = {
      "                               - for standard output (JSON)"},
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
-    {"quiet", 'q', NULL, "print errors only"},
+    {"quiet", 'q', NULL, "print errors only, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -17,6 +18,7 @@ static int write_out(const struct vf_input *input, const struct vf_conversion *c
     uint64_t size;
     if (!vf_input_write(input, c->format, c->out, &size))
         return VF_EXIT_INPUT;
+    vf_work_end();
     if (!c->quiet && strcmp(c->out, "-") != 0)
         vf_say_wrote(c->out, size);
     return VF_EXIT_OK;
@@ -34,6 +36,7 @@ static int run(const struct vf_args *args)
     struct vf_input_options how = vf_input_options(args, &c.debug);
     how.sources_apart = vf_args_has(args, "no-embed-sources");
     code = VF_EXIT_INPUT;
+    vf_conversion_begin_work(&c);
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
     if (input.has_profile)
