@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cmd/commands.h"
 #include "cmd/common.h"
+#include "cmd/progress.h"
 
 #include <unistd.h>
 
@@ -14,6 +15,7 @@ static void out_of_memory(size_t bytes)
 {
     static const char text[] = "vmfox: out of memory\n";
     (void)bytes;
+    vf_work_give_up();
     (void)!write(STDERR_FILENO, text, sizeof text - 1);
     _exit(VF_EXIT_INPUT);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -91,14 +92,36 @@ enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error)
     return VF_OK;
 }
 
-/* The temporary name of the one file that is being written, for a signal that ends the program. */
-static char *volatile being_written;
+/* For a signal that ends the program: the temporary name of the one file that is being written, and
+ * that of another one that is not written here. */
+static const char *volatile being_written, *volatile watched;
+
+void vf_new_file_watch(const char *temp)
+{
+    watched = temp;
+}
 
 void vf_new_file_give_up(void)
 {
-    char *temp = being_written;
+    const char *temp = being_written, *other = watched;
     if (temp)
         unlink(temp);
+    if (other)
+        unlink(other);
+}
+
+/* A signal comes before there is a file, or when it is known which. */
+static int make_watched(char *temp)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int fd = mkostemp(temp, O_CLOEXEC), why = errno;
+    if (fd >= 0)
+        being_written = temp;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = why;
+    return fd;
 }
 
 static enum vf_status open_temp(struct vf_new_file *file, const struct stat *old,
@@ -107,10 +130,9 @@ static enum vf_status open_temp(struct vf_new_file *file, const struct stat *old
     size_t size = strlen(file->name) + 8;
     file->temp = vf_alloc(size, 1);
     snprintf(file->temp, size, "%s.XXXXXX", file->name);
-    file->fd = mkostemp(file->temp, O_CLOEXEC);
+    file->fd = make_watched(file->temp);
     if (file->fd < 0)
         return vf_fail_errno(error, errno, "can't be written");
-    being_written = file->temp;
     mode_t mask = umask(0);
     umask(mask);
     fchmod(file->fd, old ? old->st_mode & 07777 : 0666 & ~mask);

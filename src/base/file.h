@@ -55,6 +55,9 @@ enum vf_status vf_new_file_open(struct vf_new_file *file, const char *path, stru
 enum vf_status vf_new_file_finish(struct vf_new_file *file, bool keep, struct vf_error *error);
 /* Removes what is there of the file that is being written; for signal handlers. */
 void vf_new_file_give_up(void);
+/* Removed with it: a file that others write or that is needed for a while only.  NULL: no longer.
+ */
+void vf_new_file_watch(const char *temp);
 
 /* write() until all is out. */
 enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error);

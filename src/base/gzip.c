@@ -1,4 +1,5 @@
 #include "base/file.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <libdeflate.h>
@@ -24,6 +25,7 @@ static int inflate_member(struct inflater *f, struct vf_error *error, enum vf_st
         f->z.avail_out = INFLATE_STEP;
         code = inflate(&f->z, Z_NO_FLUSH);
         size_t made = INFLATE_STEP - f->z.avail_out;
+        vf_progress_set((uint64_t)(f->z.next_in - f->in->ptr));
         f->wrote += made;
         if (f->wrote > f->limit) {
             *status = vf_fail(error, "inflates to more than %llu bytes, the limit",
@@ -84,6 +86,7 @@ enum vf_status vf_gunzip(struct vf_bytes *bytes, uint64_t limit, struct vf_warni
         return vf_fail(error, "zlib can't be started");
     }
     f.step = vf_alloc(INFLATE_STEP, 1);
+    vf_progress_begin("unpacking %s", VF_PROGRESS_BYTES, bytes->len);
     status = inflate_all(&f, warnings, error);
     inflateEnd(&f.z);
     free(f.step);
@@ -108,6 +111,7 @@ enum vf_status vf_gzip(struct vf_str text, struct vf_buf *out, struct vf_error *
         return vf_fail(error, "libdeflate can't be started");
     size_t bound = libdeflate_gzip_compress_bound(compressor, text.len);
     char *to = vf_buf_reserve(out, bound);
+    vf_progress_begin("compressing", VF_PROGRESS_PARTS, 0);
     size_t made = libdeflate_gzip_compress(compressor, text.ptr, text.len, to, bound);
     libdeflate_free_compressor(compressor);
     if (made == 0)

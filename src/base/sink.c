@@ -1,6 +1,7 @@
 #include "base/sink.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
@@ -17,7 +18,7 @@ struct vf_sink {
     bool gzip, to_file, to_stdout;
     struct vf_new_file file;
     struct vf_buf memory;
-    uint64_t written;
+    uint64_t made, written;
     enum vf_status status; /* of what has been written; the thread's while it runs */
     struct vf_error error;
 
@@ -146,6 +147,8 @@ static void hand_over(struct vf_sink *sink, struct vf_buf *buf, bool last)
 static void drain(void *context, struct vf_buf *buf)
 {
     struct vf_sink *sink = context;
+    sink->made += buf->len;
+    vf_progress_set(sink->made);
     if (!sink->threaded && sink->status == VF_OK)
         start_thread(sink);
     if (sink->threaded)

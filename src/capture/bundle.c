@@ -1,5 +1,7 @@
 #include "capture/capture.h"
 
+#include "base/progress.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@ struct bundle {
     zip_t *zip;
     uint64_t sources_bytes;
     uint64_t left;       /* bytes that may still be unpacked, in all members together */
+    uint64_t packed;     /* bytes of the members that are unpacked */
     struct vf_error why; /* of the last unpack() that came back with false */
 };
 
@@ -19,7 +22,8 @@ struct bundle {
 
 /* Streams a member into an unlinked temporary file and maps it: what its header says of its size is
  * not believed.  `*unpacked` is how much came, also when it is refused. */
-static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct vf_bytes *out,
+static enum vf_status unpack_to_temp(const struct bundle *b, const zip_stat_t *told,
+                                     zip_file_t *member, uint64_t limit, struct vf_bytes *out,
                                      uint64_t *unpacked, struct vf_error *error)
 {
     enum { STEP = 256 * 1024 };
@@ -36,6 +40,9 @@ static enum vf_status unpack_to_temp(zip_file_t *member, uint64_t limit, struct 
             break;
         }
         total += (uint64_t)got;
+        if (total <= told->size)
+            vf_progress_set(b->packed + (uint64_t)((double)told->comp_size * (double)total /
+                                                   (double)told->size));
         if (total > limit)
             status = vf_fail(error, "unpacks to more than %llu bytes, the limit",
                              (unsigned long long)limit);
@@ -77,8 +84,11 @@ static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf
         return false;
     }
     struct vf_bytes bytes = {0};
-    enum vf_status status = unpack_to_temp(member, most, &bytes, &unpacked, &b->why);
+    zip_stat_t told = {0};
+    zip_stat_index(b->zip, (zip_uint64_t)index, 0, &told);
+    enum vf_status status = unpack_to_temp(b, &told, member, most, &bytes, &unpacked, &b->why);
     zip_fclose(member);
+    b->packed += told.comp_size;
     b->left -= unpacked < b->left ? unpacked : b->left;
     if (status != VF_OK)
         vf_warn(b->warnings, "member %.200s %s", name, b->why.text);
@@ -396,6 +406,7 @@ enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *wa
         zip_error_fini(&why);
         return VF_FATAL;
     }
+    vf_progress_begin("unpacking %s", VF_PROGRESS_BYTES, capture->file.len);
     zip_int64_t members = zip_get_num_entries(b.zip, 0);
     if (members <= VF_ZIP_MEMBERS_MAX)
         warn_of_twins(&b, members);

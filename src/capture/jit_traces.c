@@ -1,5 +1,6 @@
 #include "capture/jit_traces.h"
 
+#include "base/progress.h"
 #include "base/sorted.h"
 #include "capture/jit_links.h"
 #include "capture/jitlog.h"
@@ -170,6 +171,14 @@ static void add_record(struct walk *w, struct vf_jitlog_record *record)
     }
 }
 
+/* All of the log is gone through so often; what is told of is the part that is done of it. */
+enum { ROUNDS = 3 };
+static void tell(size_t records, size_t rounds, const struct vf_jitlog *log)
+{
+    if (vf_progress_due(records))
+        vf_progress_set(((uint64_t)rounds * log->in.len + log->in.pos) / ROUNDS);
+}
+
 /* The log begins anew: it was opened before, so that its header is good. */
 static void walk_log(struct walk *w, struct vf_str jitlog, bool counting)
 {
@@ -179,7 +188,8 @@ static void walk_log(struct walk *w, struct vf_str jitlog, bool counting)
     *w = (struct walk){.out = out, .counting = counting};
     if (vf_jitlog_open(&log, jitlog, NULL) != VF_OK)
         return;
-    while (vf_jitlog_next(&log, &record)) {
+    for (size_t i = 0; vf_jitlog_next(&log, &record); i++) {
+        tell(i, counting ? 0 : 1, &log);
         w->at = record.offset;
         add_record(w, &record);
     }
@@ -278,7 +288,8 @@ static void read_counters(struct vf_jit_traces *traces, struct vf_str jitlog)
     struct vf_jitlog log;
     struct vf_jitlog_record record;
     if (vf_jitlog_open(&log, jitlog, NULL) == VF_OK) {
-        while (vf_jitlog_next(&log, &record)) {
+        for (size_t i = 0; vf_jitlog_next(&log, &record); i++) {
+            tell(i, 2, &log);
             const struct vf_jitlog_counter *counter = &record.counter;
             if (record.type != VF_JITLOG_COUNTER || counter->kind == 'l')
                 continue;
@@ -395,8 +406,10 @@ enum vf_status vf_jit_traces_read(struct vf_jit_traces *traces, struct vf_str ji
     traces->version = log.version;
     traces->machine = log.machine;
     traces->log = jitlog;
+    vf_progress_begin("reading the JIT's log", VF_PROGRESS_BYTES, jitlog.len);
     read_rows(traces, jitlog);
     read_counters(traces, jitlog);
+    vf_progress_begin("linking the JIT's traces", VF_PROGRESS_PARTS, 0);
     index_code(traces);
     vf_jit_traces_link(traces);
     if (!traces->problem.text[0])

@@ -1,5 +1,6 @@
 #include "capture/runtime_log.h"
 
+#include "base/progress.h"
 #include "capture/pypylog.h"
 
 /* Stamps of two cores may differ by little: less than this is no step back. */
@@ -267,7 +268,10 @@ void vf_runtime_log_read(struct vf_runtime_log *log, struct vf_str bytes)
     struct reader r = {.log = log, .bytes = bytes, .rows_max = 65536 + bytes.len / 36};
     *log = (struct vf_runtime_log){.current_trace = VF_LOG_NONE};
     vf_pypylog_open(&lines, bytes);
+    vf_progress_begin("reading the runtime's log", VF_PROGRESS_BYTES, bytes.len);
     while (vf_pypylog_next(&lines, &event)) {
+        if (vf_progress_due(event.line))
+            vf_progress_set((uint64_t)(lines.at - bytes.ptr));
         if (event.type == VF_LOG_TEXT) {
             if (r.depth && !r.skipped)
                 take_text(&r, event.text);

@@ -2,6 +2,7 @@
 
 #include "base/sink.h"
 #include "cmd/jit_code.h"
+#include "cmd/progress.h"
 #include "code/source.h"
 #include "output/firefox.h"
 #include "profile/build.h"
@@ -14,9 +15,11 @@ void vf_say(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
+    vf_line_hide();
     fputs("vmfox: ", stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
+    vf_line_show();
     va_end(args);
 }
 
@@ -368,8 +371,15 @@ int vf_conversion_output(struct vf_conversion *c, const char *ending, bool any)
     return is_input(c->in, c->out) ? VF_EXIT_INPUT : VF_EXIT_OK;
 }
 
+void vf_conversion_begin_work(const struct vf_conversion *c)
+{
+    bool mixed = c->out && strcmp(c->out, "-") == 0 && isatty(STDOUT_FILENO);
+    vf_work_begin(c->in, c->quiet || mixed);
+}
+
 void vf_conversion_release(struct vf_conversion *c)
 {
+    vf_work_end();
     vf_debug_release(&c->debug);
     free(c->made);
 }

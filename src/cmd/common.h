@@ -125,6 +125,8 @@ int vf_conversion_init(struct vf_conversion *conversion, const struct vf_args *a
  * of a format, and not the input.  Where `ending` is not one of slabs, and not `any`, the format
  * must be JSON. */
 int vf_conversion_output(struct vf_conversion *conversion, const char *ending, bool any);
+/* Its work begins (cmd/progress.h), which is over with vf_work_end(), or with the release. */
+void vf_conversion_begin_work(const struct vf_conversion *conversion);
 void vf_conversion_release(struct vf_conversion *conversion);
 
 #endif

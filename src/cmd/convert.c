@@ -1,5 +1,6 @@
 #include "cmd/commands.h"
 #include "cmd/finished.h"
+#include "cmd/progress.h"
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE",
@@ -8,7 +9,7 @@ static const struct vf_option options[] = {
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
     VF_THIN_OPTIONS,
-    {"quiet", 'q', NULL, "print errors only"},
+    {"quiet", 'q', NULL, "print errors only, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -17,8 +18,9 @@ static const struct vf_option options[] = {
 static bool can_make(const struct vf_conversion *c, const struct vf_capture *capture,
                      const struct vf_args *args)
 {
-    static const char *const building[] = {"jitlog",    "pypylog",   "sources",         "no-phases",
-                                           "no-traces", "no-graphs", "no-embed-sources"};
+    static const char *const building[] = {
+        "jitlog",           "pypylog", "sources", "no-phases", "no-traces", "no-graphs",
+        "no-embed-sources", "from",    "to",      "thread",    "pid",       "max-samples"};
     if (capture->kind != VF_CAPTURE_FINISHED_JSLB || c->format.slabs) {
         vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c->in);
         return false;
@@ -40,6 +42,7 @@ static int write_out(const struct vf_input *input, const struct vf_conversion *c
                            : !can_make(c, &input->capture, args) ||
                                  !vf_finished_convert(c, &input->capture, &size))
         return VF_EXIT_INPUT;
+    vf_work_end();
     if (!c->quiet && strcmp(c->out, "-") != 0)
         vf_say_wrote(c->out, size);
     return VF_EXIT_OK;
@@ -60,6 +63,7 @@ static int run(const struct vf_args *args)
         goto done;
     }
     code = VF_EXIT_INPUT;
+    vf_conversion_begin_work(&c);
     if (vf_input_open(&input, c.in, c.in, &how))
         code = write_out(&input, &c, args);
 done:

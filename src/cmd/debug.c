@@ -1,6 +1,7 @@
 #include "cmd/debug.h"
 
 #include "cmd/common.h"
+#include "cmd/progress.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,38 +19,25 @@ static unsigned read_limit(void)
     return good ? (unsigned)limit_s : LIMIT_S;
 }
 
-static void show_progress(void *context, const char *build_id, long have, long all)
-{
-    struct vf_debug *debug = context;
-    if (debug->quiet || !isatty(STDERR_FILENO))
-        return;
-    debug->line_shown = true;
-    if (all > 0)
-        fprintf(stderr, "\rvmfox: debug info %.8s…: %.1f of %.1f MB (%ld %%)\x1b[K", build_id,
-                (double)have / 1e6, (double)all / 1e6, 100 * (have < all ? have : all) / all);
-    else
-        fprintf(stderr, "\rvmfox: asking for debug info %.8s…\x1b[K", build_id);
-}
-
 static int fetch(void *context, const unsigned char *id, size_t id_bytes)
 {
     struct vf_debug *debug = context;
     struct vf_error error;
     if (!debug->urls || debug->refused)
         return -1;
-    if (!debug->opened && vf_debuginfod_open(&debug->client, (int64_t)debug->limit_s * 1000,
-                                             show_progress, debug, &error) == VF_FATAL) {
+    const int64_t limit_ms = (int64_t)debug->limit_s * 1000;
+    if (!debug->opened && vf_debuginfod_open(&debug->client, limit_ms, &error) == VF_FATAL) {
         debug->refused = true;
         vf_say_error("warning", &error, 0);
         return -1;
     }
     debug->opened = true;
     setenv(URLS, debug->urls, 1);
+    bool shown = vf_show_begin(debug->quiet, limit_ms - debug->client.left_ms);
     int fd = vf_debuginfod_fetch(&debug->client, id, id_bytes);
     unsetenv(URLS);
-    if (debug->line_shown)
-        fputs("\r\x1b[K", stderr);
-    debug->line_shown = false;
+    if (shown)
+        vf_show_end();
     if (debug->client.interrupted) {
         debug->refused = true;
         vf_say("warning: interrupted; the rest is done without debug info from servers");

@@ -19,7 +19,7 @@ struct vf_debug {
     char *folder;     /* NULL: none */
     char *urls;       /* NULL: nobody is asked */
     unsigned limit_s; /* for all requests together */
-    bool opened, refused, quiet, line_shown;
+    bool opened, refused, quiet;
 };
 
 /* Takes $DEBUGINFOD_URLS out of this process's environment, so that elfutils asks nobody of its own

@@ -1,5 +1,6 @@
 #include "cmd/commands.h"
 #include "cmd/jit_table.h"
+#include "cmd/progress.h"
 
 #include <errno.h>
 
@@ -9,7 +10,7 @@ static const struct vf_option options[] = {
     {"aborted", 0, NULL, "the traces that were given up"},
     {"stage", 0, "STAGE", "list a trace as recorded, optimised or assembled (the default)"},
     VF_INPUT_OPTIONS,
-    {"quiet", 'q', NULL, "print no warnings"},
+    {"quiet", 'q', NULL, "print no warnings, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -191,7 +192,10 @@ static int run(const struct vf_args *args)
     vf_page_safe(&file, vf_str_from(args->operands[0]));
     vf_buf_add(&file, "", 1);
     int code = VF_EXIT_INPUT;
-    if (vf_input_open(&input, args->operands[0], file.ptr, &how)) {
+    vf_work_begin(args->operands[0], how.quiet);
+    bool good = vf_input_open(&input, args->operands[0], file.ptr, &how);
+    vf_work_end();
+    if (good) {
         const char *why = why_none(&input);
         if (why)
             vf_say("%s: %s", file.ptr, why);

@@ -1,5 +1,6 @@
 #include "cmd/jit_code.h"
 
+#include "base/progress.h"
 #include "code/graph.h"
 #include "serve/api.h"
 
@@ -103,7 +104,9 @@ void vf_jit_add_graphs(struct vf_input *input, struct vf_warnings *warnings)
     const struct vf_jit *jit = profile->jit;
     size_t left_out = 0;
     struct vf_error first = {0}, error;
+    vf_progress_begin("making graphs of traces", VF_PROGRESS_TRACES, jit ? jit->rows.len : 0);
     for (size_t i = 0; jit && i < jit->rows.len; i++) {
+        vf_progress_set(i);
         if (jit->rows.items[i].func.i == VF_NONE)
             continue;
         struct vf_func *func = &profile->funcs.funcs.items[jit->rows.items[i].func.i];

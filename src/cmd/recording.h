@@ -20,7 +20,7 @@
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
         {"no-pc", 0, NULL, "no instruction addresses"}, VF_DEBUG_OPTIONS,                          \
     {                                                                                              \
-        "quiet", 'q', NULL, "print errors only"                                                    \
+        "quiet", 'q', NULL, "print errors only, show no progress"                                  \
     }
 
 struct vf_recording {

@@ -1,4 +1,6 @@
+#include "base/file.h"
 #include "cmd/commands.h"
+#include "cmd/progress.h"
 #include "cmd/recording.h"
 #include "cmd/serving.h"
 
@@ -64,11 +66,15 @@ static void show(const struct run *r, const char *capture)
 {
     struct vf_input input;
     struct vf_buf made = {0};
+    vf_work_begin("the recording", r->recording.quiet);
     bool good = vf_input_open(&input, capture, "the recording", &r->how) && input.has_profile;
     unlink(capture); /* it is mapped, and nobody else needs it */
+    vf_new_file_watch(NULL);
     if (good && r->output)
         keep(r, &input);
-    if (good && r->serve && vf_input_write_memory(&input, VF_SERVED_FORMAT, &made))
+    good = good && r->serve && vf_input_write_memory(&input, VF_SERVED_FORMAT, &made);
+    vf_work_end();
+    if (good)
         vf_serving_run(&r->serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stderr);
     vf_buf_release(&made);
     vf_input_release(&input);
@@ -90,12 +96,16 @@ static int run(const struct vf_args *args)
         goto done;
     }
     close(fd);
+    vf_new_file_watch(capture);
+    vf_work_guard();
     code = vf_recording_run(&r.recording, capture, &saved);
     if (saved)
         show(&r, capture);
     else
         unlink(capture);
 done:
+    vf_new_file_watch(NULL);
+    vf_work_end();
     free(r.made);
     vf_serving_release(&r.serving);
     vf_recording_release(&r.recording);

@@ -1,4 +1,5 @@
 #include "cmd/commands.h"
+#include "cmd/progress.h"
 #include "cmd/share_listings.h"
 
 #include "output/firefox.h"
@@ -11,7 +12,7 @@ static const struct vf_option options[] = {
     {"no-env", 0, NULL, "nothing of host, user, machine, folders and the time of day"},
     VF_INPUT_OPTIONS,
     VF_THIN_OPTIONS,
-    {"quiet", 'q', NULL, "print errors only"},
+    {"quiet", 'q', NULL, "print errors only, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -113,6 +114,7 @@ static int write_out(const struct vf_profile *profile, const char *out, bool gzi
         vf_say_error(NULL, &error, 0);
     else if (vf_output_write(out, vf_buf_view(gzip ? &packed : &plain)))
         code = VF_EXIT_OK;
+    vf_work_end();
     if (code == VF_EXIT_OK && !quiet) {
         say_size(to_stdout ? "standard output" : out, packed.len, plain.len);
         say_listings(told);
@@ -164,6 +166,7 @@ static int run(const struct vf_args *args)
     }
     how.no_graphs = true; /* they would not come through the upload */
     code = VF_EXIT_INPUT;
+    vf_conversion_begin_work(&c);
     if (!vf_input_open(&input, c.in, c.in, &how))
         goto done;
     if (input.has_profile)

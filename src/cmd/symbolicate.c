@@ -2,13 +2,14 @@
 
 #include "cmd/commands.h"
 #include "cmd/finished.h"
+#include "cmd/progress.h"
 #include "code/source.h"
 
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write: .vmfox of a recording, else .json.gz or .json"},
     {"sources", 0, "DIR", "embed the sources that the symbols name and that lie below DIR"},
     VF_DEBUG_OPTIONS,
-    {"quiet", 'q', NULL, "print errors only"},
+    {"quiet", 'q', NULL, "print errors only, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -127,6 +128,7 @@ static int run(const struct vf_args *args)
     if (code != VF_EXIT_OK)
         goto done;
     code = VF_EXIT_INPUT;
+    vf_conversion_begin_work(&c);
     if (vf_capture_open(&capture, c.in, &warnings, &error) == VF_FATAL) {
         vf_say_error(c.in, &error, 0);
         goto done;
@@ -134,6 +136,7 @@ static int run(const struct vf_args *args)
     vf_name_source_init(&names, &capture, &c.debug.files, &warnings);
     names.ask_files = true;
     code = symbolicate(&c, &capture, &names, &sources, &told);
+    vf_work_end();
     if (!c.quiet)
         vf_say_warnings(c.in, &warnings);
     if (code == VF_EXIT_OK)

@@ -1,4 +1,5 @@
 #include "cmd/commands.h"
+#include "cmd/progress.h"
 #include "cmd/serving.h"
 
 static const struct vf_option options[] = {
@@ -6,7 +7,7 @@ static const struct vf_option options[] = {
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
     VF_THIN_OPTIONS,
-    {"quiet", 'q', NULL, "print no warnings"},
+    {"quiet", 'q', NULL, "print no warnings, show no progress"},
     VF_OPTION_HELP,
     {0},
 };
@@ -38,14 +39,18 @@ static int run(const struct vf_args *args)
         code = VF_EXIT_USAGE;
         goto done;
     }
+    vf_work_begin(args->operands[0], how.quiet);
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
-    if (!input.has_profile)
+    bool good = !input.has_profile || vf_input_write_memory(&input, VF_SERVED_FORMAT, &made);
+    vf_work_end();
+    if (good && !input.has_profile)
         code = vf_serving_run(&serving, &input, vf_bytes_view(&input.capture.file),
                               finished_name(&input.capture), stdout);
-    else if (vf_input_write_memory(&input, VF_SERVED_FORMAT, &made))
+    else if (good)
         code = vf_serving_run(&serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stdout);
 done:
+    vf_work_end();
     vf_buf_release(&made);
     vf_input_release(&input);
     vf_debug_release(&debug);

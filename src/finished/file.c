@@ -1,5 +1,7 @@
 #include "finished/file.h"
 
+#include "base/progress.h"
+
 /* ---- libraries ------------------------------------------------------------------------------- */
 
 static struct vf_str text_of(struct vf_finished_libs *libs, struct vf_str lib, struct vf_str key)
@@ -151,6 +153,7 @@ enum vf_status vf_finished_read(struct vf_finished *file, struct vf_str text,
     *file = (struct vf_finished){.text = text};
     if (!vf_json_enter(&walk, text, '{'))
         return vf_fail_at(error, 0, "expected a JSON object, found another value");
+    vf_progress_begin("reading %s", VF_PROGRESS_PARTS, 0);
     while (vf_json_next_member(&walk, &key, &value)) {
         if (vf_str_eq(key, VF_STR("meta")))
             file->meta = value;

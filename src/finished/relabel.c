@@ -1,5 +1,7 @@
 #include "finished/relabel.h"
 
+#include "base/progress.h"
+
 #include <stdio.h>
 
 static int32_t *cell(struct vf_relabel *r, enum vf_finished_column column, size_t row)
@@ -348,7 +350,9 @@ void vf_relabel_frames(struct vf_relabel *r)
     size_t before;
     struct vf_symbolized *symbol = vf_alloc_zeroed(1, sizeof *symbol);
     r->told->functions = count_functions(r, &before);
+    vf_progress_begin("looking up functions", VF_PROGRESS_FRAMES, r->old_frames);
     for (size_t i = 0; i < r->old_frames; i++) {
+        vf_progress_set(i);
         struct place place;
         if (get_place(r, (int32_t)i, &place))
             relabel(r, &place, symbol);

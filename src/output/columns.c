@@ -1,5 +1,7 @@
 #include "output/columns.h"
 
+#include "base/progress.h"
+
 enum {
     STEP = 1024, /* rows that are filled at once */
     SLAB_VERSION = 1,
@@ -187,6 +189,7 @@ static void put_container(struct vf_writer *w)
         put_u32(w->out, bytes_of(slab));
         end += bytes_of(slab);
     }
+    vf_progress_begin("writing", VF_PROGRESS_BYTES, end);
     for (size_t i = 0; i < w->slabs.len; i++) {
         struct vf_slab *slab = &w->slabs.items[i];
         size_t start = align(at, alignment_of(slab));

@@ -1,5 +1,6 @@
 #include "output/firefox.h"
 
+#include "base/progress.h"
 #include "output/firefox_meta.h"
 #include "output/firefox_tables.h"
 
@@ -253,6 +254,7 @@ enum vf_status vf_firefox_write(struct vf_buf *out, const struct vf_profile *pro
     struct vf_json *json = &writer.json;
     struct proof proof = find_proof(profile);
     vf_writer_init(&writer, out, flags & VF_FIREFOX_SLABS);
+    vf_progress_begin("writing", VF_PROGRESS_BYTES, 0);
     vf_json_begin(json, '{');
     vf_firefox_write_meta(json, profile);
     write_libs(json, profile, &proof);

@@ -1,3 +1,4 @@
+#include "base/progress.h"
 #include "profile/build_parts.h"
 #include "profile/coverage.h"
 #include "profile/cpu.h"
@@ -166,6 +167,7 @@ static enum vf_status finish(struct vf_build *b, struct vf_warnings *warnings,
 {
     struct vf_profile *profile = b->profile;
     set_times(b);
+    vf_progress_begin("joining what else was recorded", VF_PROGRESS_PARTS, 0);
     put_in_order(profile);
     if (vf_window_check(&b->options.window, profile, &b->capture->info, error) == VF_FATAL)
         return VF_FATAL;

@@ -1,5 +1,7 @@
 #include "profile/build_parts.h"
 
+#include "base/progress.h"
+
 #include <stdio.h>
 
 /* ---- threads ----------------------------------------------------------------------------------
@@ -226,8 +228,12 @@ static void add_sample(struct vf_build *b, size_t index)
 void vf_build_add_samples(struct vf_build *b)
 {
     b->walked = vf_alloc_zeroed(b->scan.gathered.stacks.len, sizeof *b->walked);
-    for (size_t i = 0; i < b->scan.gathered.samples.len; i++)
+    vf_progress_begin("joining samples", VF_PROGRESS_SAMPLES, b->scan.gathered.samples.len);
+    for (size_t i = 0; i < b->scan.gathered.samples.len; i++) {
+        if (vf_progress_due(i))
+            vf_progress_set(i);
         add_sample(b, i);
+    }
     if (b->profile->threads.len == 0)
         find_thread(b, 0, 0);
     add_memory(b);

@@ -1,5 +1,6 @@
 #include "profile/scan.h"
 
+#include "base/progress.h"
 #include "profile/ids.h"
 
 static uint64_t id_hash(uint64_t id)
@@ -75,8 +76,12 @@ enum vf_status vf_scan_run(struct vf_scan *scan, struct vf_str prof, struct vf_e
     *scan = (struct vf_scan){0};
     if (vf_vmprof_open(&scan->header, prof.ptr, prof.len, error) == VF_FATAL)
         return VF_FATAL;
-    while (vf_vmprof_next(&scan->header, &record))
+    vf_progress_begin("reading %s", VF_PROGRESS_BYTES, prof.len);
+    for (size_t i = 0; vf_vmprof_next(&scan->header, &record); i++) {
+        if (vf_progress_due(i))
+            vf_progress_set(scan->header.in.pos);
         take(scan, &record);
+    }
     vf_gathered_freeze(&scan->gathered);
     return scan->header.problem.text[0] ? VF_WARN : VF_OK;
 }

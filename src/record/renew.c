@@ -1,9 +1,11 @@
 #include "record/renew.h"
 
 #include "base/file.h"
+#include "base/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +27,43 @@ static bool set_member(zip_t *zip, const struct vf_new_member *member)
            zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_DEFLATE, LIGHTEST) == 0;
 }
 
+/* ---- signals ---------------------------------------------------------------------------------
+ */
+
+/* libzip writes a file of a name that only it knows, and removes it when it is told to stop: so a
+ * signal that would end the program waits until that is done. */
+static void hold_signals(sigset_t *before)
+{
+    static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (sigaction(endings[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&held, endings[i]);
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+static int is_to_stop(zip_t *zip, void *context)
+{
+    sigset_t waiting;
+    (void)zip, (void)context;
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
+            sigismember(&waiting, SIGHUP) == 1);
+}
+
+/* ---- the zip ----------------------------------------------------------------------------------
+ */
+
+enum { PARTS = 10000 };
+
+static void tell(zip_t *zip, double done, void *context)
+{
+    (void)zip, (void)context;
+    vf_progress_set(done > 0 ? (uint64_t)(done * PARTS) : 0);
+}
+
 static enum vf_status set_members(const char *path, const struct vf_new_member *members,
                                   size_t count, struct vf_error *error)
 {
@@ -37,7 +76,9 @@ static enum vf_status set_members(const char *path, const struct vf_new_member *
         zip_error_fini(&why);
         return VF_FATAL;
     }
-    bool good = true;
+    bool good = zip_register_cancel_callback_with_state(zip, is_to_stop, NULL, NULL) == 0 &&
+                zip_register_progress_callback_with_state(zip, 0.001, tell, NULL, NULL) == 0;
+    vf_progress_begin("writing", VF_PROGRESS_PARTS, PARTS);
     for (size_t i = 0; i < count && good; i++)
         good = set_member(zip, &members[i]);
     if (good && zip_close(zip) == 0)
@@ -89,7 +130,10 @@ enum vf_status vf_zip_renew(const char *path, struct vf_str old,
             return vf_fail(error, "is no regular file, and a recording can only be one");
         }
     }
+    sigset_t before;
+    hold_signals(&before);
     enum vf_status status = write_beside(place ? place : path, mode, old, members, count, error);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     free(place);
     return status;
 }

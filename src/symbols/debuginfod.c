@@ -1,9 +1,10 @@
 #include "symbols/debuginfod.h"
 
+#include "base/progress.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,6 +26,16 @@ static bool is_interrupted(void)
             sigismember(&waiting, SIGHUP) || sigismember(&waiting, SIGQUIT));
 }
 
+/* How much it is going to be is told when the first of it comes. */
+static void tell(struct vf_debuginfod *d, long have, long all)
+{
+    uint64_t total = all > 0 ? (uint64_t)all : 0;
+    if (total != d->all)
+        vf_progress_begin("fetching debug info", VF_PROGRESS_BYTES, total);
+    d->all = total;
+    vf_progress_set(have > 0 && total ? (uint64_t)have : 0);
+}
+
 /* Not 0 ends the request. */
 static int on_progress(debuginfod_client *client, long have, long all)
 {
@@ -41,18 +52,15 @@ static int on_progress(debuginfod_client *client, long have, long all)
         d->timed_out = true;
         return 1;
     }
-    if (d->progress)
-        d->progress(d->context, d->build_id, have, all);
+    tell(d, have, all);
     return 0;
 }
 
-enum vf_status vf_debuginfod_open(struct vf_debuginfod *d, int64_t limit_ms,
-                                  vf_debuginfod_progress *progress, void *context,
-                                  struct vf_error *error)
+enum vf_status vf_debuginfod_open(struct vf_debuginfod *d, int64_t limit_ms, struct vf_error *error)
 {
     __typeof__(debuginfod_begin) *begin;
     __typeof__(debuginfod_set_progressfn) *set_progress;
-    *d = (struct vf_debuginfod){.progress = progress, .context = context, .left_ms = limit_ms};
+    *d = (struct vf_debuginfod){.left_ms = limit_ms};
     d->library = dlopen("libdebuginfod.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!d->library)
         return vf_fail(error, "debuginfod's client is not installed (Debian, Ubuntu: apt install "
@@ -74,16 +82,20 @@ enum vf_status vf_debuginfod_open(struct vf_debuginfod *d, int64_t limit_ms,
 
 int vf_debuginfod_fetch(struct vf_debuginfod *d, const unsigned char *id, size_t id_bytes)
 {
-    if (!d->client || d->left_ms <= 0 || id_bytes * 2 >= sizeof d->build_id)
+    struct vf_progress before;
+    if (!d->client || d->left_ms <= 0)
         return -1;
-    for (size_t i = 0; i < id_bytes; i++)
-        snprintf(d->build_id + 2 * i, 3, "%02x", id[i]);
+    bool within = vf_progress_get(&before);
+    vf_progress_begin("fetching debug info", VF_PROGRESS_BYTES, 0);
+    d->all = 0;
     int64_t begin = now_ms();
     d->until_ms = begin + d->left_ms;
     d->asked++;
     at_work = d;
     int fd = d->find(d->client, id, (int)id_bytes, NULL);
     at_work = NULL;
+    if (within)
+        vf_progress_resume(&before);
     d->left_ms -= now_ms() - begin;
     d->timed_out |= fd == -ETIME; /* the client has looked at the clock itself */
     d->found += fd >= 0;

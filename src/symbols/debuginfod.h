@@ -10,20 +10,14 @@
 
 #include <elfutils/debuginfod.h>
 
-/* Bytes of the file in work that have come, and that it has; 0: not known.  Called a few times a
- * second. */
-typedef void vf_debuginfod_progress(void *context, const char *build_id, long have, long all);
-
 struct vf_debuginfod {
     void *library; /* NULL: not loaded */
     debuginfod_client *client;
     __typeof__(debuginfod_end) *end;
     __typeof__(debuginfod_find_debuginfo) *find;
-    vf_debuginfod_progress *progress;
-    void *context;
     int64_t left_ms;  /* for all requests together */
     int64_t until_ms; /* of the request in work */
-    char build_id[129];
+    uint64_t all;     /* bytes that it is going to be; 0: not known */
     unsigned asked, found;
     bool timed_out;
     bool interrupted; /* by a signal that is blocked: nobody is asked any more */
@@ -32,7 +26,6 @@ struct vf_debuginfod {
 /* Loads the client.  VF_FATAL: it is not installed, `error` says so.  Requests take `limit_ms`
  * altogether at most; what is not there by then is given up. */
 enum vf_status vf_debuginfod_open(struct vf_debuginfod *d, int64_t limit_ms,
-                                  vf_debuginfod_progress *progress, void *context,
                                   struct vf_error *error);
 /* An open descriptor of the debug file, or -1. */
 int vf_debuginfod_fetch(struct vf_debuginfod *d, const unsigned char *id, size_t id_bytes);

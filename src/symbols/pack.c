@@ -1,5 +1,7 @@
 #include "symbols/pack.h"
 
+#include "base/progress.h"
+
 /* ---- what is wanted -------------------------------------------------------------------------- */
 
 static struct vf_pack_library *get_library(struct vf_pack *pack, struct vf_str path,
@@ -333,8 +335,10 @@ void vf_pack_write(struct vf_pack *pack, const struct vf_pack_source *source,
     vf_json_uint(&json, 1);
     vf_json_key(&json, "libraries");
     vf_json_begin(&json, '[');
+    vf_progress_begin("looking up functions", VF_PROGRESS_PARTS, pack->libraries.len);
     for (size_t i = 0; i < pack->libraries.len; i++) {
         struct vf_pack_library *wanted = &pack->libraries.items[i];
+        vf_progress_set(i);
         w.arch = (struct vf_str){0};
         w.library = source->library(source->context, wanted->path, wanted->build_id, &w.arch);
         if (w.library)

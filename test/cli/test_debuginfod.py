@@ -1,8 +1,6 @@
 """Debug info from a server in $DEBUGINFOD_URLS: Debian's debuginfod, started here, and servers that
 give something else, or nothing."""
 import http.server
-import os
-import pty
 import shutil
 import socket
 import subprocess
@@ -132,38 +130,6 @@ def test_the_view_asks_a_server(bare, server, tmp_path, monkeypatch):
         native.assert_debug_info(profile, made.source)
         texts = [text for _, text in view.assembly(profile, symbol)["instructions"]]
     assert [text for text in texts if text.startswith("hot.c:")]
-
-
-def said_on_a_terminal(words, folder, env):
-    """Standard error of a command, where that is a terminal."""
-    ours, theirs = pty.openpty()
-    done = subprocess.run([str(word) for word in words], cwd=folder, env=env, stdin=theirs,
-                          stdout=subprocess.DEVNULL, stderr=theirs, timeout=support.PATIENCE)
-    os.close(theirs)
-    said = b""
-    try:
-        while piece := os.read(ours, 65536):
-            said += piece
-    except OSError:  # all of it is read
-        pass
-    os.close(ours)
-    assert done.returncode == 0
-    return said.decode()
-
-
-def test_a_terminal_shows_what_is_fetched(bare, server, tmp_path):
-    """One line, which is wiped away in the end; nothing of it with -q or in a pipe."""
-    made, _ = bare
-    words = [support.VMFOX, "convert", made.capture, "-o", tmp_path / "out.json"]
-    env = environment(tmp_path, server)
-    said = said_on_a_terminal(words, tmp_path, env)
-    assert "vmfox: " in said and "debug info " + native.build_id(made.library)[:8] in said
-    last = said.rpartition("\x1b[K")
-    assert last[0].endswith("\r") and "debug info" not in last[2] and "wrote" in last[2]
-    shutil.rmtree(tmp_path / "cache")
-    assert "debug info" not in said_on_a_terminal(words + ["-q"], tmp_path, env)
-    shutil.rmtree(tmp_path / "cache")
-    assert "debug info" not in support.vmfox(*words[1:], cwd=tmp_path, env=env).err
 
 
 def test_the_program_sees_the_variable(cpython, bare, server, tmp_path):
