@@ -5,6 +5,7 @@
 JITLOG is a file for the JIT's log, which is then switched on as vmfox does it, or `-`. PyPy's text
 log is asked for by PYPYLOG in the environment.
 """
+import os
 import sys
 
 import _vmprof
@@ -12,12 +13,12 @@ import _vmprof
 
 def start_jitlog(path):
     if path == "-":
-        return None, None
+        return None
     import _jitlog
 
-    out = open(path, "wb")
-    _jitlog.enable(out.fileno())
-    return _jitlog, out
+    # disable() closes it.
+    _jitlog.enable(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
+    return _jitlog
 
 
 def vmprof_alone():
@@ -28,7 +29,7 @@ def vmprof_alone():
     with open(profile, "wb") as out:
         # descriptor, period, memory, lines, native, real time
         _vmprof.enable(out.fileno(), float(period), 0, 0, int(native), 0)
-        jitlog, jitlog_out = start_jitlog(jitlog_path)
+        jitlog = start_jitlog(jitlog_path)
         try:
             # In the real __main__: PyPy is faster with a module's globals than with other dicts.
             exec(code, sys.modules["__main__"].__dict__)
@@ -36,7 +37,6 @@ def vmprof_alone():
             _vmprof.disable()
             if jitlog is not None:
                 jitlog.disable()
-                jitlog_out.close()
 
 
 vmprof_alone()

@@ -23,7 +23,7 @@ with zipfile.ZipFile(sys.argv[1]) as zipped:
 def measure_part(options):
     ending = outputs.best(outputs.endings(options))
     path, row = inputs.large_prof(options, NAME, max(options.sizes) * MB)
-    bundle = inputs.large_bundle(options, NAME, path, row["times"])
+    bundle = inputs.large_bundle(options, NAME, path, row["samples"])
     logs = [inputs.part_of(options, NAME, "profile" + log, ".parts" + log)
             for log in (".jitlog", ".pypylog")]
     convert = [options.vmfox, "convert", "-q", "-o", outputs.path(options, ending)]

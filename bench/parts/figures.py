@@ -64,8 +64,8 @@ def section(out, heading, about):
         about["vmfox"], about["date"], about["machine"], about["load"]), ""]
 
 
-def table(out, head, rows):
+def table(out, head, rows, align="--:"):
     out.append("| " + " | ".join(head) + " |")
-    out.append("|" + "---|" + "--:|" * (len(head) - 1))
+    out.append("|---|" + (align + "|") * (len(head) - 1))
     out += ["| " + " | ".join(row) + " |" for row in rows]
     out.append("")

@@ -66,22 +66,24 @@ def later_info(text, more):
     return json.dumps(info).encode()
 
 
-def later_stamps(stamps, times):
-    """The samples' times, going on where they ended, and how much longer that is."""
+def later_stamps(stamps, count):
+    """The times of `count` samples, going on where those of the recording ended, and how much longer
+    that is."""
     one = array.array("q", stamps)
     length = round((one[-1] - one[0]) * len(one) / max(1, len(one) - 1))
     out = array.array("q")
-    for i in range(times):
-        out.extend([stamp + i * length for stamp in one])
-    return out.tobytes(), (times - 1) * length
+    for at in range(0, count, len(one)):
+        later = at // len(one) * length
+        out.extend([stamp + later for stamp in one[:count - at]])
+    return out.tobytes(), out[-1] - one[-1]
 
 
-def write_bundle(capture, large, times, out):
-    """A recording with the samples of `large` in place of its own; all else is as it was, and
-    packed as the recorder packs it (src/record/save.c): deflated, at the lightest level."""
+def write_bundle(capture, large, count, out):
+    """A recording with the `count` samples of `large` in place of its own; all else is as it was,
+    and packed as the recorder packs it (src/record/save.c): deflated, at the lightest level."""
     with zipfile.ZipFile(capture) as old, \
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
-        stamps, more = later_stamps(old.read("stamps.i64"), times)
+        stamps, more = later_stamps(old.read("stamps.i64"), count)
         for name in old.namelist():
             if name == "profile.prof":
                 new.write(large, name)
@@ -93,9 +95,10 @@ def write_bundle(capture, large, times, out):
                 new.writestr(name, old.read(name))
 
 
-def large_bundle(options, name, large, times):
+def large_bundle(options, name, large, count):
+    """A .vmfox with the `count` samples of `large`, a .prof made of the same recording."""
     path = path_of(options, name, ".large.vmfox")
-    apart(write_bundle, recording(options, name), large, times, path)
+    apart(write_bundle, recording(options, name), large, count, path)
     return path
 
 

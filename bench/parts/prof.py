@@ -42,7 +42,7 @@ class Recording:
     def later_trailer(self, times):
         """The end of a run that takes so many times as long."""
         start = read_time(self.start)
-        end = start + times * (read_time(self.trailer) - start)
+        end = start + round(times * (read_time(self.trailer) - start))
         return b"\x03" + struct.pack("<qqq", end // 1000000, end % 1000000, 0)
 
 
@@ -70,22 +70,25 @@ def read_time(record):
 
 
 def repeat(source, out, size, times=None):
-    """Writes the samples of a recording so often that the file has about `size` bytes, at least
-    once, or so many times; in an order that is drawn anew over all of them. The end of the run
-    moves on, so that the samples are as far apart as they were."""
+    """Writes the samples of a recording so often that the file has about `size` bytes, each at
+    least once, or so many times; in an order that is drawn anew over all of them. The end of the
+    run moves on, so that the samples are as far apart as they were."""
     one = Recording(source)
+    dice = random.Random(SEED)
+    each = sum(map(len, one.samples)) / len(one.samples)
     rest = sum(map(len, one.before)) + len(one.trailer)
-    length = sum(map(len, one.samples))
-    times = times or max(1, round((size - rest) / length))
-    order = one.samples * times
-    random.Random(SEED).shuffle(order)
-    step = max(1, BLOCK_BYTES * len(one.samples) // length)
+    count = times * len(one.samples) if times else \
+        max(len(one.samples), round((size - rest) / each))
+    whole, more = divmod(count, len(one.samples))
+    order = one.samples * whole + dice.sample(one.samples, more)
+    dice.shuffle(order)
+    step = max(1, round(BLOCK_BYTES / each))
     with open(out, "wb") as file:
         file.write(b"".join(one.before))
-        for at in range(0, len(order), step):
+        for at in range(0, count, step):
             file.write(b"".join(order[at:at + step]))
-        file.write(one.later_trailer(times))
-    return {"samples": len(order), "size": os.path.getsize(out), "times": times}
+        file.write(one.later_trailer(count / len(one.samples)))
+    return {"samples": count, "size": os.path.getsize(out)}
 
 
 def describe(path):

@@ -12,7 +12,7 @@ GROWTH = 0.05  # of the peak: what malloc and the kernel's accounting leave open
 
 
 def measure_part(options):
-    alone = measure([options.pypy, WORDCOUNT, TEXT])["wall"]
+    alone = measure([options.pypy, WORDCOUNT, TEXT])["cpu"]
     rows = []
     for _ in range(max(1, options.rounds // 3)):
         for length in LENGTHS:

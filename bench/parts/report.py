@@ -62,7 +62,7 @@ def write(options):
            "[README.md](README.md).", ""]
     if rows:
         out += ["## " + GOALS_HEADING, ""]
-        figures.table(out, ["goal", "", "figure", "part"], rows)
+        figures.table(out, ["goal", "", "figure", "part"], rows, "---")
     for part, module in PARTS.items():
         if part in found:
             module.report(out, found[part])

@@ -30,7 +30,7 @@ def view(options, path):
 def measure_part(options):
     capture = inputs.recording(options, NAME)
     path, row = inputs.large_prof(options, NAME, BYTES - members_but_profile(capture))
-    bundle = inputs.large_bundle(options, NAME, path, row["times"])
+    bundle = inputs.large_bundle(options, NAME, path, row["samples"])
     os.unlink(path)
     path, alone = inputs.large_prof(options, NAME, BYTES)
     with zipfile.ZipFile(bundle) as zipped:
