@@ -1,4 +1,5 @@
 """What recording costs the recorded program."""
+import itertools
 import os
 
 from . import figures
@@ -25,34 +26,44 @@ RECORD_VARIANTS = {
 }
 # What the goal is about gets twice as many rounds as the others.
 COMPARED = (PLAIN, VMPROF, VMPROF_LOGS, RECORD, NO_LOGS)
+# What PyPy's JIT traces first depends on small things, a log or a timer among them, and with it how
+# fast some programs are. So each round has another threshold of the JIT's, the same for all that is
+# compared: what luck there is, all ways have it, now and then.
+FIRST_THRESHOLD = 1039  # PyPy's own
+THRESHOLD_STEP = 6
+OTHER_WAY = -5  # percent: no recorder makes a program so much faster
 
 
 class Variants:
-    """The ways to run a program: words in front of the script, and the environment."""
+    """The ways to run a program: words around the interpreter, and the environment."""
 
     def __init__(self, options):
         def scratch(name):
             return os.path.join(options.scratch, name)
 
+        self.pypy = options.pypy
         self.env = {key: value for key, value in os.environ.items() if key != "PYPYLOG"}
         self.log_env = dict(self.env, PYPYLOG="%s:%s" % (PYPYLOG_SECTIONS, scratch("alone.log")))
-        alone = [options.pypy, os.path.join(BENCH, "vmprof_alone.py"), scratch("alone.prof"),
-                 PERIOD]
+        alone = [os.path.join(BENCH, "vmprof_alone.py"), scratch("alone.prof"), PERIOD]
+        # In front of the interpreter, and behind it.
         self.words = {
-            PLAIN: [options.pypy],
-            LOG_ALONE: [options.pypy],
-            VMPROF: [*alone, "1", "-"],
-            VMPROF + ", no native frames": [*alone, "0", "-"],
-            VMPROF_LOGS: [*alone, "1", scratch("alone.jit")],
+            PLAIN: ([], []),
+            LOG_ALONE: ([], []),
+            VMPROF: ([], [*alone, "1", "-"]),
+            VMPROF + ", no native frames": ([], [*alone, "0", "-"]),
+            VMPROF_LOGS: ([], [*alone, "1", scratch("alone.jit")]),
         }
         for name, words in RECORD_VARIANTS.items():
-            self.words[name] = [options.vmfox, "record", "-q", "-p", PERIOD, *words, "-o",
-                                scratch("run.vmfox"), "--", options.pypy]
+            self.words[name] = ([options.vmfox, "record", "-q", "-p", PERIOD, *words, "-o",
+                                 scratch("run.vmfox"), "--"], [])
 
-    def run(self, variant, argv):
-        """The program's CPU time is that of the command and all its processes, less vmfox's own."""
+    def run(self, variant, argv, number):
+        """The program's CPU time is that of the command and all its processes, less vmfox's own.
+        `number` is that of the round."""
+        before, behind = self.words[variant]
+        threshold = "threshold=%d" % (FIRST_THRESHOLD + THRESHOLD_STEP * number)
         env = self.log_env if variant in (LOG_ALONE, VMPROF_LOGS) else self.env
-        cost = measure([*self.words[variant], *argv], env)
+        cost = measure([*before, self.pypy, "--jit", threshold, *behind, *argv], env)
         recorder = cost["own_cpu"] if variant in RECORD_VARIANTS else 0
         return {"wall": cost["wall"], "cpu": cost["cpu"] - recorder, "recorder": recorder}
 
@@ -60,13 +71,15 @@ class Variants:
 def measure_program(options, name, argv):
     variants = Variants(options)
 
-    def job(variant):
-        return lambda: variants.run(variant, argv)
+    def jobs(names, first):
+        def job(variant):
+            numbers = itertools.count(first)
+            return lambda: variants.run(variant, argv, next(numbers))
+        return {variant: job(variant) for variant in names}
 
-    variants.run(PLAIN, argv)
-    found = take_turns({variant: job(variant) for variant in variants.words}, options.rounds, name)
-    more = take_turns({variant: job(variant) for variant in COMPARED}, options.rounds,
-                      name + ", what is compared")
+    variants.run(PLAIN, argv, 0)
+    found = take_turns(jobs(variants.words, 0), options.rounds, name)
+    more = take_turns(jobs(COMPARED, options.rounds), options.rounds, name + ", what is compared")
     for variant, runs in more.items():
         found[variant] += runs
     return found
@@ -106,7 +119,9 @@ def goals(found, _others):
         words = [text % figures.percent_and_spread(cpus(program, a), cpus(program, b))
                  for a, b, text in compared]
         middle = figures.percents(cpus(program, RECORD), cpus(program, VMPROF))[1]
-        out.append(judge(goal, middle < 1, "; ".join(words)))
+        if middle < OTHER_WAY:
+            words.insert(0, "PyPy compiles it another way")
+        out.append(judge(goal, None if middle < OTHER_WAY else middle < 1, "; ".join(words)))
     return out
 
 
