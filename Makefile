@@ -24,7 +24,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-bench: all
-	bench/run
+bench:
+	scripts/bench
 
 .PHONY: all bench install demo check format clean

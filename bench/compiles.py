@@ -1,23 +1,30 @@
 """A program that keeps the JIT busy: much different Python code, none of it running for long.
 
-    compiles.py [MODULES]
+    compiles.py [MODULES [TIMES]]
 
 Tokenizes, parses, dumps, compares and wraps the first modules of the standard library: some 400
-traces, a quarter of the time goes to making them."""
-import ast
-import difflib
+traces, a quarter of the time goes to making them. It does so TIMES times, each time with code that
+is loaded anew: to the JIT that is other code, so it is compiled anew."""
 import glob
+import importlib.util
 import io
-import json
 import os
 import sys
-import textwrap
-import tokenize
+
+TOOLS = ("tokenize", "json.encoder", "ast", "difflib", "textwrap")
 
 
-def work_on(source):
+def load(name):
+    """The module once more, whether it has been imported or not."""
+    spec = importlib.util.find_spec(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def work_on(source, tokenize, json, ast, difflib, textwrap):
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    size = len(json.dumps([list(token[:2]) for token in tokens], indent=1))
+    size = len(json.JSONEncoder(indent=1).encode([list(token[:2]) for token in tokens]))
     size += len(ast.dump(ast.parse(source)))
     lines = source.splitlines()[:80]
     other = [line.upper() if i % 7 == 0 else line for i, line in enumerate(lines)]
@@ -25,14 +32,17 @@ def work_on(source):
     return size + len(textwrap.fill(source[:20000]))
 
 
-def main(modules):
+def main(modules, times):
     folder = os.path.dirname(os.__file__)
-    size = 0
-    for name in sorted(glob.glob(os.path.join(folder, "*.py")))[:modules]:
-        with open(name, encoding="utf-8", errors="replace") as file:
-            size += work_on(file.read())
-    print(size)
+    for _ in range(times):
+        tools = [load(name) for name in TOOLS]
+        size = 0
+        for name in sorted(glob.glob(os.path.join(folder, "*.py")))[:modules]:
+            with open(name, encoding="utf-8", errors="replace") as file:
+                size += work_on(file.read(), *tools)
+        print(size)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 60)
+    words = [int(word) for word in sys.argv[1:]]
+    main(*words, *(60, 1)[len(words):])

@@ -67,6 +67,20 @@ configure() {
     [ -f "$dir/build.ninja" ] || meson setup "$dir" "$@"
 }
 
+# The text for the word count: ten copies of the King James Bible, one verse a line.
+make_text() {
+    local text=build/demo/kjv10.txt
+    ! [ -s $text ] || return 0
+    mkdir -p build/demo
+    # Without "Ge1:1 " in front.
+    bible -f gen1:1-rev22:21 </dev/null | sed 's/^[^ ]* //' >build/demo/kjv.txt
+    [ "$(wc -l <build/demo/kjv.txt)" -eq 31102 ] || die "bible(1) did not print the whole text"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        cat build/demo/kjv.txt
+    done >$text.part
+    mv $text.part $text
+}
+
 # The layout of the code is clang-format 14's; other versions differ in details.
 clang_format() {
     local tool

@@ -1,0 +1,1 @@
+"""The parts of bench/run: what each measures, and what they share."""
