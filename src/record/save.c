@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <zip.h>
 
-enum { CAPTURE_VERSION = 1 };
+enum { CAPTURE_VERSION = 1, STORE_BYTES = 1 << 20 };
 
 /* ---- capture.json -----------------------------------------------------------------------------
  */
@@ -172,8 +172,9 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
 /* ---- the zip ----------------------------------------------------------------------------------
  */
 
-static bool add_member(zip_t *zip, const char *name, zip_source_t *source)
+static bool add_member(zip_t *zip, const char *name, zip_source_t *source, zip_int32_t method)
 {
+    enum { LIGHTEST = 1 }; /* VMProf's records shrink to a tenth even so */
     if (!source)
         return false;
     zip_int64_t index = zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8);
@@ -181,16 +182,16 @@ static bool add_member(zip_t *zip, const char *name, zip_source_t *source)
         zip_source_free(source);
         return false;
     }
-    /* The lightest level: VMProf's records shrink to a tenth even so. */
-    return zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_DEFLATE, 1) == 0;
+    return zip_set_file_compression(zip, (zip_uint64_t)index, method, LIGHTEST) == 0;
 }
 
 static bool add_bytes(zip_t *zip, const char *name, struct vf_str bytes)
 {
-    return add_member(zip, name, zip_source_buffer(zip, bytes.ptr, bytes.len, 0));
+    return add_member(zip, name, zip_source_buffer(zip, bytes.ptr, bytes.len, 0), ZIP_CM_DEFLATE);
 }
 
-/* A temporary file, from its start; an empty one makes no member. */
+/* A temporary file, from its start; an empty one makes no member.  A big one is stored as it is:
+ * it is soon written, and a reader maps it where it lies. */
 static bool add_descriptor(zip_t *zip, const char *name, int fd)
 {
     struct stat st;
@@ -208,7 +209,7 @@ static bool add_descriptor(zip_t *zip, const char *name, int fd)
     zip_source_t *source = zip_source_filep(zip, file, 0, -1);
     if (!source)
         fclose(file);
-    return add_member(zip, name, source);
+    return add_member(zip, name, source, st.st_size < STORE_BYTES ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
 }
 
 const char *vf_session_pypylog(struct vf_session *s)
