@@ -1,16 +1,16 @@
 #include "capture/capture.h"
+#include "capture/zip_file.h"
 
 #include "base/progress.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <unistd.h>
-#include <zip.h>
 
 struct bundle {
     struct vf_capture *capture;
     struct vf_warnings *warnings;
-    zip_t *zip;
+    struct vf_zip_file file;
     uint64_t sources_bytes;
     uint64_t left;       /* bytes that may still be unpacked, in all members together */
     uint64_t packed;     /* bytes of the members that are unpacked */
@@ -63,29 +63,46 @@ static enum vf_status unpack_to_temp(const struct bundle *b, const zip_stat_t *t
     return status;
 }
 
-/* Unpacks the member called `name` into memory that the capture owns; false when there is none or
- * it can't be read (then said as a warning). */
+/* A large member that is not packed is used where it lies: nothing is copied, and its checksum is
+ * computed while it is being read. */
+static bool use_in_place(struct bundle *b, const char *name, zip_uint64_t index, uint64_t limit,
+                         struct vf_str *out)
+{
+    enum { LARGE = 1 << 20 };
+    struct vf_str stored;
+    if (!vf_zip_file_stored(&b->file, index, &stored) || stored.len < LARGE || stored.len > limit)
+        return false;
+    vf_zip_check_add(&b->capture->check, vf_arena_str(&b->capture->arena, vf_str_from(name)),
+                     stored, vf_zip_file_crc(&b->file, index));
+    *out = stored;
+    return true;
+}
+
+/* Gives the member called `name`, in the file or unpacked into memory that the capture owns; false
+ * when there is none or it can't be read (then said as a warning). */
 static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf_str *out)
 {
-    zip_int64_t index = zip_name_locate(b->zip, name, 0);
+    zip_int64_t index = zip_name_locate(b->file.zip, name, 0);
     uint64_t most = limit < b->left ? limit : b->left, unpacked = 0;
     vf_fail(&b->why, "there is none");
     if (index < 0)
         return false;
+    if (use_in_place(b, name, (zip_uint64_t)index, limit, out))
+        return true;
     if (most == 0) {
         vf_fail(&b->why, "is left out: others have used up what may be unpacked");
         vf_warn(b->warnings, "member %.200s %s", name, b->why.text);
         return false;
     }
-    zip_file_t *member = zip_fopen_index(b->zip, (zip_uint64_t)index, 0);
+    zip_file_t *member = zip_fopen_index(b->file.zip, (zip_uint64_t)index, 0);
     if (!member) {
-        vf_fail(&b->why, "%s", zip_strerror(b->zip));
+        vf_fail(&b->why, "%s", zip_strerror(b->file.zip));
         vf_warn(b->warnings, "member %.200s can't be read: %s", name, b->why.text);
         return false;
     }
     struct vf_bytes bytes = {0};
     zip_stat_t told = {0};
-    zip_stat_index(b->zip, (zip_uint64_t)index, 0, &told);
+    zip_stat_index(b->file.zip, (zip_uint64_t)index, 0, &told);
     enum vf_status status = unpack_to_temp(b, &told, member, most, &bytes, &unpacked, &b->why);
     zip_fclose(member);
     b->packed += told.comp_size;
@@ -195,7 +212,7 @@ static void read_lists(struct bundle *b, json_t *root)
     {
         const char *path = json_string_value(json_object_get(item, "path"));
         const char *member = json_string_value(json_object_get(item, "member"));
-        if (path && member && zip_name_locate(b->zip, member, 0) < 0)
+        if (path && member && zip_name_locate(b->file.zip, member, 0) < 0)
             vf_warn(b->warnings, "capture.json: member %.200s of %.200s is not in the zip", member,
                     path);
         else if (path && member)
@@ -249,7 +266,7 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         status = vf_fail(error, "capture.json says version %lld; this vmfox reads version 1",
                          (long long)version);
     else if (!unpack(b, "profile.prof", VF_INFLATED_MAX, &capture->prof))
-        status = zip_name_locate(b->zip, "profile.prof", 0) < 0
+        status = zip_name_locate(b->file.zip, "profile.prof", 0) < 0
                      ? vf_fail(error, "expected a member profile.prof in the zip, found none")
                      : vf_fail(error, "profile.prof in the zip can't be read: %s", b->why.text);
     if (status == VF_OK) {
@@ -290,7 +307,7 @@ static const char *find_member(struct bundle *b, const char *key, const json_t *
     const char *member = json_string_value(value);
     if (!member) {
         vf_warn(b->warnings, "dict.json: %.200s names no member", key);
-    } else if (zip_name_locate(b->zip, member, 0) < 0) {
+    } else if (zip_name_locate(b->file.zip, member, 0) < 0) {
         vf_warn(b->warnings, "dict.json: member %.200s of %.200s is not in the zip", member, key);
         member = NULL;
     }
@@ -378,8 +395,8 @@ static enum vf_status inflate_prof(struct vf_capture *capture, struct vf_warning
 static void warn_of_twins(struct bundle *b, zip_int64_t members)
 {
     for (zip_int64_t i = 0; i < members; i++) {
-        const char *name = zip_get_name(b->zip, (zip_uint64_t)i, 0);
-        zip_int64_t first = name ? zip_name_locate(b->zip, name, 0) : -1;
+        const char *name = zip_get_name(b->file.zip, (zip_uint64_t)i, 0);
+        zip_int64_t first = name ? zip_name_locate(b->file.zip, name, 0) : -1;
         if (first < 0 || first == i)
             continue;
         vf_warn(b->warnings, "member %.200s is in the zip more than once; one of them is read",
@@ -394,33 +411,25 @@ enum vf_status vf_bundle_open(struct vf_capture *capture, struct vf_warnings *wa
     struct bundle b = {
         .capture = capture, .warnings = warnings, .left = vf_inflated_max(capture->file.len)};
     size_t warned = warnings ? warnings->count : 0;
-    zip_error_t why;
-    zip_error_init(&why);
-    enum vf_status status = VF_FATAL;
-    zip_source_t *source = zip_source_buffer_create(capture->file.ptr, capture->file.len, 0, &why);
-    if (source)
-        b.zip = zip_open_from_source(source, ZIP_RDONLY, &why);
-    if (!b.zip) {
-        vf_fail(error, "the zip can't be read: %s", zip_error_strerror(&why));
-        zip_source_free(source);
-        zip_error_fini(&why);
+    if (vf_zip_file_open(&b.file, &capture->file, error) == VF_FATAL)
         return VF_FATAL;
-    }
+    enum vf_status status = VF_FATAL;
     vf_progress_begin("unpacking %s", VF_PROGRESS_BYTES, capture->file.len);
-    zip_int64_t members = zip_get_num_entries(b.zip, 0);
+    zip_int64_t members = zip_get_num_entries(b.file.zip, 0);
     if (members <= VF_ZIP_MEMBERS_MAX)
         warn_of_twins(&b, members);
     if (members > VF_ZIP_MEMBERS_MAX)
         vf_fail(error, "the zip has %lld members, more than %d, the limit", (long long)members,
                 VF_ZIP_MEMBERS_MAX);
-    else if (zip_name_locate(b.zip, "capture.json", 0) >= 0)
+    else if (zip_name_locate(b.file.zip, "capture.json", 0) >= 0)
         status = open_vmfox(&b, error);
-    else if (zip_name_locate(b.zip, "dict.json", 0) >= 0)
+    else if (zip_name_locate(b.file.zip, "dict.json", 0) >= 0)
         status = open_converter(&b, error);
     else
         vf_fail(error, "expected capture.json (a .vmfox) or dict.json (a zip of "
                        "vmprof-firefox-converter) in the zip, found neither");
-    zip_discard(b.zip);
+    vf_zip_file_close(&b.file);
+    vf_zip_check_start(&capture->check);
     if (status != VF_FATAL)
         status = inflate_prof(capture, warnings, error);
     if (status == VF_OK && warnings && warnings->count > warned)

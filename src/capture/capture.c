@@ -117,8 +117,14 @@ enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char 
     return add_file(capture, pypylog_path, &capture->pypylog, warnings, error);
 }
 
+void vf_capture_finish_checks(struct vf_capture *capture, struct vf_warnings *warnings)
+{
+    vf_zip_check_finish(&capture->check, warnings);
+}
+
 void vf_capture_release(struct vf_capture *capture)
 {
+    vf_zip_check_finish(&capture->check, NULL);
     for (size_t i = 0; i < capture->members.len; i++)
         vf_bytes_release(&capture->members.items[i]);
     free(capture->members.items);

@@ -9,6 +9,7 @@
 #define VF_CAPTURE_CAPTURE_H
 
 #include "base/file.h"
+#include "capture/zip_check.h"
 
 enum vf_capture_kind {
     VF_CAPTURE_PROF,
@@ -81,6 +82,7 @@ struct vf_capture {
     double time_start_s, time_end_s; /* `times` of a converter's zip, since the epoch; else 0 */
     struct vf_arena arena;           /* texts of info and sources */
     VF_VEC(struct vf_bytes) members; /* unpacked parts, freed with the capture */
+    struct vf_zip_check check;       /* of parts that are read where they lie in the file */
 };
 
 /* Opens `path`.  VF_WARN: something is missing, see `warnings`.  Release also after VF_FATAL. */
@@ -91,6 +93,9 @@ enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
 enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char *jitlog_path,
                                          const char *pypylog_path, struct vf_warnings *warnings,
                                          struct vf_error *error);
+/* Waits for checks of the file that go on beside its reading, and warns of what they have found: to
+ * be called when the capture has been read, before the warnings are said. */
+void vf_capture_finish_checks(struct vf_capture *capture, struct vf_warnings *warnings);
 void vf_capture_release(struct vf_capture *capture);
 
 /* ---- for the readers of zip captures (bundle.c, converter_zip.c) ------------------------------

@@ -188,6 +188,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
         return false;
     }
     input->has_profile = true;
+    vf_capture_finish_checks(&input->capture, &warnings);
     vf_bytecode_parse(&input->bytecode, input->capture.bytecode);
     if (options->no_graphs)
         vf_jit_leave_graphs(input);

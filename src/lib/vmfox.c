@@ -35,6 +35,7 @@ static enum vf_status convert(const char *in, const char *out, bool slabs, bool 
         status = vf_fail(error, "is a Firefox Profiler file already");
     if (status != VF_FATAL)
         status = vf_profile_build(&profile, &capture, NULL, warnings, error);
+    vf_capture_finish_checks(&capture, warnings);
     if (status != VF_FATAL)
         status = write_profile(&profile, out, slabs, gzip, error);
     vf_profile_release(&profile);
