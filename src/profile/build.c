@@ -158,7 +158,7 @@ static void cut(struct vf_build *b, struct vf_runtime *runtime, struct vf_warnin
     add_findings(b);
     vf_pc_thread_add(&b->jit, &b->walk);
     vf_window_add_facts(window, profile);
-    if (vf_window_is_cut(window) && vf_count_samples(profile) == 0)
+    if (vf_window_is_cut(window) && vf_count_programs_samples(profile) == 0)
         vf_warn(warnings, "there are no samples in the part that was asked for");
 }
 

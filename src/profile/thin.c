@@ -147,13 +147,19 @@ static bool is_programs(const struct vf_thread *thread)
     return !thread->is_runtime && !thread->is_addresses;
 }
 
+uint64_t vf_count_programs_samples(const struct vf_profile *profile)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < profile->threads.len; i++)
+        if (is_programs(&profile->threads.items[i]))
+            count += profile->threads.items[i].samples.len;
+    return count;
+}
+
 struct vf_thinned vf_thin(struct vf_profile *profile, uint64_t max)
 {
     struct vf_thinned thinned = {.before = vf_count_samples(profile)};
-    uint64_t programs = 0;
-    for (size_t i = 0; i < profile->threads.len; i++)
-        if (is_programs(&profile->threads.items[i]))
-            programs += profile->threads.items[i].samples.len;
+    uint64_t programs = vf_count_programs_samples(profile);
     for (size_t i = 0; i < profile->threads.len && max; i++) {
         struct vf_thread *thread = &profile->threads.items[i];
         uint64_t of = is_programs(thread) ? programs : thread->samples.len;

@@ -20,8 +20,9 @@ struct vf_thinned {
  * runtime and in that of the instruction addresses, if that can be: each stack keeps up to four. */
 struct vf_thinned vf_thin(struct vf_profile *profile, uint64_t max);
 
-/* All samples of a profile. */
+/* All samples of a profile, and those of the program's own threads. */
 uint64_t vf_count_samples(const struct vf_profile *profile);
+uint64_t vf_count_programs_samples(const struct vf_profile *profile);
 
 /* What Profile Info says of it. */
 void vf_thin_add_facts(const struct vf_thinned *thinned, struct vf_profile *profile);
