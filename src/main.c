@@ -4,6 +4,9 @@
 #include "cmd/common.h"
 #include "cmd/progress.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <unistd.h>
 
 const struct vf_command *const vf_commands[] = {
@@ -33,9 +36,19 @@ static int run_command(const struct vf_command *command, int argc, char **argv)
     return command->run(&args);
 }
 
+/* The C library asks the kernel for memory in steps, each of which costs; large ones, of which the
+ * kernel gives only what is touched, cost nothing more. */
+static void take_memory_in_large_steps(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
+    take_memory_in_large_steps();
     vf_set_oom_handler(out_of_memory);
     if (folder && *folder)
         vf_set_temp_folder(folder);

@@ -22,6 +22,7 @@ char *vf_buf_grow(struct vf_buf *buf, size_t more)
         while (cap < need)
             cap = cap > PTRDIFF_MAX / 2 ? need : cap * 2;
         buf->ptr = vf_realloc(buf->ptr, cap, 1);
+        vf_large_pages(buf->ptr, cap);
         buf->cap = cap;
     }
     return buf->ptr + buf->len;

@@ -63,9 +63,7 @@ char *vf_strdup(struct vf_str text)
     return copy;
 }
 
-/* A large array in pages of 2 MiB, where the kernel gives such to those who ask: it is filled from
- * the start, and a fault for every 4 KiB costs more than what is written there. */
-static void ask_for_large_pages(void *memory, size_t size)
+void vf_large_pages(void *memory, size_t size)
 {
     const size_t page = 2u << 20;
     uintptr_t from = ((uintptr_t)memory + page - 1) / page * page;
@@ -79,7 +77,7 @@ void *vf_reserve_items(void *items, size_t *cap, size_t wanted, size_t size_each
     if (wanted <= *cap)
         return items;
     items = vf_realloc(items, wanted, size_each);
-    ask_for_large_pages(items, wanted * size_each);
+    vf_large_pages(items, wanted * size_each);
     *cap = wanted;
     return items;
 }

@@ -72,10 +72,10 @@ static void show(const struct run *r, const char *capture)
     vf_new_file_watch(NULL);
     if (good && r->output)
         keep(r, &input);
-    good = good && r->serve && vf_input_write_memory(&input, VF_SERVED_FORMAT, &made);
+    good = good && r->serve && vf_input_write_memory(&input, vf_served_format(), &made);
     vf_work_end();
     if (good)
-        vf_serving_run(&r->serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stderr);
+        vf_serving_run(&r->serving, &input, vf_buf_view(&made), vf_served_format(), stderr);
     vf_buf_release(&made);
     vf_input_release(&input);
 }

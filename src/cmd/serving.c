@@ -37,6 +37,12 @@ bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args)
     return true;
 }
 
+struct vf_format vf_served_format(void)
+{
+    const char *connection = getenv("SSH_CONNECTION");
+    return (struct vf_format){.slabs = true, .gzip = connection && *connection};
+}
+
 /* Over SSH the browser is on another machine: the line that brings the port there. */
 static bool print_ssh_line(uint16_t port, FILE *to)
 {
@@ -92,8 +98,10 @@ static bool answer_assembly(const void *context, const struct vf_serve_function 
 }
 
 int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, struct vf_str finished,
-                   const char *name, FILE *to)
+                   struct vf_format format, FILE *to)
 {
+    char name[32];
+    snprintf(name, sizeof name, "profile%s", vf_format_ending(format));
     struct vf_error error;
     struct vf_server *server;
     VF_VEC(struct vf_serve_source) sources = {0};

@@ -13,10 +13,10 @@
             "                               https://profiler.firefox.com)"                         \
     }
 
-/* How a profile is handed to the page when it is made for that: binary columns load quicker, and
- * packing costs less than the way to a page at the other end of an SSH connection. */
-#define VF_SERVED_FORMAT ((struct vf_format){.slabs = true, .gzip = true})
-#define VF_SERVED_NAME "profile.jslb.gz"
+/* The shape of a profile that is made to be handed to the page: binary columns, which load quicker;
+ * packed only for a page at the other end of an SSH connection, for on one machine the page spends
+ * more on unpacking than the bytes cost. */
+struct vf_format vf_served_format(void);
 
 /* Where to serve, as the options say; checked before anything is recorded. */
 struct vf_serving {
@@ -29,10 +29,10 @@ struct vf_serving {
 /* False: wrong usage, said. */
 bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args);
 /* Serves until SIGINT, SIGTERM or SIGHUP.  `finished` are the bytes of the file to hand out, whose
- * URL ends in `name`; the sources of `input` answer source questions.  The URL is printed to `to`.
- * VF_EXIT_OK or VF_EXIT_INPUT. */
+ * URL ends in "profile" and the ending of `format`; the sources of `input` answer source questions.
+ * The URL is printed to `to`. VF_EXIT_OK or VF_EXIT_INPUT. */
 int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, struct vf_str finished,
-                   const char *name, FILE *to);
+                   struct vf_format format, FILE *to);
 /* Frees what vf_serving_init() made, also after it failed. */
 void vf_serving_release(struct vf_serving *serving);
 

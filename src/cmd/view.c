@@ -12,12 +12,10 @@ static const struct vf_option options[] = {
     {0},
 };
 
-static const char *finished_name(const struct vf_capture *capture)
+static struct vf_format finished_format(const struct vf_capture *capture)
 {
-    bool gzip = vf_is_gzip(&capture->file);
-    if (capture->kind == VF_CAPTURE_FINISHED_JSLB)
-        return gzip ? "profile.jslb.gz" : "profile.jslb";
-    return gzip ? "profile.json.gz" : "profile.json";
+    return (struct vf_format){.slabs = capture->kind == VF_CAPTURE_FINISHED_JSLB,
+                              .gzip = vf_is_gzip(&capture->file)};
 }
 
 static int run(const struct vf_args *args)
@@ -42,13 +40,13 @@ static int run(const struct vf_args *args)
     vf_work_begin(args->operands[0], how.quiet);
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
         goto done;
-    bool good = !input.has_profile || vf_input_write_memory(&input, VF_SERVED_FORMAT, &made);
+    bool good = !input.has_profile || vf_input_write_memory(&input, vf_served_format(), &made);
     vf_work_end();
     if (good && !input.has_profile)
         code = vf_serving_run(&serving, &input, vf_bytes_view(&input.capture.file),
-                              finished_name(&input.capture), stdout);
+                              finished_format(&input.capture), stdout);
     else if (good)
-        code = vf_serving_run(&serving, &input, vf_buf_view(&made), VF_SERVED_NAME, stdout);
+        code = vf_serving_run(&serving, &input, vf_buf_view(&made), vf_served_format(), stdout);
 done:
     vf_work_end();
     vf_buf_release(&made);
