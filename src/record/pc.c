@@ -43,13 +43,21 @@ void vf_pc_reason(char *out, size_t size, int error, int paranoid)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-static int open_event(pid_t pid, int cpu, bool on_exec, bool threads_only)
+void vf_pc_init(struct vf_pc *pc, double sample_period_s)
+{
+    double period_ns = sample_period_s * 1e9 * VF_PC_SAMPLE_PERIODS;
+    *pc = (struct vf_pc){.period_ns = VF_PC_PERIOD_MIN_NS};
+    if (period_ns > VF_PC_PERIOD_MIN_NS)
+        pc->period_ns = (uint64_t)(period_ns + 0.5);
+}
+
+static int open_event(const struct vf_pc *pc, pid_t pid, int cpu, bool on_exec, bool threads_only)
 {
     struct perf_event_attr attr = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attr,
         .config = PERF_COUNT_SW_CPU_CLOCK,
-        .sample_period = VF_PC_PERIOD_NS,
+        .sample_period = pc->period_ns,
         .sample_type = PERF_SAMPLE_IP | PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
         .disabled = on_exec,
         .enable_on_exec = on_exec,
@@ -82,9 +90,9 @@ static size_t ring_bytes(void)
  * rows are left out when they come. */
 static bool open_ring(struct vf_pc *pc, pid_t pid, int cpu, bool on_exec)
 {
-    struct vf_pc_ring ring = {.fd = open_event(pid, cpu, on_exec, true)};
+    struct vf_pc_ring ring = {.fd = open_event(pc, pid, cpu, on_exec, true)};
     if (ring.fd < 0 && (errno == EINVAL || errno == E2BIG))
-        ring.fd = open_event(pid, cpu, on_exec, false);
+        ring.fd = open_event(pc, pid, cpu, on_exec, false);
     if (ring.fd < 0)
         return false;
     ring.pages =

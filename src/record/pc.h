@@ -1,11 +1,14 @@
 /* Instruction addresses of the program, taken by the kernel (perf_event_open(2)).
  *
  * VMProf says in which trace of PyPy's JIT a thread is, but not where in it.  So the kernel is
- * asked to note, each time a thread of the program has used about a millisecond of CPU time, when
+ * asked to note, each time a thread of the program has used some milliseconds of CPU time, when
  * that was, which thread it is and at which instruction it is.  It is the timer of CPU time of the
  * thread (PERF_COUNT_SW_CPU_CLOCK), in user space alone, which an unprivileged user may ask for
  * unless /proc/sys/kernel/perf_event_paranoid is above 2 or a container forbids the call.  The
  * program itself notices nothing: no signal, no descriptor, no code of ours.
+ *
+ * Each is an interrupt, which a virtual machine takes 20 us and more for: so there is one for four
+ * periods of VMProf's timer, and never more than about one a millisecond.
  *
  * There is an event and a ring of memory for each CPU, as the kernel wants it for events that
  * follow the program's threads.  The rows come out of the rings in no order of time.
@@ -18,7 +21,8 @@
 
 #include <sys/types.h>
 
-enum { VF_PC_PERIOD_NS = 997000 };
+/* Not a whole millisecond, so as not to run in step with the program. */
+enum { VF_PC_PERIOD_MIN_NS = 997000, VF_PC_SAMPLE_PERIODS = 4 };
 
 struct vf_pc_ring {
     int fd;
@@ -26,11 +30,14 @@ struct vf_pc_ring {
 };
 
 struct vf_pc {
+    uint64_t period_ns; /* CPU time of a thread between two rows */
     VF_VEC(struct vf_pc_ring) rings;
     uint64_t lost;     /* rows that the kernel had no room for */
     char missing[200]; /* why the kernel gives none; empty where it does */
 };
 
+/* Sets how often they are taken: `sample_period_s` is that of VMProf's timer. */
+void vf_pc_init(struct vf_pc *pc, double sample_period_s);
 /* Opens the events on the process `pid`, which has one thread.  With `on_exec` they begin when it
  * runs another program, else at once.  Where the kernel refuses, `missing` says why and there are
  * no rings. */

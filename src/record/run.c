@@ -335,6 +335,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .pc_fd = -1,
                            .jitlog_fd = -1};
     *result = (struct vf_record_result){0};
+    vf_pc_init(&s.pc, options->period_s);
     if (options->native)
         s.native = find_libunwind();
     enum vf_status status = open_files(&s, error);

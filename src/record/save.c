@@ -158,7 +158,7 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     if (s->native)
         number(json, "native_innermost", s->innermost);
     if (vf_session_wants_pcs(s)) {
-        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : VF_PC_PERIOD_NS);
+        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : (int64_t)s->pc.period_ns);
         number(json, "pc_lost", (int64_t)s->pc.lost);
         text(json, "pc_missing", vf_str_from(s->pc.missing));
     }

@@ -17,7 +17,7 @@ Symbol = collections.namedtuple("Symbol", "name lib address size")  # a row of n
 Made = collections.namedtuple("Made", "folder library source capture profile")
 
 # What a function must never be called: an address that is another one in the next run.
-BARE = re.compile(r"(0x)?[0-9a-f]+|.*native code 0x.*")
+BARE = re.compile(r"(0x)?[0-9a-f]*[0-9][0-9a-f]*|.*native code 0x.*")
 # What is in a stack only because a sample was taken.
 SAMPLER = re.compile(r"__restore(_rt)?|sigprof_handler|get_stack_trace|_?vmprof_.*|vmp_.*|"
                      r"__vmprof_eval_vmprof")

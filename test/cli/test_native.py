@@ -53,7 +53,7 @@ def test_most_samples_are_in_the_inlined_function(hot):
     assert all(s.stack[-1].name in ("inner", "outer", "step") for s in samples)
     seen = [s for s in hot.profile.samples_of(hot.profile.addresses)
             if any(f.name == "outer" for f in s.stack)]
-    assert support.self_counts(seen)["inner"] > 0.9 * len(seen) > 300
+    assert support.self_counts(seen)["inner"] > 0.9 * len(seen) > 100
 
 
 def test_the_sampler_is_not_in_the_samples(hot, bare):

@@ -33,7 +33,7 @@ def test_rows_are_of_the_run(pypy, recorder):
     made = has_addresses(recorder(pypy, "lines.py"))
     info = support.capture_info(made.capture)
     found = rows(made.capture)
-    assert 1500 < len(found) < 3500  # two seconds of CPU time and the start
+    assert 375 < len(found) < 875  # two seconds of CPU time and the start, one in 4 ms
     for time, tid, _ in found:
         assert info["start_monotonic_ns"] <= time <= info["end_monotonic_ns"]
         assert tid == info["pid"]
@@ -59,7 +59,7 @@ def test_none_where_none_is_wanted(pypy, recorder, options):
 def test_cpython_has_them_with_its_native_frames(cpython, recorder):
     made = has_addresses(recorder(cpython, "shares.py"))
     samples = made.profile.samples_of(made.profile.addresses)
-    assert len(samples) == len(rows(made.capture)) > 100
+    assert len(samples) == len(rows(made.capture)) > 25
     assert all(frame.lib or frame.name == "(VMProf takes a sample)"
                for sample in samples for frame in sample.stack)
     without = recorder(cpython, "shares.py", "--no-native")
@@ -90,7 +90,7 @@ def test_most_hits_are_on_the_hot_line(pypy, recorder):
     profile = made.profile
     lines = [s.stack[-2].line for s in profile.samples_of(profile.addresses)
              if len(s.stack) > 1 and s.stack[-2].name == "work"]
-    assert len(lines) > 1000
+    assert len(lines) > 250
     assert lines.count(hot_line(made)) > 2 / 3 * len(lines)
 
 

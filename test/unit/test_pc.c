@@ -47,6 +47,7 @@ static pid_t start(struct vf_pc *pc, int *go)
     }
     close(ends[0]);
     *go = ends[1];
+    vf_pc_init(pc, 0.00025);
     vf_pc_open(pc, pid, false);
     if (!vf_pc_is_open(pc)) {
         print_message("skipped: %s\n", pc->missing);
@@ -61,7 +62,7 @@ static pid_t start(struct vf_pc *pc, int *go)
 static void every_thread_is_seen_where_it_works(void **state)
 {
     (void)state;
-    struct vf_pc pc = {0};
+    struct vf_pc pc;
     struct vf_buf rows = {0};
     int go, status;
     int64_t before = vf_clock_now_ns(CLOCK_MONOTONIC);
@@ -95,7 +96,7 @@ static void every_thread_is_seen_where_it_works(void **state)
 static void rows_of_other_processes_are_left_out(void **state)
 {
     (void)state;
-    struct vf_pc pc = {0};
+    struct vf_pc pc;
     struct vf_buf rows = {0};
     int go, status;
     pid_t pid = start(&pc, &go);
@@ -104,6 +105,18 @@ static void rows_of_other_processes_are_left_out(void **state)
     vf_pc_drain(&pc, pid + 1, &rows);
     vf_pc_close(&pc);
     assert_int_equal(rows.len, 0);
+}
+
+static void one_comes_for_four_samples_and_a_thousand_a_second_at_most(void **state)
+{
+    (void)state;
+    struct vf_pc pc;
+    vf_pc_init(&pc, 0.00099);
+    assert_int_equal(pc.period_ns, 3960000);
+    vf_pc_init(&pc, 0.5);
+    assert_int_equal(pc.period_ns, 2000000000);
+    vf_pc_init(&pc, 0.000001);
+    assert_int_equal(pc.period_ns, VF_PC_PERIOD_MIN_NS);
 }
 
 static void what_is_forbidden_is_said(void **state)
@@ -123,8 +136,9 @@ static void what_is_forbidden_is_said(void **state)
 static void a_process_that_is_gone_gives_a_reason(void **state)
 {
     (void)state;
-    struct vf_pc pc = {0};
+    struct vf_pc pc;
     struct vf_buf rows = {0};
+    vf_pc_init(&pc, 0.00099);
     vf_pc_open(&pc, INT32_MAX, false);
     assert_false(vf_pc_is_open(&pc));
     assert_true(pc.missing[0] != 0);
@@ -138,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_thread_is_seen_where_it_works),
         cmocka_unit_test(rows_of_other_processes_are_left_out),
+        cmocka_unit_test(one_comes_for_four_samples_and_a_thousand_a_second_at_most),
         cmocka_unit_test(what_is_forbidden_is_said),
         cmocka_unit_test(a_process_that_is_gone_gives_a_reason),
     };
