@@ -142,23 +142,38 @@ static void cut_markers(struct vf_markers *markers, const struct vf_window *wind
     markers->rows.len = kept;
 }
 
-/* The level at the window's start is that of the last row before it. */
-static void cut_counter(struct vf_counter *counter, const struct vf_window *window)
+/* What the line through the rows says between two of them: it is what is drawn. */
+static double level_at(const struct vf_counter_row *before, double time_ms)
+{
+    const struct vf_counter_row *after = before + 1;
+    double length = after->time_ms - before->time_ms;
+    if (!(length > 0))
+        return after->value;
+    return before->value + (after->value - before->value) * (time_ms - before->time_ms) / length;
+}
+
+/* A row at the window's start and one at its end, where the counter has rows on both sides. */
+static void cut_counter(struct vf_counter *counter, double begin_ms, double end_ms)
 {
     struct vf_counter_row *rows = counter->rows.items;
     size_t n = counter->rows.len, first = 0, end = n;
-    while (first < n && rows[first].time_ms < window->from_ms)
+    while (first < n && rows[first].time_ms < begin_ms)
         first++;
-    if (window->to_ms > 0)
-        while (end > first && rows[end - 1].time_ms >= window->to_ms)
-            end--;
-    if (first > 0 && (first == n || rows[first].time_ms > window->from_ms)) {
+    while (end > first && rows[end - 1].time_ms > end_ms)
+        end--;
+    struct vf_counter_row last = {end_ms, 0};
+    bool has_last = end > 0 && end < n && rows[end - 1].time_ms < end_ms;
+    if (has_last)
+        last.value = level_at(&rows[end - 1], end_ms);
+    if (first > 0 && first < n && rows[first].time_ms > begin_ms) {
         first--;
-        rows[first].time_ms = window->from_ms;
+        rows[first] = (struct vf_counter_row){begin_ms, level_at(&rows[first], begin_ms)};
         end = end > first ? end : first + 1;
     }
     memmove(rows, rows + first, (end - first) * sizeof *rows);
     counter->rows.len = end - first;
+    if (has_last && counter->rows.len)
+        VF_APPEND(&counter->rows, last);
 }
 
 /* ---- stacks -----------------------------------------------------------------------------------
@@ -250,7 +265,7 @@ void vf_window_apply(const struct vf_window *window, struct vf_profile *profile)
         cut_markers(&thread->markers, window);
     }
     for (size_t i = 0; i < profile->counters.len; i++)
-        cut_counter(&profile->counters.items[i], window);
+        cut_counter(&profile->counters.items[i], profile->begin_ms, profile->end_ms);
     drop_threads(window, profile);
     drop_unused_stacks(profile);
 }

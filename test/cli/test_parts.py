@@ -102,17 +102,32 @@ def test_a_part_shows_nothing_of_what_is_outside(recorded, tmp_path):
         start / 1e3, stop / 1e3))
 
 
-def test_a_counter_begins_with_the_level_it_had(recorder, pypy, tmp_path):
+def level_at(counter, time):
+    """What the front-end draws at that time: straight lines between the rows."""
+    rows = list(zip(counter["samples"]["time"], counter["samples"]["number"]))[1:]
+    for (start, before), (end, after) in zip(rows, rows[1:]):
+        if start <= time < end:
+            return before + (after - before) * (time - start) / (end - start)
+    return None
+
+
+def test_counters_are_drawn_as_in_the_whole(recorder, pypy, tmp_path):
     made = recorder(pypy, "shares.py")
     whole = convert(made.capture, tmp_path)
-    middle = whole.meta["profilingEndTime"] / 2
-    part = convert(made.capture, tmp_path, "--from", "%.6f" % (middle / 1e3))
-    for counter in whole.counters:
-        before = [value for time, value in zip(counter["samples"]["time"],
-                                               counter["samples"]["number"]) if time < middle]
-        same = [c for c in part.counters if c["name"] == counter["name"]]
-        if before and same and same[0]["samples"]["time"][0] <= middle + 1e-3:
-            assert same[0]["samples"]["number"][0] == before[-1]
+    end = whole.meta["profilingEndTime"]
+    start, stop = round(end * 0.5, 3), round(end * 0.75, 3)
+    part = convert(made.capture, tmp_path, "--from", "%.6f" % (start / 1e3), "--to",
+                   "%.6f" % (stop / 1e3))
+    compared = 0
+    for counter in part.counters:
+        (same,) = [c for c in whole.counters if c["name"] == counter["name"]]
+        for step in range(100):
+            time = start + (stop - start) * (step + 0.5) / 100
+            then = level_at(same, time)
+            if then is not None:
+                assert level_at(counter, time) == pytest.approx(then, rel=1e-6, abs=1e-3)
+                compared += 1
+    assert compared >= 100
 
 
 def test_one_thread_by_name_and_by_id(recorded, tmp_path):
