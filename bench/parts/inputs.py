@@ -78,27 +78,39 @@ def later_stamps(stamps, count):
     return out.tobytes(), out[-1] - one[-1]
 
 
-def write_bundle(capture, large, count, out):
+STORED_FROM = 1 << 20  # src/record/save.c
+PARTS = ("profile.prof", "profile.jitlog", "profile.pypylog", "capture.json")
+
+
+def packing(size):
+    return zipfile.ZIP_STORED if size >= STORED_FROM else zipfile.ZIP_DEFLATED
+
+
+def write_bundle(capture, large, count, out, parts_only):
     """A recording with the `count` samples of `large` in place of its own; all else is as it was,
-    and packed as the recorder packs it (src/record/save.c): deflated, at the lightest level."""
+    and packed as the recorder packs it: large members stored, others deflated at the lightest level.
+    `parts_only`: with nothing in it but the profile and the two logs, which are its parts."""
     with zipfile.ZipFile(capture) as old, \
             zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as new:
         stamps, more = later_stamps(old.read("stamps.i64"), count)
         for name in old.namelist():
+            if parts_only and name not in PARTS:
+                continue
             if name == "profile.prof":
-                new.write(large, name)
-            elif name == "stamps.i64":
-                new.writestr(name, stamps)
+                new.write(large, name, packing(os.path.getsize(large)))
+                continue
+            data = old.read(name)
+            if name == "stamps.i64":
+                data = stamps
             elif name == "capture.json":
-                new.writestr(name, later_info(old.read(name), more))
-            else:
-                new.writestr(name, old.read(name))
+                data = b"{}" if parts_only else later_info(data, more)
+            new.writestr(name, data, packing(len(data)))
 
 
-def large_bundle(options, name, large, count):
+def large_bundle(options, name, large, count, parts_only=False):
     """A .vmfox with the `count` samples of `large`, a .prof made of the same recording."""
-    path = path_of(options, name, ".large.vmfox")
-    apart(write_bundle, recording(options, name), large, count, path)
+    path = path_of(options, name, ".parts.vmfox" if parts_only else ".large.vmfox")
+    apart(write_bundle, recording(options, name), large, count, path, parts_only)
     return path
 
 

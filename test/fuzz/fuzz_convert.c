@@ -7,6 +7,7 @@
 #include "profile/build.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -75,6 +76,55 @@ static void add_log(struct vf_capture *capture, struct vf_buf *stamps)
     capture->pairs = (struct vf_str){(const char *)pairs, sizeof pairs};
 }
 
+static double total_weight(const struct vf_profile *profile)
+{
+    double sum = 0;
+    for (size_t t = 0; t < profile->threads.len; t++)
+        for (size_t i = 0; i < profile->threads.items[t].samples.len; i++)
+            sum += (double)profile->threads.items[t].samples.items[i].weight;
+    return sum;
+}
+
+static void check_slabs(const struct vf_profile *profile)
+{
+    static const char magic[] = "\xDC\xDFJSLB";
+    struct vf_buf out = {0};
+    if (vf_firefox_write(&out, profile, VF_FIREFOX_SLABS, NULL) != VF_FATAL)
+        check(out.len > 20 && memcmp(out.ptr, magic, 6) == 0, "what is written are no slabs");
+    vf_buf_release(&out);
+}
+
+/* A part of it, and fewer samples: which, the bytes decide. */
+static void build_part(const struct vf_capture *capture, const struct vf_profile *whole)
+{
+    struct vf_profile part, thin;
+    struct vf_error error = {0};
+    struct vf_build_options options = {.max_samples = 1 + capture->prof.len % 13};
+    enum vf_status status = vf_profile_build(&thin, capture, &options, NULL, &error);
+    check(status != VF_FATAL, "can't be thinned");
+    check_order(&thin);
+    check_slabs(&thin);
+    double sum = total_weight(whole), thinned = total_weight(&thin);
+    check(!(fabs(sum - thinned) > 1e-3 * (fabs(sum) + 1)), "weight was lost");
+    vf_profile_release(&thin);
+    options.window.from_ms = whole->end_ms * (double)(capture->prof.len % 5) / 5;
+    options.window.to_ms = options.window.from_ms + whole->end_ms / 3;
+    if (capture->prof.len % 2)
+        options.window.threads = VF_STR("MainThread,2");
+    status = vf_profile_build(&part, capture, &options, NULL, &error);
+    check(status != VF_FATAL || error.text[0], "no part, without a word");
+    if (status != VF_FATAL) {
+        for (size_t t = 0; t < part.threads.len; t++)
+            for (size_t i = 1; i < part.threads.items[t].samples.len; i++)
+                check(part.threads.items[t].samples.items[i].time_ms >=
+                          part.threads.items[t].samples.items[i - 1].time_ms,
+                      "the times of a part fall");
+        write_profile(&part);
+        check_slabs(&part);
+    }
+    vf_profile_release(&part);
+}
+
 static void convert(const char *path)
 {
     struct vf_capture capture;
@@ -94,6 +144,7 @@ static void convert(const char *path)
     if (status != VF_FATAL) {
         check_order(&profile);
         write_profile(&profile);
+        build_part(&capture, &profile);
     }
     vf_profile_release(&profile);
     vf_capture_release(&capture);
