@@ -18,9 +18,8 @@ static const struct vf_option options[] = {
 static bool can_make(const struct vf_conversion *c, const struct vf_capture *capture,
                      const struct vf_args *args)
 {
-    static const char *const building[] = {
-        "jitlog",           "pypylog", "sources", "no-phases", "no-traces", "no-graphs",
-        "no-embed-sources", "from",    "to",      "thread",    "pid",       "max-samples"};
+    static const char *const building[] = {"jitlog",    "pypylog",   "sources",         "no-phases",
+                                           "no-traces", "no-graphs", "no-embed-sources"};
     if (capture->kind != VF_CAPTURE_FINISHED_JSLB || c->format.slabs) {
         vf_say("%s: is a Firefox Profiler file already; see it with: vmfox view", c->in);
         return false;
@@ -31,7 +30,7 @@ static bool can_make(const struct vf_conversion *c, const struct vf_capture *cap
                    building[i]);
             return false;
         }
-    return true;
+    return vf_finished_is_whole(c->in, args);
 }
 
 static int write_out(const struct vf_input *input, const struct vf_conversion *c,

@@ -127,3 +127,15 @@ bool vf_finished_convert(const struct vf_conversion *c, const struct vf_capture 
     vf_finished_text_release(&text);
     return good;
 }
+
+bool vf_finished_is_whole(const char *name, const struct vf_args *args)
+{
+    static const char *const cutting[] = {"from", "to", "thread", "pid", "max-samples"};
+    for (size_t i = 0; i < sizeof cutting / sizeof *cutting; i++)
+        if (vf_args_has(args, cutting[i])) {
+            vf_say("%s: is a Firefox Profiler file already: --%s needs the recording", name,
+                   cutting[i]);
+            return false;
+        }
+    return true;
+}

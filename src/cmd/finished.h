@@ -20,6 +20,10 @@ enum vf_status vf_finished_text_json(struct vf_finished_text *text,
                                      const struct vf_capture *capture, struct vf_error *error);
 void vf_finished_text_release(struct vf_finished_text *text);
 
+/* False, said, where a part of a finished file is asked for, or fewer samples: that needs the
+ * recording.  `name` is the file's. */
+bool vf_finished_is_whole(const char *name, const struct vf_args *args);
+
 /* Writes JSON Slabs as JSON to the conversion's output.  False: a message was said. */
 bool vf_finished_convert(const struct vf_conversion *c, const struct vf_capture *capture,
                          uint64_t *bytes);

@@ -1,4 +1,5 @@
 #include "cmd/commands.h"
+#include "cmd/finished.h"
 #include "cmd/progress.h"
 #include "cmd/serving.h"
 
@@ -39,6 +40,8 @@ static int run(const struct vf_args *args)
     }
     vf_work_begin(args->operands[0], how.quiet);
     if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
+        goto done;
+    if (!input.has_profile && !vf_finished_is_whole(args->operands[0], args))
         goto done;
     bool good = !input.has_profile || vf_input_write_memory(&input, vf_served_format(), &made);
     vf_work_end();

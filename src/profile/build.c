@@ -157,6 +157,7 @@ static void cut(struct vf_build *b, struct vf_runtime *runtime, struct vf_warnin
     vf_jit_findings_find(&b->jit);
     add_findings(b);
     vf_pc_thread_add(&b->jit, &b->walk);
+    vf_window_drop_texts(window, profile);
     vf_window_add_facts(window, profile);
     if (vf_window_is_cut(window) && vf_count_programs_samples(profile) == 0)
         vf_warn(warnings, "there are no samples in the part that was asked for");

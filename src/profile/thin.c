@@ -178,9 +178,8 @@ void vf_thin_add_facts(const struct vf_thinned *thinned, struct vf_profile *prof
         return;
     vf_profile_extra(profile, "Samples", "Thinned",
                      "%llu of %llu are in this file; the others' weight was added to samples with "
-                     "the same stack%s, so totals are as they were",
+                     "the same stack, so totals are as they were%s",
                      (unsigned long long)thinned->after, (unsigned long long)thinned->before,
-                     thinned->dropped_runs
-                         ? ", also to later ones: the timeline does not show each change"
-                         : " beside them");
+                     thinned->dropped_runs ? "; the timeline does not show each change of the stack"
+                                           : "");
 }

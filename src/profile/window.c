@@ -226,6 +226,27 @@ static void drop_unused_stacks(struct vf_profile *profile)
     free(used);
 }
 
+/* ---- sources ----------------------------------------------------------------------------------
+ */
+
+/* Texts of which no function is in a stack any more. */
+static void drop_unused_texts(struct vf_profile *profile)
+{
+    struct vf_funcs *funcs = &profile->funcs;
+    bool *used = vf_alloc_zeroed(funcs->sources.len, sizeof *used);
+    for (size_t i = 0; i < profile->stacks.stacks.len; i++) {
+        const struct vf_frame_row *frame =
+            &profile->stacks.frames.items[profile->stacks.stacks.items[i].frame.i];
+        vf_source_id source = funcs->funcs.items[frame->func.i].source;
+        if (source.i != VF_NONE)
+            used[source.i] = true;
+    }
+    for (size_t i = 0; i < funcs->sources.len; i++)
+        if (!used[i])
+            funcs->sources.items[i].text = (struct vf_str){0};
+    free(used);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -268,6 +289,12 @@ void vf_window_apply(const struct vf_window *window, struct vf_profile *profile)
         cut_counter(&profile->counters.items[i], profile->begin_ms, profile->end_ms);
     drop_threads(window, profile);
     drop_unused_stacks(profile);
+}
+
+void vf_window_drop_texts(const struct vf_window *window, struct vf_profile *profile)
+{
+    if (vf_window_is_cut(window))
+        drop_unused_texts(profile);
 }
 
 void vf_window_add_facts(const struct vf_window *window, struct vf_profile *profile)

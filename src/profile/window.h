@@ -47,6 +47,10 @@ enum vf_status vf_window_check(const struct vf_window *window, const struct vf_p
  * any more; the profile's times become the window's.  All samples must have their weights. */
 void vf_window_apply(const struct vf_window *window, struct vf_profile *profile);
 
+/* Takes out the texts of sources that nothing in the profile is of, when all its stacks are made.
+ */
+void vf_window_drop_texts(const struct vf_window *window, struct vf_profile *profile);
+
 /* What Profile Info says of it. */
 void vf_window_add_facts(const struct vf_window *window, struct vf_profile *profile);
 

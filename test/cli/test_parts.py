@@ -225,3 +225,21 @@ def test_enough_is_enough(recorded, tmp_path):
     thin = convert(recorded.capture, tmp_path, "--max-samples", 10**9)
     assert thin.data["threads"] == whole.data["threads"]
     assert "Thinned" not in extra(thin, "Samples")
+
+
+def test_a_finished_file_has_no_parts(recorded, tmp_path):
+    out = tmp_path / "x.jslb"
+    assert vmfox("convert", "-q", recorded.capture, "-o", out, cwd=tmp_path).code == 0
+    for command in (["view", "--no-open", "--from", "1"], ["convert", "--thread", "x"],
+                    ["view", "--no-open", "--max-samples", "5"]):
+        done = vmfox(*command, out, *(["-o", "y.json"] if command[0] == "convert" else []),
+                     cwd=tmp_path)
+        assert done.code == 1 and "needs the recording" in done.err
+
+
+def test_no_source_of_what_was_cut(recorded, tmp_path):
+    part = convert(recorded.capture, tmp_path, "--thread", "tailor")
+    used = {frame.file for thread in part.data["threads"] for sample in part.samples_of(thread)
+            for frame in sample.stack}
+    assert {name for name, text in part.sources().items()
+            if text is not None and not name.endswith("iongraph.json")} <= used
