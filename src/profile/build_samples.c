@@ -167,16 +167,26 @@ static void count_traces(struct vf_jit *jit, const struct vf_walked *walked)
     jit->left_over += walked->left_over;
 }
 
+/* When a sample was on the stamps' clock; damaged ones can be of any time. */
+static int64_t mono_ns(const struct vf_clock *clock, double time_ms)
+{
+    const double most_ms = 4e12; /* half of what fits: others are a little later than it */
+    int64_t ns = (int64_t)((time_ms < most_ms ? time_ms : most_ms) * 1e6), sum;
+    if (__builtin_add_overflow(clock->zero_ns, ns, &sum) || sum > INT64_MAX / 2)
+        return INT64_MAX / 2;
+    return sum < INT64_MIN / 2 ? INT64_MIN / 2 : sum;
+}
+
 /* The sample's stack, with the instruction where one was seen. */
 static vf_stack_id place(struct vf_build *b, const struct vf_walked *walked, uint64_t tid,
                          double time_ms)
 {
-    int64_t mono_ns = b->clock.zero_ns + (int64_t)(time_ms * 1e6);
     if (walked->ends_in_trace)
-        return vf_jit_pcs_place(&b->jit, walked->stack, walked->trace, tid, mono_ns);
+        return vf_jit_pcs_place(&b->jit, walked->stack, walked->trace, tid,
+                                mono_ns(&b->clock, time_ms));
     if (walked->ends_in_native)
         return vf_natives_place(&b->natives, walked->stack, walked->native, walked->native_end, tid,
-                                mono_ns);
+                                mono_ns(&b->clock, time_ms));
     return walked->stack;
 }
 

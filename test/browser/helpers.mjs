@@ -222,3 +222,39 @@ export function writeProfiles() {
   fs.writeFileSync(gzipped, zlib.gzipSync(text));
   return { plain, gzipped, remove: () => fs.rmSync(folder, { recursive: true }) };
 }
+
+// A profile in JSON Slabs, from the description in docs/formats/firefox-profiler.md.
+export function decodeSlabs(bytes) {
+  const buffer = Uint8Array.from(bytes).buffer;
+  const view = new DataView(buffer);
+  const columns = [Int8Array, Uint8Array, Int16Array, Uint16Array, Int32Array, Uint32Array,
+    Float32Array, Float64Array, BigInt64Array, BigUint64Array];
+  const text = (slab) => new TextDecoder().decode(slab);
+  const slabs = [];
+  for (let i = 0; i < view.getUint32(12, true); i++) {
+    const [type, start, length] = [0, 4, 8].map((at) => view.getUint32(20 + 12 * i + at, true));
+    const Column = columns[type] ?? Uint8Array; // 10: JSON text
+    slabs.push(type < columns.length
+      ? Array.from(new Column(buffer, start, length / Column.BYTES_PER_ELEMENT))
+      : new Uint8Array(buffer, start, length));
+  }
+  const parse = (slab) => JSON.parse(text(slab), (key, value) => {
+    if (value === null || typeof value !== 'object' || !('$s' in value)) return value;
+    const meant = slabs[value.$s];
+    return Array.isArray(meant) ? meant : parse(meant);
+  });
+  return parse(slabs[view.getUint32(16, true)]);
+}
+
+// The profile that a page gets at a URL, as the front-end takes it: by its content.
+export async function profileIn(page, url) {
+  const content = await page.evaluate(async (from) => {
+    const bytes = new Uint8Array(await (await fetch(from)).arrayBuffer());
+    let all = '';
+    for (let i = 0; i < bytes.length; i += 10000)
+      all += String.fromCharCode(...bytes.subarray(i, i + 10000));
+    return all;
+  }, url);
+  const bytes = Buffer.from(content, 'latin1');
+  return bytes[0] === 0xdc ? decodeSlabs(bytes) : JSON.parse(bytes.toString());
+}

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, before, test as nodeTest } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
-import { startPages, startView } from './helpers.mjs';
+import { profileIn, startPages, startView } from './helpers.mjs';
 
 const capture = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../data/pypy.vmfox');
 const executablePath = process.env.VMFOX_TEST_CHROMIUM ?? '/usr/bin/chromium';
@@ -53,7 +53,7 @@ before(async () => {
   const page = await browser.newPage();
   await page.goto(view.url);
   // The page reads it, as the front-end does; what it has read is what is looked at.
-  profile = await page.evaluate(async (url) => (await fetch(url)).json(), view.profileUrl);
+  profile = await profileIn(page, view.profileUrl);
   await page.close();
   runtime = profile.threads.find((thread) => thread.name === 'PyPy runtime');
   markers = markersOf(profile, runtime);

@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test as nodeTest } from 'node:test';
 import { chromium } from 'playwright-core';
-import { request, smallProfile, startPages, startView, writeProfiles } from './helpers.mjs';
+import { profileIn, request, smallProfile, startPages, startView, writeProfiles } from './helpers.mjs';
 
 const capture = process.env.VMFOX_TEST_CAPTURE;
 const executablePath = process.env.VMFOX_TEST_CHROMIUM ?? '/usr/bin/chromium';
@@ -128,7 +128,7 @@ test('a page at the profiler gets the sources', { skip: !capture && 'no capture'
   const recorded = await startView(capture, profiler.origin);
   try {
     await onPage(recorded.url, async (page) => {
-      const { shared } = JSON.parse((await get(page, recorded.profileUrl)).text);
+      const { shared } = await profileIn(page, recorded.profileUrl);
       const { filename, content } = shared.sources;
       const rows = [...filename.keys()].filter((i) => content[i]).slice(0, 5);
       assert.ok(rows.length > 0, 'the capture holds no source');
@@ -186,7 +186,7 @@ test('a page at the profiler gets code and names', { skip: !capture && 'no captu
   const recorded = await startView(capture, profiler.origin);
   try {
     await onPage(recorded.url, async (page) => {
-      const profile = JSON.parse((await get(page, recorded.profileUrl)).text);
+      const profile = await profileIn(page, recorded.profileUrl);
       const { libIndex } = profile.shared.nativeSymbols;
       const kinds = { jit: 0, native: 0 };
       for (const row of libIndex.keys()) {
