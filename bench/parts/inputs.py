@@ -103,7 +103,7 @@ def write_bundle(capture, large, count, out, parts_only):
             if name == "stamps.i64":
                 data = stamps
             elif name == "capture.json":
-                data = b"{}" if parts_only else later_info(data, more)
+                data = b'{"version": 1}' if parts_only else later_info(data, more)
             new.writestr(name, data, packing(len(data)))
 
 
