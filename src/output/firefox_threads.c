@@ -57,18 +57,63 @@ static void write_cpu(struct vf_writer *w, const struct vf_thread *t)
     vf_writer_end_apart(w);
 }
 
-static void write_samples(struct vf_writer *w, const struct vf_thread *t)
+/* A stack's number with the comma before it: there are many more samples than stacks. */
+struct number {
+    char text[15];
+    uint8_t len;
+};
+
+static struct number *make_numbers(size_t count)
+{
+    struct number *numbers = vf_alloc(count, sizeof *numbers);
+    for (size_t i = 0; i < count; i++)
+        numbers[i].len = (uint8_t)snprintf(numbers[i].text, sizeof numbers[i].text, ",%zu", i);
+    return numbers;
+}
+
+/* The rows behind the first, whose numbers are made already. */
+static void put_numbers(struct vf_json *json, const struct vf_sample_row *s, size_t n,
+                        const struct number *numbers)
+{
+    for (size_t i = 1; i < n; i++) {
+        if (s[i].stack.i == VF_NONE) {
+            vf_json_null(json);
+            continue;
+        }
+        const struct number *number = &numbers[s[i].stack.i];
+        memcpy(vf_buf_reserve(json->out, sizeof number->text), number->text, sizeof number->text);
+        json->out->len += number->len;
+    }
+}
+
+static void write_stacks(struct vf_writer *w, const struct vf_thread *t, size_t stacks)
+{
+    struct vf_json *json = &w->json;
+    size_t n = t->samples.len;
+    const struct vf_sample_row *s = t->samples.items;
+    vf_writer_begin_apart(w, "stack");
+    vf_json_begin(json, '[');
+    if (n > 0)
+        vf_json_id_or_null(json, s[0].stack.i);
+    if (n / 8 > stacks) {
+        struct number *numbers = make_numbers(stacks);
+        put_numbers(json, s, n, numbers);
+        free(numbers);
+    } else {
+        for (size_t i = 1; i < n; i++)
+            vf_json_id_or_null(json, s[i].stack.i);
+    }
+    vf_json_end(json, ']');
+    vf_writer_end_apart(w);
+}
+
+static void write_samples(struct vf_writer *w, const struct vf_thread *t, size_t stacks)
 {
     struct vf_json *json = &w->json;
     size_t n = t->samples.len;
     const struct vf_sample_row *s = t->samples.items;
     vf_json_begin_table(json, "samples", n);
-    vf_writer_begin_apart(w, "stack");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < n; i++)
-        vf_json_id_or_null(json, s[i].stack.i);
-    vf_json_end(json, ']');
-    vf_writer_end_apart(w);
+    write_stacks(w, t, stacks);
     vf_writer_column(w, "timeDeltas", VF_COLUMN_MS, n, fill_deltas, s);
     write_weights(w, t);
     write_cpu(w, t);
@@ -230,7 +275,7 @@ static void write_thread(struct vf_writer *w, const struct vf_profile *p, const 
     vf_json_key(json, "unregisterTime");
     vf_json_null(json);
     vf_json_empty_column(json, "pausedRanges");
-    write_samples(w, t);
+    write_samples(w, t, p->stacks.stacks.len);
     write_allocations(w, t);
     write_markers(w, t, p->marker_titles);
     if (t->markers.rows.len) {

@@ -202,6 +202,8 @@ static void add_row(struct vf_build *b, size_t index, struct vf_thread *thread, 
     if (b->jit.jit && stack.i != VF_OUTSIDE && !b->thread_keys.items[b->last_key].outside)
         vf_jit_count_sample(b->jit.jit, trace, weight);
     VF_APPEND(&thread->samples, ((struct vf_sample_row){time_ms, stack, (float)weight, 0}));
+    if (b->clock.source == VF_CLOCK_SPREAD) /* there is but one gap */
+        return;
     /* A timer of wall time goes off in every thread, all but at the same moment. */
     if (thread->is_main || !(b->scan.header.mode & VF_MODE_REAL_TIME))
         vf_gaps_add(b->gaps, time_ms);
