@@ -171,4 +171,4 @@ def test_a_program_that_is_killed(pypy, tmp_path):
     assert done.code == 128 + signal.SIGKILL
     if not support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns"):
         pytest.skip("the kernel gives no instruction addresses here")
-    assert len(rows(tmp_path / "x.vmfox")) > 50
+    assert len(rows(tmp_path / "x.vmfox")) > 20  # those in the kernel are not counted

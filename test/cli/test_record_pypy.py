@@ -1,4 +1,6 @@
 """What only a recording of PyPy has."""
+import zipfile
+
 import support
 from support import share
 
@@ -68,6 +70,51 @@ def test_logs_are_kept(pypy, recorder):
     log = support.member(made.capture, "profile.pypylog")
     assert b"{jit-" in log and b"jit-summary" in log
     assert len(support.member(made.capture, "profile.jitlog")) > 100
+
+
+# Writes samples into the channel as VMProf does, 8 MB of them, each as deep as its own could be.
+FLOOD = """
+import os, struct, time
+fd = next(int(fd) for fd in os.listdir("/proc/self/fd")
+          if int(fd) >= 700 and os.readlink("/proc/self/fd/" + fd).startswith("socket:"))
+stack = [1, 0x1000] * 500
+sample = b"\\x01" + struct.pack("<%dq" % (len(stack) + 3), 1, len(stack), *stack, 0)
+left = 1000
+while left:
+    try:
+        os.write(fd, sample)
+        left -= 1
+    except BlockingIOError:
+        time.sleep(0.002)
+"""
+
+
+def methods(capture):
+    with zipfile.ZipFile(capture) as bundle:
+        assert bundle.testzip() is None
+        return {info.filename: info.compress_type for info in bundle.infolist()}
+
+
+def test_large_members_are_stored_and_small_ones_packed(pypy, tmp_path):
+    (tmp_path / "flood.py").write_text(FLOOD)
+    done = support.vmfox("record", "-o", "x.vmfox", pypy, "flood.py", cwd=tmp_path)
+    assert done.code == 0 and "left out" not in done.err
+    capture = tmp_path / "x.vmfox"
+    found = methods(capture)
+    assert found.pop("profile.prof") == zipfile.ZIP_STORED
+    assert set(found.values()) == {zipfile.ZIP_DEFLATED}
+    assert len(support.member(capture, "stamps.i64")) >= 8 * 1000
+    # Packed by another tool, it says the same; with symbols looked up again, it stays as it is.
+    with zipfile.ZipFile(capture) as bundle, \
+            zipfile.ZipFile(tmp_path / "y.vmfox", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in bundle.namelist():
+            packed.writestr(name, bundle.read(name))
+    assert (tmp_path / "y.vmfox").stat().st_size < capture.stat().st_size / 10
+    stacks = [[s.stack for s in support.convert(tmp_path / name, tmp_path).samples()]
+              for name in ("x.vmfox", "y.vmfox")]
+    assert stacks[0] == stacks[1] and len(stacks[0]) >= 1000
+    assert support.vmfox("symbolicate", "x.vmfox", cwd=tmp_path).code == 0
+    assert methods(capture)["profile.prof"] == zipfile.ZIP_STORED
 
 
 def test_logs_are_left_out_when_not_wanted(pypy, tmp_path):
