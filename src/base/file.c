@@ -149,7 +149,7 @@ enum vf_status vf_new_file_open(struct vf_new_file *file, const char *path, stru
         int made = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
         if (made < 0)
             return vf_fail_errno(error, errno, "can't be written");
-        exists = fstat(made, &st) == 0;
+        file->made = exists = fstat(made, &st) == 0;
         close(made);
     }
     if (exists && S_ISDIR(st.st_mode))
@@ -178,6 +178,8 @@ enum vf_status vf_new_file_finish(struct vf_new_file *file, bool keep, struct vf
             status = vf_fail_errno(error, errno, "can't be written");
         if (!keep || status != VF_OK)
             unlink(file->temp);
+        if (file->made && (!keep || status != VF_OK))
+            unlink(file->name);
         being_written = NULL;
     }
     free(file->temp);

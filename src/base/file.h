@@ -49,6 +49,7 @@ struct vf_new_file {
     int fd;
     char *temp; /* its name until it is whole; NULL: `fd` is written directly */
     char *name;
+    bool made; /* `name` was made for it, as a link led to nothing */
 };
 enum vf_status vf_new_file_open(struct vf_new_file *file, const char *path, struct vf_error *error);
 /* Puts it in the place of the old one, or gives it up: after VF_FATAL that has happened. */

@@ -1,6 +1,7 @@
 #include "base/sink.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "base/progress.h"
 
 #include <errno.h>
@@ -121,7 +122,7 @@ static void start_thread(struct vf_sink *sink)
         start_gzip(sink);
     pthread_mutex_init(&sink->lock, NULL);
     pthread_cond_init(&sink->changed, NULL);
-    int code = pthread_create(&sink->thread, NULL, work, sink);
+    int code = vf_thread_start(&sink->thread, work, sink);
     if (code != 0 && sink->status == VF_OK)
         sink->status = vf_fail_errno(&sink->error, code, "can't be written: no thread");
     sink->threaded = code == 0;

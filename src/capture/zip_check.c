@@ -1,5 +1,7 @@
 #include "capture/zip_check.h"
 
+#include "base/thread.h"
+
 #include <libdeflate.h>
 
 void vf_zip_check_add(struct vf_zip_check *check, struct vf_str name, struct vf_str bytes,
@@ -22,7 +24,7 @@ void vf_zip_check_start(struct vf_zip_check *check)
 {
     if (check->members.len == 0)
         return;
-    check->running = pthread_create(&check->thread, NULL, work, check) == 0;
+    check->running = vf_thread_start(&check->thread, work, check) == 0;
     if (!check->running)
         work(check);
 }

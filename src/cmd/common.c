@@ -199,6 +199,9 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                         &warnings);
     build.symbolizer = &symbolizer;
     if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
+        vf_capture_finish_checks(&input->capture, &warnings);
+        if (!options->quiet)
+            vf_say_warnings(name, &warnings);
         vf_say_error(name, &error, 0);
         return false;
     }

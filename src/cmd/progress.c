@@ -1,6 +1,7 @@
 #include "cmd/progress.h"
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "cmd/pager.h"
 #include "cmd/progress_line.h"
 
@@ -123,7 +124,6 @@ static void *work(void *context)
 
 static void start(int64_t from_ms)
 {
-    sigset_t all, before;
     pthread_condattr_t how;
     line.ending = false;
     line.from_ms = from_ms;
@@ -133,10 +133,7 @@ static void start(int64_t from_ms)
     pthread_condattr_setclock(&how, CLOCK_MONOTONIC);
     pthread_cond_init(&line.ended, &how);
     pthread_condattr_destroy(&how);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    line.running = pthread_create(&line.thread, NULL, work, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    line.running = vf_thread_start(&line.thread, work, NULL) == 0;
 }
 
 bool vf_show_begin(bool quiet, int64_t before_ms)

@@ -135,6 +135,7 @@ static int run(const struct vf_args *args)
     }
     vf_name_source_init(&names, &capture, &c.debug.files, &warnings);
     names.ask_files = true;
+    vf_capture_finish_checks(&capture, &warnings);
     code = symbolicate(&c, &capture, &names, &sources, &told);
     vf_work_end();
     if (!c.quiet)

@@ -228,13 +228,15 @@ static void add_sample(struct vf_build *b, size_t index)
     }
     const struct vf_walked *walked = find_walked(b, index);
     struct vf_thread *thread = find_thread(b, walked->thread, vf_gathered_thread(g, index));
-    if (b->jit.jit)
+    bool outside = b->thread_keys.items[b->last_key].outside;
+    if (b->jit.jit && !outside)
         count_traces(b->jit.jit, walked);
     if (g->samples.items[index] & VF_RAW_ALLOCATION)
         VF_APPEND(&thread->allocations,
                   ((struct vf_allocation_row){time_ms, walked->stack, b->sample_bytes}));
     else
-        add_row(b, index, thread, time_ms, place(b, walked, thread->tid, time_ms), walked->trace);
+        add_row(b, index, thread, time_ms,
+                outside ? walked->stack : place(b, walked, thread->tid, time_ms), walked->trace);
 }
 
 void vf_build_add_samples(struct vf_build *b)

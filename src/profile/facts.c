@@ -138,9 +138,9 @@ static void add_natives(struct vf_profile *profile, const struct vf_facts *facts
     if (info->pc_missing.len)
         vf_profile_extra(profile, section, "Instruction addresses", "none: %.*s",
                          VF_STR_ARG(info->pc_missing));
-    if (natives->pcs->v.len)
+    if (natives->pcs->inside)
         vf_profile_extra(profile, section, "Instruction addresses",
-                         "%zu, one each %.3f ms of CPU time", natives->pcs->v.len,
+                         "%zu, one each %.3f ms of CPU time", natives->pcs->inside,
                          (double)info->pc_period_ns / 1e6);
     if (info->pc_lost)
         vf_profile_extra(profile, section, "Instruction addresses lost", "%llu",

@@ -13,7 +13,7 @@ static int by_trace_and_offset(const void *a, const void *b)
 static void find_traces(struct vf_jit_build *b)
 {
     struct vf_jit *jit = b->jit;
-    jit->pcs = b->pcs->v.len;
+    jit->pcs = b->pcs->inside;
     for (size_t i = 0; i < b->pcs->v.len; i++) {
         struct vf_pc *pc = &b->pcs->v.items[i];
         const struct vf_jit_trace *trace = vf_jit_traces_find(&jit->traces, pc->ip);
@@ -21,7 +21,7 @@ static void find_traces(struct vf_jit_build *b)
             continue;
         pc->trace = vf_jit_traces_row(&jit->traces, trace);
         pc->offset = (uint32_t)(pc->ip - trace->code_start);
-        jit->pcs_inside++;
+        jit->pcs_inside += !pc->outside;
     }
 }
 
@@ -30,7 +30,7 @@ static void count_hits(struct vf_jit *jit, const struct vf_pcs *pcs)
     const struct vf_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
     size_t n = 0;
     for (size_t i = 0; i < pcs->v.len; i++)
-        if (pcs->v.items[i].trace != VF_NONE)
+        if (pcs->v.items[i].trace != VF_NONE && !pcs->v.items[i].outside)
             order[n++] = &pcs->v.items[i];
     if (n)
         qsort(order, n, sizeof *order, by_trace_and_offset);

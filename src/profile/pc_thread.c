@@ -139,7 +139,7 @@ void vf_pc_thread_add(struct vf_jit_build *b, struct vf_walk *walk)
         const struct vf_pc *pc = &b->pcs->v.items[i];
         vf_stack_id stack;
         double time_ms = vf_clock_ms(b->clock, pc->mono_ns);
-        if (!(time_ms >= b->profile->begin_ms && time_ms <= b->profile->end_ms))
+        if (pc->outside || !(time_ms >= 0 && time_ms <= b->profile->run_ms))
             continue;
         if (pc->trace == VF_NONE) {
             stack = stack_outside(b, walk->natives, pc->ip);

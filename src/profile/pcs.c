@@ -17,21 +17,29 @@ void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const str
     *pcs = (struct vf_pcs){0};
     if (count == 0)
         return;
+    /* Only the recorder's stamps are of the clock that the addresses have. */
+    if (clock->source == VF_CLOCK_ARRIVAL && capture->info.pc_period_ns < INT64_MAX)
+        pcs->half_period_ns = (int64_t)capture->info.pc_period_ns / 2;
+    struct vf_window_tids tids;
+    vf_window_find_tids(window, &capture->info, &tids);
     pcs->v.items = vf_alloc(count, sizeof *pcs->v.items);
     pcs->v.cap = count;
     for (size_t i = 0; i < count; i++) {
         struct vf_row row = vf_rows_get(capture->pcs, i);
-        if (!vf_window_is_cut(window) ||
-            (vf_window_has_time(window, vf_clock_ms(clock, row.mono_ns)) &&
-             vf_window_has_tid(window, &capture->info, row.second)))
-            pcs->v.items[pcs->v.len++] =
-                (struct vf_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0};
+        double time_ms = vf_clock_ms(clock, row.mono_ns);
+        double near_ms = (double)pcs->half_period_ns / 1e6;
+        bool inside = vf_window_has_time(window, time_ms) || !vf_window_is_cut(window);
+        if ((!inside && !vf_window_has_time(window, time_ms - near_ms) &&
+             !vf_window_has_time(window, time_ms + near_ms)) ||
+            !vf_window_has_tid(&tids, row.second))
+            continue;
+        pcs->inside += inside;
+        pcs->v.items[pcs->v.len++] =
+            (struct vf_pc){row.mono_ns, row.second, (uint64_t)row.third, VF_NONE, 0, !inside};
     }
+    free(tids.v.items);
     if (pcs->v.len)
         qsort(pcs->v.items, pcs->v.len, sizeof *pcs->v.items, by_thread_and_time);
-    /* Only the recorder's stamps are of the clock that the addresses have. */
-    if (clock->source == VF_CLOCK_ARRIVAL && capture->info.pc_period_ns < INT64_MAX)
-        pcs->half_period_ns = (int64_t)capture->info.pc_period_ns / 2;
 }
 
 void vf_pcs_release(struct vf_pcs *pcs)

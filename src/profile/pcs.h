@@ -17,14 +17,16 @@ struct vf_pc {
     uint64_t tid, ip;
     uint32_t trace;  /* of the JIT; VF_NONE: in none */
     uint32_t offset; /* in the trace's code */
+    bool outside;    /* of the window, but near enough for a sample inside */
 };
 
 struct vf_pcs {
     VF_VEC(struct vf_pc) v;
+    size_t inside;          /* how many are not outside */
     int64_t half_period_ns; /* 0: they can't be joined with the samples */
 };
 
-/* Those in the window. */
+/* Those in the window, and those that are at most half a period away from it. */
 void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const struct vf_clock *clock,
                  const struct vf_window *window);
 void vf_pcs_release(struct vf_pcs *pcs);

@@ -49,7 +49,7 @@ static double within(const struct vf_runtime *r, double ms)
 {
     if (ms < 0)
         return 0;
-    return ms < r->profile->end_ms ? ms : r->profile->end_ms;
+    return ms < r->profile->run_ms ? ms : r->profile->run_ms;
 }
 
 bool vf_runtime_span(struct vf_runtime *r, uint32_t section, double *start_ms, double *end_ms)
@@ -60,7 +60,7 @@ bool vf_runtime_span(struct vf_runtime *r, uint32_t section, double *start_ms, d
     const struct vf_log_section *s = &r->log.sections.items[section];
     *start_ms = vf_ticks_ms(&r->ticks, s->start);
     *end_ms = vf_ticks_ms(&r->ticks, s->stop);
-    if (*start_ms > r->profile->end_ms + slack_ms || *end_ms < -slack_ms)
+    if (*start_ms > r->profile->run_ms + slack_ms || *end_ms < -slack_ms)
         return false;
     *start_ms = within(r, *start_ms);
     *end_ms = within(r, *end_ms);
@@ -89,7 +89,7 @@ static void close_until(struct vf_runtime *r, uint32_t *open, uint32_t *depth, u
 /* Where the i-th phase ends. */
 static double phase_end(const struct vf_runtime *r, size_t i)
 {
-    return i + 1 < r->phases.len ? r->phases.items[i + 1].time_ms : r->profile->end_ms;
+    return i + 1 < r->phases.len ? r->phases.items[i + 1].time_ms : r->profile->run_ms;
 }
 
 /* Sections come in the order in which they open, and lie inside each other or apart. */
@@ -398,7 +398,7 @@ static void place(struct vf_runtime *r, const struct vf_capture *capture,
                   const struct vf_clock *clock, struct vf_warnings *warnings)
 {
     uint32_t count = r->part.end - r->part.first;
-    vf_ticks_init(&r->ticks, capture, clock, &r->log, &r->part, r->profile->end_ms);
+    vf_ticks_init(&r->ticks, capture, clock, &r->log, &r->part, r->profile->run_ms);
     if (r->ticks.source == VF_TICKS_NONE) {
         vf_warn(warnings, "PYPYLOG: nothing says when its lines were written; it is not shown");
         return;

@@ -51,7 +51,8 @@ struct vf_runtime {
 };
 
 /* Reads the capture's log and places it; `runtime->shown` says whether there is anything to show.
- * Samples must be in order and profile->end_ms set.  Problems become warnings. */
+ * Samples must be in order and profile->run_ms set: it is always of the whole run.  Problems become
+ * warnings. */
 void vf_runtime_init(struct vf_runtime *runtime, struct vf_profile *profile,
                      const struct vf_capture *capture, const struct vf_clock *clock,
                      struct vf_warnings *warnings);

@@ -26,7 +26,7 @@ static void add_clock(struct vf_runtime *r)
 
 static double share(const struct vf_runtime *r, double ms)
 {
-    return r->profile->end_ms > 0 ? 100 * ms / r->profile->end_ms : 0;
+    return r->profile->run_ms > 0 ? 100 * ms / r->profile->run_ms : 0;
 }
 
 static void add_sums(struct vf_runtime *r)

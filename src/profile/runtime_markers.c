@@ -66,7 +66,7 @@ static void keep(struct vf_runtime *r, struct vf_counter counter, bool level)
 {
     size_t n = counter.rows.len;
     if (n && level)
-        add_row(&counter, r->profile->end_ms, counter.rows.items[n - 1].value);
+        add_row(&counter, r->profile->run_ms, counter.rows.items[n - 1].value);
     if (n)
         VF_APPEND(&r->profile->counters, counter);
 }

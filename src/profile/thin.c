@@ -48,7 +48,8 @@ static uint64_t kept_of_run(const struct run *run, uint64_t step)
 static uint64_t choose(struct thinning *t)
 {
     uint64_t kept = 0;
-    memset(t->seen, 0, t->stacks * sizeof *t->seen);
+    for (size_t i = 0; i < t->runs.len; i++)
+        t->seen[t->runs.items[i].stack] = 0;
     for (size_t i = 0; i < t->runs.len; i++) {
         struct run *run = &t->runs.items[i];
         uint32_t at = t->seen[run->stack]++;
@@ -112,25 +113,20 @@ static void leave_out(struct thinning *t)
     t->thread->samples.len = kept;
 }
 
-/* True when runs were left out. */
-static bool thin_thread(struct vf_thread *thread, size_t stacks, uint64_t max)
+/* True when runs were left out.  What is counted by stack is 0 before and after: there may be many
+ * threads, and many stacks that are not the thread's. */
+static bool thin_thread(struct thinning *t, struct vf_thread *thread, uint64_t max)
 {
-    struct thinning t = {.thread = thread,
-                         .stacks = (uint32_t)stacks + 1,
-                         .runs_of = vf_alloc_zeroed(stacks + 1, sizeof *t.runs_of),
-                         .seen = vf_alloc_zeroed(stacks + 1, sizeof *t.seen),
-                         .pending = vf_alloc_zeroed(stacks + 1, sizeof *t.pending),
-                         .step = 1,
-                         .run_step = 1};
-    find_runs(&t);
-    bool dropped = !find_step(&t, &t.step, thread->samples.len + 1, max);
+    t->thread = thread;
+    t->step = t->run_step = 1;
+    t->runs.len = 0;
+    find_runs(t);
+    bool dropped = !find_step(t, &t->step, thread->samples.len + 1, max);
     if (dropped)
-        find_step(&t, &t.run_step, t.runs.len + 1, max);
-    leave_out(&t);
-    free(t.runs.items);
-    free(t.runs_of);
-    free(t.seen);
-    free(t.pending);
+        find_step(t, &t->run_step, t->runs.len + 1, max);
+    leave_out(t);
+    for (size_t i = 0; i < t->runs.len; i++)
+        t->runs_of[t->runs.items[i].stack] = 0;
     return dropped;
 }
 
@@ -159,15 +155,23 @@ uint64_t vf_count_programs_samples(const struct vf_profile *profile)
 struct vf_thinned vf_thin(struct vf_profile *profile, uint64_t max)
 {
     struct vf_thinned thinned = {.before = vf_count_samples(profile)};
+    size_t stacks = profile->stacks.stacks.len + 1;
+    struct thinning t = {.stacks = (uint32_t)stacks,
+                         .runs_of = vf_alloc_zeroed(stacks, sizeof *t.runs_of),
+                         .seen = vf_alloc_zeroed(stacks, sizeof *t.seen),
+                         .pending = vf_alloc_zeroed(stacks, sizeof *t.pending)};
     uint64_t programs = vf_count_programs_samples(profile);
     for (size_t i = 0; i < profile->threads.len && max; i++) {
         struct vf_thread *thread = &profile->threads.items[i];
         uint64_t of = is_programs(thread) ? programs : thread->samples.len;
         double share = of ? (double)thread->samples.len / (double)of : 0;
         if (of > max)
-            thinned.dropped_runs |=
-                thin_thread(thread, profile->stacks.stacks.len, (uint64_t)((double)max * share));
+            thinned.dropped_runs |= thin_thread(&t, thread, (uint64_t)((double)max * share));
     }
+    free(t.runs.items);
+    free(t.runs_of);
+    free(t.seen);
+    free(t.pending);
     thinned.after = vf_count_samples(profile);
     return thinned;
 }

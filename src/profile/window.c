@@ -26,24 +26,52 @@ bool vf_window_has_thread(const struct vf_window *window, const struct vf_profil
     return false;
 }
 
-bool vf_window_has_tid(const struct vf_window *window, const struct vf_capture_info *info,
-                       uint64_t tid)
+static bool is_word(const struct vf_window *window, struct vf_str name)
 {
-    struct vf_str rest = window->threads, name = VF_STR("");
-    uint64_t number;
-    if (rest.len == 0)
-        return true;
-    for (size_t i = 0; i < info->threads.len; i++)
-        if (info->threads.items[i].tid == tid)
-            name = info->threads.items[i].name;
-    if (name.len == 0 && tid == info->pid)
-        name = VF_STR("MainThread");
+    struct vf_str rest = window->threads;
+    while (rest.len)
+        if (vf_str_eq(vf_str_cut(&rest, ','), name))
+            return true;
+    return false;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+void vf_window_find_tids(const struct vf_window *window, const struct vf_capture_info *info,
+                         struct vf_window_tids *tids)
+{
+    const struct vf_str made = VF_STR("Thread "); /* the name of a thread that was told none */
+    struct vf_str rest = window->threads;
+    bool main_told = false;
+    uint64_t tid;
+    *tids = (struct vf_window_tids){.all = rest.len == 0};
+    for (size_t i = 0; i < info->threads.len; i++) {
+        const struct vf_thread_name *told = &info->threads.items[i];
+        main_told |= told->tid == info->pid && told->name.len > 0;
+        if (told->name.len && is_word(window, told->name))
+            VF_APPEND(&tids->v, told->tid);
+    }
+    if (!main_told && is_word(window, VF_STR("MainThread")))
+        VF_APPEND(&tids->v, info->pid);
     while (rest.len) {
         struct vf_str word = vf_str_cut(&rest, ',');
-        if ((vf_str_to_u64(word, 10, &number) && number == tid) || vf_str_eq(word, name))
-            return true;
+        if (vf_str_starts(word, made))
+            word = (struct vf_str){word.ptr + made.len, word.len - made.len};
+        if (vf_str_to_u64(word, 10, &tid))
+            VF_APPEND(&tids->v, tid);
     }
-    return false;
+    if (tids->v.len)
+        qsort(tids->v.items, tids->v.len, sizeof *tids->v.items, by_number);
+}
+
+bool vf_window_has_tid(const struct vf_window_tids *tids, uint64_t tid)
+{
+    return tids->all || (tids->v.len && bsearch(&tid, tids->v.items, tids->v.len,
+                                                sizeof *tids->v.items, by_number) != NULL);
 }
 
 static enum vf_status fail_thread(const struct vf_profile *profile, struct vf_str word,
@@ -176,6 +204,20 @@ static void cut_counter(struct vf_counter *counter, double begin_ms, double end_
         VF_APPEND(&counter->rows, last);
 }
 
+static void cut_counters(struct vf_profile *profile)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < profile->counters.len; i++) {
+        struct vf_counter counter = profile->counters.items[i];
+        cut_counter(&counter, profile->begin_ms, profile->end_ms);
+        if (counter.rows.len)
+            profile->counters.items[kept++] = counter;
+        else
+            free(counter.rows.items);
+    }
+    profile->counters.len = kept;
+}
+
 /* ---- stacks -----------------------------------------------------------------------------------
  */
 
@@ -285,8 +327,7 @@ void vf_window_apply(const struct vf_window *window, struct vf_profile *profile)
             cut_samples(thread);
         cut_markers(&thread->markers, window);
     }
-    for (size_t i = 0; i < profile->counters.len; i++)
-        cut_counter(&profile->counters.items[i], profile->begin_ms, profile->end_ms);
+    cut_counters(profile);
     drop_threads(window, profile);
     drop_unused_stacks(profile);
 }

@@ -29,12 +29,16 @@ static inline bool vf_window_has_time(const struct vf_window *window, double tim
     return time_ms >= window->from_ms && (window->to_ms <= 0 || time_ms < window->to_ms);
 }
 
-/* True for a thread of the program's that is in the window, by what the capture tells of threads.
- */
-bool vf_window_has_tid(const struct vf_window *window, const struct vf_capture_info *info,
-                       uint64_t tid);
+/* The ids of the threads in the window, by what the capture tells of threads; free v.items. */
+struct vf_window_tids {
+    VF_VEC(uint64_t) v; /* sorted */
+    bool all;
+};
+void vf_window_find_tids(const struct vf_window *window, const struct vf_capture_info *info,
+                         struct vf_window_tids *tids);
+bool vf_window_has_tid(const struct vf_window_tids *tids, uint64_t tid);
 
-/* The same for one in the profile. */
+/* True for a thread of the profile's that is in the window. */
 bool vf_window_has_thread(const struct vf_window *window, const struct vf_profile *profile,
                           const struct vf_thread *thread);
 

@@ -156,6 +156,8 @@ def test_a_damaged_stored_member_is_said_and_used(members, tmp_path):
     assert done.code == 0
     assert "member profile.prof is damaged: its checksum is not that of the zip" in done.err
     assert support.load_profile(tmp_path / "x.json").threads
+    done = vmfox("symbolicate", path, "-o", tmp_path / "y.vmfox", cwd=tmp_path)
+    assert "member profile.prof is damaged" in done.err
 
 
 def test_a_cut_zip_of_stored_members_is_refused(members, tmp_path):

@@ -243,3 +243,37 @@ def test_no_source_of_what_was_cut(recorded, tmp_path):
             for frame in sample.stack}
     assert {name for name, text in part.sources().items()
             if text is not None and not name.endswith("iongraph.json")} <= used
+
+
+def test_the_runtimes_figures_are_of_the_whole(recorder, pypy, tmp_path):
+    made = recorder(pypy, "shares.py")
+    whole = convert(made.capture, tmp_path)
+    end = whole.meta["profilingEndTime"] / 1e3
+    for window in (["--to", "%.6f" % (end / 4)], ["--from", "%.6f" % (end / 2)]):
+        part = convert(made.capture, tmp_path, *window)
+        of_part, of_whole = extra(part, "PyPy"), extra(whole, "PyPy")
+        for figures in (of_part, of_whole):
+            figures.pop("Samples taken inside a section", None)
+        assert of_part == of_whole
+        assert extra(part, "Clock") == extra(whole, "Clock")
+
+
+def test_a_counter_without_a_level_in_the_part_is_left_out(recorder, pypy, tmp_path):
+    made = recorder(pypy, "shares.py")
+    end = convert(made.capture, tmp_path).meta["profilingEndTime"]
+    for window in ((0, 1), (end - 0.01, end)):
+        part = convert(made.capture, tmp_path, "--from", "%.6f" % (window[0] / 1e3), "--to",
+                       "%.6f" % (window[1] / 1e3 + 1e-6))
+        for counter in part.counters:
+            assert all(window[0] - 1e-3 <= time <= window[1] + 1e-2
+                       for time in counter["samples"]["time"])
+
+
+def test_traces_of_other_threads_are_not_counted(tmp_path):
+    """The figures of two threads are together those of both."""
+    capture = os.path.join(support.DATA, "pypy.vmfox")
+    key = "Samples that end in native code"
+    both = int(convert(capture, tmp_path).facts()[key].split(";")[0])
+    parts = [convert(capture, tmp_path, "--thread", name).facts()
+             for name in ("MainThread", "helper")]
+    assert sum(int(facts[key].split(";")[0]) for facts in parts if key in facts) == both
