@@ -2,7 +2,7 @@
 
 #include "base/thread.h"
 
-#include <libdeflate.h>
+#include <isa-l/crc.h>
 
 void vf_zip_check_add(struct vf_zip_check *check, struct vf_str name, struct vf_str bytes,
                       uint32_t crc)
@@ -15,7 +15,8 @@ static void *work(void *context)
     struct vf_zip_check *check = context;
     for (size_t i = 0; i < check->members.len; i++) {
         struct vf_zip_checked *member = &check->members.items[i];
-        member->damaged = libdeflate_crc32(0, member->bytes.ptr, member->bytes.len) != member->crc;
+        member->damaged = crc32_gzip_refl(0, (const unsigned char *)member->bytes.ptr,
+                                          member->bytes.len) != member->crc;
     }
     return NULL;
 }
