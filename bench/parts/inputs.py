@@ -86,7 +86,7 @@ def packing(size):
     return zipfile.ZIP_STORED if size >= STORED_FROM else zipfile.ZIP_DEFLATED
 
 
-def write_bundle(capture, large, count, out, parts_only):
+def write_bundle(capture, large, count, out, parts_only=False):
     """A recording with the `count` samples of `large` in place of its own; all else is as it was,
     and packed as the recorder packs it: large members stored, others deflated at the lightest level.
     `parts_only`: with nothing in it but the profile and the two logs, which are its parts."""

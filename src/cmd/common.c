@@ -199,9 +199,10 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                         &warnings);
     build.symbolizer = &symbolizer;
     if (vf_profile_build(&input->profile, &input->capture, &build, &warnings, &error) == VF_FATAL) {
-        vf_capture_finish_checks(&input->capture, &warnings);
-        if (!options->quiet)
-            vf_say_warnings(name, &warnings);
+        /* Of all that was to be warned of only damage can be why. */
+        struct vf_warnings damage = {0};
+        vf_capture_finish_checks(&input->capture, &damage);
+        vf_say_warnings(name, &damage);
         vf_say_error(name, &error, 0);
         return false;
     }
