@@ -24,26 +24,24 @@ def under_a_second(name, row):
     return for_size(goal, row, held, "; ".join(words))
 
 
-def against_hash(name, row):
-    goal = "%s, 1 GB to .jslb.gz: at most 3 × the time of xxh64sum over it" % name
+def at_most(name, row, said, ending, other, times):
+    """The time to `ending` is at most so many times that of another command; `said` says it."""
+    goal = "%s, 1 GB to %s: %s" % (name, ending, said)
     if ".jslb.gz" not in row["memory"]:
         return unable(goal, ".jslb.gz")
-    words = ["%s on %s" % (figures.ratio_and_spread(walls(row, ".jslb.gz", cores),
-                                                    walls(row, "xxh64sum", cores)), cores)
+    words = ["%s on %s" % (figures.ratio_and_spread(walls(row, ending, cores),
+                                                    walls(row, other, cores)), cores)
              for cores in (ALL_CORES, ONE_CORE)]
-    ratio = figures.median(figures.ratios(walls(row, ".jslb.gz"), walls(row, "xxh64sum")))
-    return for_size(goal, row, ratio <= 3, "; ".join(words))
+    ratio = figures.median(figures.ratios(walls(row, ending), walls(row, other)))
+    return for_size(goal, row, ratio <= times, "; ".join(words))
+
+
+def against_hash(name, row):
+    return at_most(name, row, "at most 3 × the time of xxh64sum over it", ".jslb.gz", "xxh64sum", 3)
 
 
 def json_against_slabs(name, row):
-    goal = "%s, 1 GB to .json.gz: at most 1.5 × the time to .jslb.gz" % name
-    if ".jslb.gz" not in row["memory"]:
-        return unable(goal, ".jslb.gz")
-    words = ["%s on %s" % (figures.ratio_and_spread(walls(row, ".json.gz", cores),
-                                                    walls(row, ".jslb.gz", cores)), cores)
-             for cores in (ALL_CORES, ONE_CORE)]
-    ratio = figures.median(figures.ratios(walls(row, ".json.gz"), walls(row, ".jslb.gz")))
-    return for_size(goal, row, ratio <= 1.5, "; ".join(words))
+    return at_most(name, row, "at most 1.5 × the time to .jslb.gz", ".json.gz", ".jslb.gz", 1.5)
 
 
 def memory(name, row):

@@ -68,12 +68,13 @@ static enum vf_status unpack_to_temp(const struct bundle *b, const zip_stat_t *t
 static bool use_in_place(struct bundle *b, const char *name, zip_uint64_t index, uint64_t limit,
                          struct vf_str *out)
 {
-    enum { LARGE = 1 << 20 };
     struct vf_str stored;
-    if (!vf_zip_file_stored(&b->file, index, &stored) || stored.len < LARGE || stored.len > limit)
+    uint32_t crc;
+    if (!vf_zip_file_stored(&b->file, index, &stored, &crc) || stored.len < VF_STORED_FROM ||
+        stored.len > limit)
         return false;
     vf_zip_check_add(&b->capture->check, vf_arena_str(&b->capture->arena, vf_str_from(name)),
-                     stored, vf_zip_file_crc(&b->file, index));
+                     stored, crc);
     *out = stored;
     return true;
 }

@@ -1,5 +1,6 @@
 #include "capture/capture.h"
 
+#include "base/jslb.h"
 #include "capture/vmprof.h"
 
 uint64_t vf_inflated_max(size_t packed_bytes)
@@ -19,7 +20,7 @@ static bool is_zip(const struct vf_bytes *b)
 
 static bool is_jslb(const struct vf_bytes *b)
 {
-    static const unsigned char magic[8] = {0xDC, 0xDF, 0x4A, 0x53, 0x4C, 0x42, 0x01, 0x00};
+    static const char magic[] = VF_JSLB_MAGIC;
     return b->len >= sizeof magic && memcmp(b->ptr, magic, sizeof magic) == 0;
 }
 

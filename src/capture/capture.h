@@ -108,6 +108,7 @@ enum {
     VF_ZIP_SYMBOLS_MAX = 64 << 20,
     VF_ZIP_SYMBOL_VALUES_MAX = 2000000,
     VF_ZIP_CODE_MAX = 256 << 20,
+    VF_STORED_FROM = 1 << 20,         /* bytes of a member that is stored, and used where it lies */
     VF_PACKED_LIBRARIES_MAX = 4096,   /* that symbols.json tells of */
     VF_ZIP_JSON_VALUES_MAX = 1000000, /* each may cost 300 bytes of memory */
     VF_ZIP_SOURCES_MAX = 256 << 20,   /* all source texts together */

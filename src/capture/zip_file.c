@@ -89,10 +89,11 @@ void vf_zip_file_close(struct vf_zip_file *file)
     file->zip = NULL;
 }
 
-bool vf_zip_file_stored(struct vf_zip_file *file, zip_uint64_t index, struct vf_str *out)
+bool vf_zip_file_stored(struct vf_zip_file *file, zip_uint64_t index, struct vf_str *out,
+                        uint32_t *crc)
 {
-    const zip_uint64_t wanted =
-        ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
+    const zip_uint64_t wanted = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
+                                ZIP_STAT_ENCRYPTION_METHOD | ZIP_STAT_CRC;
     zip_stat_t stat;
     unsigned char first;
     zip_stat_init(&stat);
@@ -109,13 +110,6 @@ bool vf_zip_file_stored(struct vf_zip_file *file, zip_uint64_t index, struct vf_
     if (!read || at >= file->len || stat.size > file->len - at || file->bytes[at] != first)
         return false;
     *out = (struct vf_str){(const char *)file->bytes + at, (size_t)stat.size};
+    *crc = stat.crc;
     return true;
-}
-
-uint32_t vf_zip_file_crc(struct vf_zip_file *file, zip_uint64_t index)
-{
-    zip_stat_t stat;
-    zip_stat_init(&stat);
-    return zip_stat_index(file->zip, index, 0, &stat) == 0 && (stat.valid & ZIP_STAT_CRC) ? stat.crc
-                                                                                          : 0;
 }

@@ -24,11 +24,10 @@ enum vf_status vf_zip_file_open(struct vf_zip_file *file, const struct vf_bytes 
                                 struct vf_error *error);
 void vf_zip_file_close(struct vf_zip_file *file);
 
-/* The bytes of a member where they lie.  False for one that is packed or encrypted, is empty, or
- * does not lie in the file as the zip says: then it has to be read through libzip. */
-bool vf_zip_file_stored(struct vf_zip_file *file, zip_uint64_t index, struct vf_str *out);
-
-/* The checksum that the zip has of a member. */
-uint32_t vf_zip_file_crc(struct vf_zip_file *file, zip_uint64_t index);
+/* The bytes of a member where they lie, and the checksum that the zip has of them.  False for one
+ * that is packed or encrypted, is empty, or does not lie in the file as the zip says: then it has
+ * to be read through libzip. */
+bool vf_zip_file_stored(struct vf_zip_file *file, zip_uint64_t index, struct vf_str *out,
+                        uint32_t *crc);
 
 #endif

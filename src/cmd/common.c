@@ -318,32 +318,11 @@ static char *replace_ending(const char *path, const char *ending)
     return made;
 }
 
-static const struct {
-    const char *ending;
-    struct vf_format format;
-} formats[] = {
-    {".json", {false, false}},
-    {".json.gz", {false, true}},
-    {".jslb", {true, false}},
-    {".jslb.gz", {true, true}},
-};
-
-const char *vf_format_ending(struct vf_format format)
-{
-    size_t i = 0;
-    while (formats[i].format.slabs != format.slabs || formats[i].format.gzip != format.gzip)
-        i++;
-    return formats[i].ending;
-}
-
 bool vf_format_of(const char *path, struct vf_format *format)
 {
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (vf_str_ends(vf_str_from(path), vf_str_from(formats[i].ending))) {
-            *format = formats[i].format;
-            return true;
-        }
-    vf_say("%s: the name must end in .json, .json.gz, .jslb or .jslb.gz", path);
+    if (vf_format_find(vf_str_from(path), format))
+        return true;
+    vf_say("%s: the name must end in " VF_FORMAT_ENDINGS, path);
     return false;
 }
 
@@ -365,13 +344,11 @@ int vf_conversion_init(struct vf_conversion *c, const struct vf_args *args)
 
 static bool find_format(struct vf_conversion *c, bool any)
 {
-    struct vf_str out = vf_str_from(c->out);
     if (strcmp(c->out, "-") == 0)
         return true;
     if (any)
         return vf_format_of(c->out, &c->format);
-    c->format.gzip = vf_str_ends(out, VF_STR(".json.gz"));
-    if (c->format.gzip || vf_str_ends(out, VF_STR(".json")))
+    if (vf_format_find(vf_str_from(c->out), &c->format) && !c->format.slabs)
         return true;
     vf_say("%s: the name must end in .json or .json.gz, as JSON is what is written", c->out);
     return false;

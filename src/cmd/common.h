@@ -8,6 +8,7 @@
 #include "cmd/debug.h"
 #include "cmd/options.h"
 #include "cmd/symbols.h"
+#include "output/format.h"
 #include "profile/profile.h"
 #include "profile/window.h"
 
@@ -88,14 +89,7 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
 /* Frees both; slices out of them are gone with it. */
 void vf_input_release(struct vf_input *input);
 
-/* The shape of a Firefox Profiler file. */
-struct vf_format {
-    bool slabs; /* JSON Slabs, else JSON */
-    bool gzip;
-};
-/* ".jslb.gz" and the like. */
-const char *vf_format_ending(struct vf_format format);
-/* By a name's ending.  False, said, for one that is no format. */
+/* vf_format_find(); false, said, for a name that has none. */
 bool vf_format_of(const char *path, struct vf_format *format);
 
 /* The profile as a Firefox Profiler file, written as it is made to the file `out` ("-": standard

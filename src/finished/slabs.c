@@ -2,21 +2,13 @@
 
 #include "base/reader.h"
 
-enum { VERSION = 1, HEADER_BYTES = 20, ENTRY_BYTES = 12 };
-
-size_t vf_slabs_size(enum vf_slabs_type type)
-{
-    static const unsigned char sizes[VF_SLABS_TYPES] = {1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 1};
-    return sizes[type];
-}
-
 struct entry {
     uint64_t type, start, len;
 };
 
 static uint64_t entry_at(uint32_t k)
 {
-    return HEADER_BYTES + (uint64_t)ENTRY_BYTES * k;
+    return VF_JSLB_HEADER_BYTES + (uint64_t)VF_JSLB_ENTRY_BYTES * k;
 }
 
 static struct entry entry_of(const struct vf_slabs *slabs, uint32_t k)
@@ -27,7 +19,7 @@ static struct entry entry_of(const struct vf_slabs *slabs, uint32_t k)
 
 static enum vf_status read_header(struct vf_slabs *slabs, struct vf_error *error)
 {
-    static const char magic[] = "\xDC\xDF\x4A\x53\x4C\x42\x01";
+    static const char magic[] = VF_JSLB_MAGIC;
     struct vf_reader r = vf_reader_over(slabs->file.ptr, slabs->file.len);
     struct vf_str start;
     uint64_t version, count, root;
@@ -36,11 +28,11 @@ static enum vf_status read_header(struct vf_slabs *slabs, struct vf_error *error
     if (!vf_read_uint(&r, 4, &version) || !vf_read_uint(&r, 4, &count) ||
         !vf_read_uint(&r, 4, &root))
         return vf_fail_at(error, r.pos, "expected a header of %d bytes, found the end after %zu",
-                          HEADER_BYTES, slabs->file.len);
-    if (version != VERSION)
-        return vf_fail_at(error, 8, "expected version %d of JSON Slabs, found %llu", VERSION,
-                          (unsigned long long)version);
-    if (count > vf_reader_left(&r) / ENTRY_BYTES)
+                          VF_JSLB_HEADER_BYTES, slabs->file.len);
+    if (version != VF_JSLB_VERSION)
+        return vf_fail_at(error, 8, "expected version %d of JSON Slabs, found %llu",
+                          VF_JSLB_VERSION, (unsigned long long)version);
+    if (count > vf_reader_left(&r) / VF_JSLB_ENTRY_BYTES)
         return vf_fail_at(error, 12,
                           "expected a table of %llu slabs, found the end %zu bytes later",
                           (unsigned long long)count, vf_reader_left(&r));

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/jslb.h"
 
 struct vf_slabs {
     struct vf_str file; /* borrowed */
@@ -38,22 +39,6 @@ enum vf_status vf_slabs_to_json(const struct vf_slabs *slabs, struct vf_buf *out
 enum { VF_SLABS_DEPTH = 32, VF_SLABS_ALWAYS = 1 << 20 };
 
 /* For slabs_text.c: what is in slab k, which there is. */
-enum vf_slabs_type {
-    VF_SLABS_I8,
-    VF_SLABS_U8,
-    VF_SLABS_I16,
-    VF_SLABS_U16,
-    VF_SLABS_I32,
-    VF_SLABS_U32,
-    VF_SLABS_F32,
-    VF_SLABS_F64,
-    VF_SLABS_I64,
-    VF_SLABS_U64,
-    VF_SLABS_JSON,
-    VF_SLABS_TYPES,
-};
 struct vf_str vf_slabs_get(const struct vf_slabs *slabs, uint32_t k, enum vf_slabs_type *type);
-/* Bytes of one element. */
-size_t vf_slabs_size(enum vf_slabs_type type);
 
 #endif

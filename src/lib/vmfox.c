@@ -3,6 +3,7 @@
 #include "base/sink.h"
 #include "capture/capture.h"
 #include "output/firefox.h"
+#include "output/format.h"
 #include "profile/build.h"
 
 #include <stdio.h>
@@ -12,20 +13,20 @@ const char *vmfox_version(void)
     return VF_VERSION;
 }
 
-static enum vf_status write_profile(const struct vf_profile *profile, const char *out, bool slabs,
-                                    bool gzip, struct vf_error *error)
+static enum vf_status write_profile(const struct vf_profile *profile, const char *out,
+                                    struct vf_format format, struct vf_error *error)
 {
-    struct vf_sink *sink = vf_sink_open(out, gzip, error);
+    struct vf_sink *sink = vf_sink_open(out, format.gzip, error);
     if (!sink)
         return VF_FATAL;
     struct vf_buf buf = vf_sink_buf(sink);
-    if (vf_firefox_write(&buf, profile, slabs ? VF_FIREFOX_SLABS : 0, error) != VF_FATAL)
+    if (vf_firefox_write(&buf, profile, format.slabs ? VF_FIREFOX_SLABS : 0, error) != VF_FATAL)
         return vf_sink_close(sink, &buf, NULL, error);
     vf_sink_abandon(sink, &buf);
     return VF_FATAL;
 }
 
-static enum vf_status convert(const char *in, const char *out, bool slabs, bool gzip,
+static enum vf_status convert(const char *in, const char *out, struct vf_format format,
                               struct vf_warnings *warnings, struct vf_error *error)
 {
     struct vf_capture capture;
@@ -37,7 +38,7 @@ static enum vf_status convert(const char *in, const char *out, bool slabs, bool 
         status = vf_profile_build(&profile, &capture, NULL, warnings, error);
     vf_capture_finish_checks(&capture, warnings);
     if (status != VF_FATAL)
-        status = write_profile(&profile, out, slabs, gzip, error);
+        status = write_profile(&profile, out, format, error);
     vf_profile_release(&profile);
     vf_capture_release(&capture);
     return status;
@@ -48,16 +49,12 @@ enum vmfox_status vmfox_convert(const char *in, const char *out, char *message, 
     struct vf_warnings warnings = {0};
     struct vf_error error = {0};
     char line[600] = "";
-    struct vf_str name = vf_str_from(out), ending = name;
-    bool gzip = vf_str_ends(name, VF_STR(".gz"));
-    ending.len -= gzip ? strlen(".gz") : 0;
-    bool slabs = vf_str_ends(ending, VF_STR(".jslb"));
+    struct vf_format format;
     enum vf_status status;
-    if (slabs || vf_str_ends(ending, VF_STR(".json")))
-        status = convert(in, out, slabs, gzip, &warnings, &error);
+    if (vf_format_find(vf_str_from(out), &format))
+        status = convert(in, out, format, &warnings, &error);
     else
-        status =
-            vf_fail(&error, "%s: the name must end in .json, .json.gz, .jslb or .jslb.gz", out);
+        status = vf_fail(&error, "%s: the name must end in " VF_FORMAT_ENDINGS, out);
     if (status == VF_FATAL)
         vf_error_line(&error, line, sizeof line);
     else if (warnings.count)

@@ -3,15 +3,9 @@
 #include "base/progress.h"
 
 enum {
-    STEP = 1024, /* rows that are filled at once */
-    SLAB_VERSION = 1,
-    HEADER_BYTES = 20,
-    ENTRY_BYTES = 12,
+    STEP = 1024,           /* rows that are filled at once */
     JSON_MOST = 512 << 20, /* V8's longest string */
 };
-
-/* The container's numbers for what is in a slab. */
-enum { TYPE_U8 = 1, TYPE_I32 = 4, TYPE_F64 = 7, TYPE_JSON = 10 };
 
 /* Values of any type a column has. */
 union step {
@@ -66,9 +60,7 @@ void vf_writer_column(struct vf_writer *w, const char *name, enum vf_column_type
     if (w->binary) {
         put_reference(w);
         struct vf_slab *slab = VF_PUSH(&w->slabs);
-        slab->kind = type == VF_COLUMN_U8    ? VF_SLAB_U8
-                     : type == VF_COLUMN_I32 ? VF_SLAB_I32
-                                             : VF_SLAB_MS;
+        slab->type = (enum vf_slabs_type)type;
         slab->count = count;
         slab->fill = fill;
         slab->table = table;
@@ -97,7 +89,7 @@ void vf_writer_end_apart(struct vf_writer *w)
 {
     if (!w->binary)
         return;
-    VF_APPEND(&w->slabs, ((struct vf_slab){.kind = VF_SLAB_JSON, .text = w->apart}));
+    VF_APPEND(&w->slabs, ((struct vf_slab){.type = VF_SLABS_JSON, .text = w->apart}));
     w->apart = (struct vf_buf){0};
     w->json.out = &w->root;
     w->json.comma = true;
@@ -108,28 +100,7 @@ void vf_writer_end_apart(struct vf_writer *w)
 
 static size_t bytes_of(const struct vf_slab *slab)
 {
-    switch (slab->kind) {
-    case VF_SLAB_U8:
-        return slab->count;
-    case VF_SLAB_I32:
-        return slab->count * 4;
-    case VF_SLAB_MS:
-        return slab->count * 8;
-    case VF_SLAB_JSON:
-        break;
-    }
-    return slab->text.len;
-}
-
-static size_t alignment_of(const struct vf_slab *slab)
-{
-    return slab->kind == VF_SLAB_MS ? 8 : slab->kind == VF_SLAB_I32 ? 4 : 1;
-}
-
-static uint32_t type_of(const struct vf_slab *slab)
-{
-    static const uint32_t types[] = {TYPE_U8, TYPE_I32, TYPE_F64, TYPE_JSON};
-    return types[slab->kind];
+    return slab->type == VF_SLABS_JSON ? slab->text.len : slab->count * vf_slabs_size(slab->type);
 }
 
 static void put_u32(struct vf_buf *out, uint64_t value)
@@ -147,7 +118,7 @@ static size_t align(size_t at, size_t to)
 
 static void to_little_endian(union step *values, const struct vf_slab *slab, size_t count)
 {
-    if (slab->kind == VF_SLAB_MS)
+    if (slab->type == VF_SLABS_F64)
         for (size_t i = 0; i < count; i++)
             values->ms[i] = (double)values->ns[i] / 1e6;
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
@@ -158,33 +129,32 @@ static void to_little_endian(union step *values, const struct vf_slab *slab, siz
 static void put_slab(struct vf_buf *out, const struct vf_slab *slab)
 {
     union step values;
-    if (slab->kind == VF_SLAB_JSON) {
+    if (slab->type == VF_SLABS_JSON) {
         vf_buf_str(out, vf_buf_view(&slab->text));
         return;
     }
-    size_t each = slab->count ? bytes_of(slab) / slab->count : 0;
     for (size_t i = 0; i < slab->count; i += STEP) {
         size_t now = slab->count - i < STEP ? slab->count - i : STEP;
         slab->fill(slab->table, i, now, &values);
         to_little_endian(&values, slab, now);
-        vf_buf_add(out, &values, now * each);
+        vf_buf_add(out, &values, now * vf_slabs_size(slab->type));
     }
 }
 
 /* The header's and the slabs' bytes. */
 static void put_container(struct vf_writer *w)
 {
-    static const unsigned char magic[8] = {0xDC, 0xDF, 0x4A, 0x53, 0x4C, 0x42, 0x01, 0x00};
+    static const char magic[] = VF_JSLB_MAGIC;
     static const char zeros[8];
-    size_t at = HEADER_BYTES + ENTRY_BYTES * w->slabs.len, end = at;
+    size_t at = VF_JSLB_HEADER_BYTES + VF_JSLB_ENTRY_BYTES * w->slabs.len, end = at;
     vf_buf_add(w->out, magic, sizeof magic);
-    put_u32(w->out, SLAB_VERSION);
+    put_u32(w->out, VF_JSLB_VERSION);
     put_u32(w->out, w->slabs.len);
     put_u32(w->out, w->slabs.len - 1);
     for (size_t i = 0; i < w->slabs.len; i++) {
         const struct vf_slab *slab = &w->slabs.items[i];
-        end = align(end, alignment_of(slab));
-        put_u32(w->out, type_of(slab));
+        end = align(end, vf_slabs_size(slab->type));
+        put_u32(w->out, slab->type);
         put_u32(w->out, end);
         put_u32(w->out, bytes_of(slab));
         end += bytes_of(slab);
@@ -192,7 +162,7 @@ static void put_container(struct vf_writer *w)
     vf_progress_begin("writing", VF_PROGRESS_BYTES, end);
     for (size_t i = 0; i < w->slabs.len; i++) {
         struct vf_slab *slab = &w->slabs.items[i];
-        size_t start = align(at, alignment_of(slab));
+        size_t start = align(at, vf_slabs_size(slab->type));
         vf_buf_add(w->out, zeros, start - at);
         put_slab(w->out, slab);
         at = start + bytes_of(slab);
@@ -202,11 +172,11 @@ static void put_container(struct vf_writer *w)
 
 static enum vf_status check_sizes(const struct vf_writer *w, struct vf_error *error)
 {
-    uint64_t all = HEADER_BYTES + ENTRY_BYTES * (uint64_t)w->slabs.len;
+    uint64_t all = VF_JSLB_HEADER_BYTES + VF_JSLB_ENTRY_BYTES * (uint64_t)w->slabs.len;
     for (size_t i = 0; i < w->slabs.len; i++) {
         const struct vf_slab *slab = &w->slabs.items[i];
         all += bytes_of(slab) + 8;
-        if (slab->kind == VF_SLAB_JSON && slab->text.len >= JSON_MOST)
+        if (slab->type == VF_SLABS_JSON && slab->text.len >= JSON_MOST)
             return vf_fail(error,
                            "a text of %zu bytes is longer than the Firefox Profiler can take",
                            slab->text.len);
@@ -221,7 +191,7 @@ enum vf_status vf_writer_finish(struct vf_writer *w, struct vf_error *error)
 {
     enum vf_status status = VF_OK;
     if (w->binary) {
-        VF_APPEND(&w->slabs, ((struct vf_slab){.kind = VF_SLAB_JSON, .text = w->root}));
+        VF_APPEND(&w->slabs, ((struct vf_slab){.type = VF_SLABS_JSON, .text = w->root}));
         status = check_sizes(w, error);
         if (status == VF_OK)
             put_container(w);

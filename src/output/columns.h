@@ -12,22 +12,23 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/jslb.h"
 
 enum vf_column_type {
-    VF_COLUMN_U8,  /* uint8_t */
-    VF_COLUMN_I32, /* int32_t */
-    VF_COLUMN_MS,  /* int64_t nanoseconds, which are written as milliseconds (doubles) */
+    VF_COLUMN_U8 = VF_SLABS_U8,   /* uint8_t */
+    VF_COLUMN_I32 = VF_SLABS_I32, /* int32_t */
+    VF_COLUMN_MS = VF_SLABS_F64,  /* int64_t nanoseconds, which are written as milliseconds */
 };
 
 /* Puts the values of the rows [first, first + count) into `out`, an array of the type above. */
 typedef void vf_column_fill(const void *table, size_t first, size_t count, void *out);
 
 struct vf_slab {
-    enum { VF_SLAB_U8, VF_SLAB_I32, VF_SLAB_MS, VF_SLAB_JSON } kind;
+    enum vf_slabs_type type;
     size_t count; /* rows */
     vf_column_fill *fill;
     const void *table;
-    struct vf_buf text; /* of JSON */
+    struct vf_buf text; /* VF_SLABS_JSON: in place of the three above */
 };
 
 struct vf_writer {

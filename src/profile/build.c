@@ -146,8 +146,9 @@ static void set_times(struct vf_build *b)
         profile->interval_ms = 1;
 }
 
-/* Leaves what lies in the window, and not more samples than were asked for. */
-static void cut(struct vf_build *b, struct vf_runtime *runtime, struct vf_warnings *warnings)
+/* The runtime and the instruction addresses beside the samples, and of all this what lies in the
+ * window. */
+static void join(struct vf_build *b, struct vf_runtime *runtime, struct vf_warnings *warnings)
 {
     struct vf_profile *profile = b->profile;
     const struct vf_window *window = &b->options.window;
@@ -178,7 +179,7 @@ static enum vf_status finish(struct vf_build *b, struct vf_warnings *warnings,
     vf_coverage_run(&coverage, profile, b->capture, &b->clock, &b->scan.header);
     struct vf_runtime runtime;
     vf_runtime_init(&runtime, profile, b->capture, &b->clock, warnings);
-    cut(b, &runtime, warnings);
+    join(b, &runtime, warnings);
     struct vf_thinned thinned = vf_thin(profile, b->options.max_samples);
     struct vf_facts facts = {
         .capture = b->capture,

@@ -136,7 +136,7 @@ static void add_memory(struct vf_build *b)
 /* What the sample's frames mean; found out when a sample has them for the first time. */
 static const struct vf_walked *find_walked(struct vf_build *b, size_t index)
 {
-    uint32_t row = b->scan.gathered.samples.items[index] & ~VF_RAW_ALLOCATION;
+    uint32_t row = vf_gathered_stack(&b->scan.gathered, index);
     struct vf_walked_stack *walked = &b->walked[row];
     if (!walked->known) {
         struct vf_sample sample = vf_raw_stack_sample(&b->scan.gathered.stacks.items[row]);
@@ -149,7 +149,7 @@ static const struct vf_walked *find_walked(struct vf_build *b, size_t index)
 /* The number of the thread whose frames they are; the rest is not looked at. */
 static uint64_t find_root(struct vf_build *b, size_t index)
 {
-    uint32_t row = b->scan.gathered.samples.items[index] & ~VF_RAW_ALLOCATION;
+    uint32_t row = vf_gathered_stack(&b->scan.gathered, index);
     struct vf_walked_stack *walked = &b->walked[row];
     if (!walked->thread_known) {
         struct vf_sample sample = vf_raw_stack_sample(&b->scan.gathered.stacks.items[row]);
@@ -214,7 +214,7 @@ static void add_outside(struct vf_build *b, size_t index, double time_ms)
 {
     const struct vf_gathered *g = &b->scan.gathered;
     struct vf_thread *thread = find_thread(b, find_root(b, index), vf_gathered_thread(g, index));
-    if (!(g->samples.items[index] & VF_RAW_ALLOCATION))
+    if (!vf_gathered_is_allocation(g, index))
         add_row(b, index, thread, time_ms, (vf_stack_id){VF_OUTSIDE}, VF_NONE);
 }
 
@@ -231,7 +231,7 @@ static void add_sample(struct vf_build *b, size_t index)
     bool outside = b->thread_keys.items[b->last_key].outside;
     if (b->jit.jit && !outside)
         count_traces(b->jit.jit, walked);
-    if (g->samples.items[index] & VF_RAW_ALLOCATION)
+    if (vf_gathered_is_allocation(g, index))
         VF_APPEND(&thread->allocations,
                   ((struct vf_allocation_row){time_ms, walked->stack, b->sample_bytes}));
     else

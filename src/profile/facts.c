@@ -176,6 +176,9 @@ void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
                          "too many different frames: %llu occurrences are shown as one",
                          (unsigned long long)facts->frames_folded);
     }
+    if (facts->scan->gathered.left_out)
+        vf_warn(warnings, "there are too many different stacks in it; %llu samples are left out",
+                (unsigned long long)facts->scan->gathered.left_out);
     if (facts->scan->samples + facts->scan->allocations == 0)
         vf_warn(warnings, "there are no samples in it");
 }

@@ -49,9 +49,14 @@ void vf_gathered_add(struct vf_gathered *g, const struct vf_sample *sample, unsi
 void vf_gathered_freeze(struct vf_gathered *g);
 void vf_gathered_release(struct vf_gathered *g);
 
-static inline const struct vf_raw_stack *vf_gathered_stack(const struct vf_gathered *g, size_t i)
+/* The row of the i-th sample's list in `stacks`. */
+static inline uint32_t vf_gathered_stack(const struct vf_gathered *g, size_t i)
 {
-    return &g->stacks.items[g->samples.items[i] & ~VF_RAW_ALLOCATION];
+    return g->samples.items[i] & ~VF_RAW_ALLOCATION;
+}
+static inline bool vf_gathered_is_allocation(const struct vf_gathered *g, size_t i)
+{
+    return (g->samples.items[i] & VF_RAW_ALLOCATION) != 0;
 }
 /* The thread's number in the file; 0 where it has none. */
 static inline uint64_t vf_gathered_thread(const struct vf_gathered *g, size_t i)

@@ -307,12 +307,13 @@ void vf_jit_count_samples(struct vf_jit_build *b)
     b->jit->samples = 0;
     for (size_t i = 0; i < b->jit->rows.len; i++)
         b->jit->rows.items[i].samples = 0;
-    for (size_t t = 0; t < p->threads.len; t++)
-        for (size_t i = 0; !p->threads.items[t].is_runtime && i < p->threads.items[t].samples.len;
-             i++) {
-            const struct vf_sample_row *sample = &p->threads.items[t].samples.items[i];
+    for (size_t t = 0; t < p->threads.len; t++) {
+        const struct vf_thread *thread = &p->threads.items[t];
+        for (size_t i = 0; i < thread->samples.len && !thread->is_runtime; i++) {
+            const struct vf_sample_row *sample = &thread->samples.items[i];
             uint32_t trace = sample->stack.i == VF_NONE ? VF_NONE : traces[sample->stack.i];
             vf_jit_count_sample(b->jit, trace, (double)sample->weight);
         }
+    }
     free(traces);
 }

@@ -20,6 +20,7 @@ void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const str
     /* Only the recorder's stamps are of the clock that the addresses have. */
     if (clock->source == VF_CLOCK_ARRIVAL && capture->info.pc_period_ns < INT64_MAX)
         pcs->half_period_ns = (int64_t)capture->info.pc_period_ns / 2;
+    const double near_ms = (double)pcs->half_period_ns / 1e6;
     struct vf_window_tids tids;
     vf_window_find_tids(window, &capture->info, &tids);
     pcs->v.items = vf_alloc(count, sizeof *pcs->v.items);
@@ -27,7 +28,6 @@ void vf_pcs_read(struct vf_pcs *pcs, const struct vf_capture *capture, const str
     for (size_t i = 0; i < count; i++) {
         struct vf_row row = vf_rows_get(capture->pcs, i);
         double time_ms = vf_clock_ms(clock, row.mono_ns);
-        double near_ms = (double)pcs->half_period_ns / 1e6;
         bool inside = vf_window_has_time(window, time_ms) || !vf_window_is_cut(window);
         if ((!inside && !vf_window_has_time(window, time_ms - near_ms) &&
              !vf_window_has_time(window, time_ms + near_ms)) ||

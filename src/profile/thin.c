@@ -155,13 +155,16 @@ uint64_t vf_count_programs_samples(const struct vf_profile *profile)
 struct vf_thinned vf_thin(struct vf_profile *profile, uint64_t max)
 {
     struct vf_thinned thinned = {.before = vf_count_samples(profile)};
+    thinned.after = thinned.before;
+    if (max == 0)
+        return thinned;
     size_t stacks = profile->stacks.stacks.len + 1;
     struct thinning t = {.stacks = (uint32_t)stacks,
                          .runs_of = vf_alloc_zeroed(stacks, sizeof *t.runs_of),
                          .seen = vf_alloc_zeroed(stacks, sizeof *t.seen),
                          .pending = vf_alloc_zeroed(stacks, sizeof *t.pending)};
     uint64_t programs = vf_count_programs_samples(profile);
-    for (size_t i = 0; i < profile->threads.len && max; i++) {
+    for (size_t i = 0; i < profile->threads.len; i++) {
         struct vf_thread *thread = &profile->threads.items[i];
         uint64_t of = is_programs(thread) ? programs : thread->samples.len;
         double share = of ? (double)thread->samples.len / (double)of : 0;

@@ -17,7 +17,8 @@ struct vf_thinned {
 };
 
 /* Leaves at most `max` samples in the program's threads together, and as many in that of the
- * runtime and in that of the instruction addresses, if that can be: each stack keeps up to four. */
+ * runtime and in that of the instruction addresses, if that can be: each stack keeps up to four.
+ * `max` 0: all. */
 struct vf_thinned vf_thin(struct vf_profile *profile, uint64_t max);
 
 /* All samples of a profile, and those of the program's own threads. */

@@ -1,6 +1,7 @@
 #include "record/session.h"
 
 #include "base/file.h"
+#include "capture/capture.h"
 #include "record/machine.h"
 #include "record/sources.h"
 #include "record/symbols.h"
@@ -13,7 +14,7 @@
 #include <unistd.h>
 #include <zip.h>
 
-enum { CAPTURE_VERSION = 1, STORE_BYTES = 1 << 20 };
+enum { CAPTURE_VERSION = 1 };
 
 /* ---- capture.json -----------------------------------------------------------------------------
  */
@@ -209,7 +210,8 @@ static bool add_descriptor(zip_t *zip, const char *name, int fd)
     zip_source_t *source = zip_source_filep(zip, file, 0, -1);
     if (!source)
         fclose(file);
-    return add_member(zip, name, source, st.st_size < STORE_BYTES ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
+    return add_member(zip, name, source,
+                      st.st_size < VF_STORED_FROM ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
 }
 
 const char *vf_session_pypylog(struct vf_session *s)

@@ -3,12 +3,10 @@
  *     make_corpus FOLDER STAMP
  *
  * The folder is made where it is missing; STAMP is written when all is done. */
-#include "base/file.h"
+#include "corpus.h"
 #include "prof_story.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 static bool write_all(const char *folder)
 {
@@ -34,13 +32,5 @@ static bool write_all(const char *folder)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: make_corpus FOLDER STAMP\n");
-        return 2;
-    }
-    if (mkdir(argv[1], 0777) != 0 && errno != EEXIST) {
-        perror(argv[1]);
-        return 1;
-    }
-    return write_all(argv[1]) && vf_write_file(argv[2], VF_STR("done\n"), NULL) == VF_OK ? 0 : 1;
+    return write_corpus(argc, argv, write_all);
 }

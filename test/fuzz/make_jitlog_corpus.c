@@ -3,12 +3,10 @@
  *     make_jitlog_corpus FOLDER STAMP
  *
  * The folder is made where it is missing; STAMP is written when all is done. */
-#include "base/file.h"
+#include "corpus.h"
 #include "jitlog_builder.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 static bool write_one(const char *folder, int version, unsigned addr_bytes)
 {
@@ -25,19 +23,16 @@ static bool write_one(const char *folder, int version, unsigned addr_bytes)
     return good;
 }
 
-int main(int argc, char **argv)
+static bool write_all(const char *folder)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: make_jitlog_corpus FOLDER STAMP\n");
-        return 2;
-    }
-    if (mkdir(argv[1], 0777) != 0 && errno != EEXIST) {
-        perror(argv[1]);
-        return 1;
-    }
     for (int version = 1; version <= 4; version++)
         for (unsigned addr_bytes = 4; addr_bytes <= 8; addr_bytes += 4)
-            if (!write_one(argv[1], version, addr_bytes))
-                return 1;
-    return vf_write_file(argv[2], VF_STR("done\n"), NULL) == VF_OK ? 0 : 1;
+            if (!write_one(folder, version, addr_bytes))
+                return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    return write_corpus(argc, argv, write_all);
 }

@@ -4,11 +4,9 @@
  *
  * The folder is made where it is missing; STAMP is written when all is done. */
 #include "base/buf.h"
-#include "base/file.h"
+#include "corpus.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #define COLLECTOR                                                                                  \
     "[1] {gc-set-nursery-size\nnursery size: 270336\n[2] gc-set-nursery-size}\n"                   \
@@ -78,13 +76,5 @@ static bool write_all(const char *folder)
 
 int main(int argc, char **argv)
 {
-    if (argc != 3) {
-        fprintf(stderr, "usage: make_pypylog_corpus FOLDER STAMP\n");
-        return 2;
-    }
-    if (mkdir(argv[1], 0777) != 0 && errno != EEXIST) {
-        perror(argv[1]);
-        return 1;
-    }
-    return write_all(argv[1]) && vf_write_file(argv[2], VF_STR("done\n"), NULL) == VF_OK ? 0 : 1;
+    return write_corpus(argc, argv, write_all);
 }
