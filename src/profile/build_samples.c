@@ -130,6 +130,19 @@ static uint32_t find_key(const struct vf_build *b, const struct vf_thread_key *w
     return fits ? last->key : VF_NONE;
 }
 
+/* The same by the kernel's id that the capture has for the root's number. */
+static uint32_t find_told_key(const struct vf_build *b, const struct vf_thread_key *wanted)
+{
+    struct vf_thread_key key = *wanted;
+    const struct vf_thread_name *told = NULL;
+    if (b->instructions.count && key.root && !key.tid)
+        told = find_told(b, key.root, 0);
+    if (!told || !told->tid)
+        return VF_NONE;
+    key.tid = told->tid;
+    return find_key(b, &key);
+}
+
 static void add_key(struct vf_build *b, struct vf_thread_key key)
 {
     uint32_t row = (uint32_t)b->thread_keys.len;
@@ -187,6 +200,8 @@ static struct vf_thread *find_thread(struct vf_build *b, uint64_t root, uint64_t
             return &profile->threads.items[last->thread];
     }
     uint32_t row = find_key(b, &key);
+    if (row == VF_NONE)
+        row = find_told_key(b, &key);
     if (row != VF_NONE) {
         if (root && b->thread_keys.items[row].root == 0)
             adopt_root(b, row, root);

@@ -130,6 +130,8 @@ static void samples_without_an_id_go_on_in_their_thread(void **state)
     in_main(&r, 0);
     in_main(&r, PID);
     in_main(&r, 0);
+    in_thread(&r, 0, 105);
+    in_thread(&r, ROOT_5, 0);
     in_thread(&r, ROOT_5, 105);
     in_thread(&r, ROOT_5, 0);
     in_thread(&r, ROOT_9, 0); /* of which nothing is told */
@@ -137,7 +139,7 @@ static void samples_without_an_id_go_on_in_their_thread(void **state)
     assert_int_equal(r.profile.threads.len, 3);
     assert_thread(&r, 0, "MainThread", PID, 3);
     assert_thread(&r, 1, "Thread 9", 9, 1);
-    assert_thread(&r, 2, "worker", 105, 2);
+    assert_thread(&r, 2, "worker", 105, 4);
     recording_release(&r);
 }
 
