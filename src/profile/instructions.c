@@ -144,7 +144,7 @@ static bool runs_in(const struct vf_instructions *in, vf_stack_id stack,
 }
 
 /* The stack whose leaf, a Python function, is at work in compiled code. */
-static vf_stack_id in_compiled(struct vf_instructions *in, vf_stack_id stack, uint32_t line)
+static vf_stack_id in_compiled(struct vf_instructions *in, vf_stack_id stack)
 {
     struct vf_stacks *stacks = &in->jit->profile->stacks;
     struct vf_stack_row row = stacks->stacks.items[stack.i];
@@ -154,8 +154,6 @@ static vf_stack_id in_compiled(struct vf_instructions *in, vf_stack_id stack, ui
     if (frame.category == VF_CATEGORY_PYTHON)
         frame.subcategory = VF_JIT_COMPILED;
     frame.category = VF_CATEGORY_JIT;
-    if (line)
-        frame.line = line;
     return vf_stacks_push(stacks, row.parent, vf_stacks_frame(stacks, frame));
 }
 
@@ -178,7 +176,7 @@ static bool stays(struct vf_instructions *in, const struct vf_walked *walked, ui
            vf_jit_calls_reach(&in->jit->calls, walked->trace, trace);
 }
 
-/* The functions of `chain` on the stack, outermost first, and with their lines.  Where the
+/* The functions of `chain` on the stack, outermost first.  Where the
  * outermost is not the one that must be, none of them is sure. */
 static vf_stack_id push_chain(struct vf_instructions *in, vf_stack_id stack, uint32_t caller,
                               uint32_t trace, const struct vf_jit_chain *chain)
@@ -187,10 +185,12 @@ static vf_stack_id push_chain(struct vf_instructions *in, vf_stack_id stack, uin
     size_t left = chain->count;
     const struct vf_jit_place *outermost = left ? chain->places[left - 1] : NULL;
     if (caller != VF_NONE && outermost) {
+        if (!vf_jit_calls_reach(&in->jit->calls, caller, trace))
+            return stack;
         if (vf_jit_build_continues(in->jit, caller, trace, outermost->function))
             left--;
     } else if (runs_in(in, stack, outermost)) {
-        stack = in_compiled(in, stack, outermost->line);
+        stack = in_compiled(in, stack);
         left--;
     } else {
         return stack;
@@ -215,9 +215,10 @@ static vf_stack_id name_trace(struct vf_instructions *in, const struct vf_walked
     bool kept = stays(in, walked, trace, outermost);
     vf_stack_id stack = kept ? walked->stack : walked->base;
     if (chain.count)
-        stack = push_chain(in, stack, caller_of(walked, kept), trace, &chain);
+        stack = vf_jit_put_lines(
+            in->jit, push_chain(in, stack, caller_of(walked, kept), trace, &chain), &chain);
     else if (runs_in(in, stack, outermost))
-        stack = in_compiled(in, stack, 0);
+        stack = in_compiled(in, stack);
     if (in->jit->hidden)
         return stack.i == VF_NONE ? walked->stack : stack;
     return vf_stacks_push(&in->jit->profile->stacks, stack,
@@ -266,13 +267,24 @@ static void place_in_native(struct vf_instructions *in, const struct vf_walked *
     enum vf_native_fit fit = VF_NATIVE_CALLEE;
     if (walked->ends_in_native)
         fit = vf_natives_fit(in->natives, walked->stack, walked->native, walked->native_end, &at);
-    if (fit == VF_NATIVE_CALLEE)
+    vf_stack_id parent = {VF_NONE};
+    if (walked->ends_in_native)
+        parent = in->jit->profile->stacks.stacks.items[walked->stack.i].parent;
+    switch (fit) {
+    case VF_NATIVE_CALLEE:
         place_below(in, walked, &at, out);
-    if (fit != VF_NATIVE_LEAF)
-        return;
-    vf_stack_id parent = in->jit->profile->stacks.stacks.items[walked->stack.i].parent;
-    out->kind = VF_INSTRUCTION_IN_NATIVE;
-    out->stack = vf_natives_push(in->natives, parent, out->ip);
+        break;
+    case VF_NATIVE_LEAF:
+        out->kind = VF_INSTRUCTION_IN_NATIVE;
+        out->stack = vf_natives_push(in->natives, parent, out->ip);
+        break;
+    case VF_NATIVE_UNNAMED:
+        out->kind = VF_INSTRUCTION_IN_NATIVE;
+        out->stack = vf_natives_push_same(in->natives, walked->stack, out->ip);
+        break;
+    case VF_NATIVE_UNSURE:
+        break;
+    }
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

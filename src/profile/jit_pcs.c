@@ -130,9 +130,7 @@ bool vf_jit_is_function(const struct vf_profile *p, vf_func_id id, const struct 
                place->file);
 }
 
-/* The stack with the lines of `chain` in its leaves; frames of traces between them stay as they
- * are.  It stops at the first function that is another one. */
-static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
+vf_stack_id vf_jit_put_lines(struct vf_jit_build *b, vf_stack_id stack,
                              const struct vf_jit_chain *chain)
 {
     struct vf_stacks *stacks = &b->profile->stacks;
@@ -162,11 +160,11 @@ vf_stack_id vf_jit_place_at(struct vf_jit_build *b, vf_stack_id stack, uint32_t 
     struct vf_jit_chain chain;
     vf_jit_find_chain(b, trace, offset, &chain);
     if (b->hidden)
-        return put_lines(b, stack, &chain);
+        return vf_jit_put_lines(b, stack, &chain);
     struct vf_stack_row leaf = stacks->stacks.items[stack.i];
     if (stacks->frames.items[leaf.frame.i].func.i != b->jit->rows.items[trace].func.i)
         return stack;
-    vf_stack_id above = put_lines(b, leaf.parent, &chain);
+    vf_stack_id above = vf_jit_put_lines(b, leaf.parent, &chain);
     return vf_stacks_push(stacks, above, vf_jit_build_frame(b, trace, offset));
 }
 

@@ -25,6 +25,11 @@ bool vf_jit_same_file(struct vf_str recorded, struct vf_str file);
 bool vf_jit_is_function(const struct vf_profile *profile, vf_func_id func,
                         const struct vf_jit_place *place);
 
+/* The stack with the lines of `chain` in its leaves; frames of traces between them stay as they
+ * are.  It stops at the first function that is another one. */
+vf_stack_id vf_jit_put_lines(struct vf_jit_build *b, vf_stack_id stack,
+                             const struct vf_jit_chain *chain);
+
 struct vf_walk;
 /* jit_names.c: a frame of compiled code at that place; `outermost`: the function that runs into it,
  * else one that is inlined there. */

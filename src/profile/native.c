@@ -272,6 +272,7 @@ static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
     bool known = relative <= INT32_MAX && find_symbol(n, lib, relative, true, &symbol) &&
                  symbol.start <= INT32_MAX;
     stack->is_sampler = is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler);
+    stack->is_known = known;
     stack->is_named = known && symbol.frames[0].raw.len > 0;
     stack->is_eval = stack->is_named && is_eval_loop(symbol.frames[0].raw);
     if (stack->is_sampler) {
@@ -315,7 +316,9 @@ static vf_func_id func_of(const struct vf_natives *n, vf_frame_id frame)
     return n->profile->stacks.frames.items[frame.i].func;
 }
 
-/* Another symbol may know the instruction within the function's bounds. */
+/* Another symbol may know the instruction within the function's bounds.  The recorder sees to it
+ * that VMProf's walk begins with the function at work (native_innermost), so where nothing tells
+ * where functions begin and end, as in the vdso, the leaf is that of the instruction. */
 enum vf_native_fit vf_natives_fit(struct vf_natives *n, vf_stack_id stack, uint64_t start,
                                   uint64_t end, const struct vf_native_stack *at)
 {
@@ -323,9 +326,24 @@ enum vf_native_fit vf_natives_fit(struct vf_natives *n, vf_stack_id stack, uint6
     if (at->count && func_of(n, n->frames.items[at->first]).i == leaf.i)
         return VF_NATIVE_LEAF;
     vf_lib_id lib = n->profile->funcs.funcs.items[leaf.i].lib;
+    if (end == 0 && lib.i == at->lib.i && !at->is_known && at->ip >= start &&
+        n->capture->info.native_innermost)
+        return VF_NATIVE_UNNAMED;
     if (end ? at->ip >= start && at->ip < end : lib.i == at->lib.i)
         return VF_NATIVE_UNSURE;
     return VF_NATIVE_CALLEE;
+}
+
+vf_stack_id vf_natives_push_same(struct vf_natives *n, vf_stack_id stack, uint64_t ip)
+{
+    struct vf_stacks *stacks = &n->profile->stacks;
+    struct vf_stack_row leaf = stacks->stacks.items[stack.i];
+    struct vf_frame_row frame = stacks->frames.items[leaf.frame.i];
+    const struct vf_map *map = vf_maps_find(&n->maps, ip);
+    if (!map || frame.address < 0 || ip - map->base > INT32_MAX)
+        return stack;
+    frame.address = (int64_t)(ip - map->base);
+    return vf_stacks_push(stacks, leaf.parent, vf_stacks_frame(stacks, frame));
 }
 
 struct range {

@@ -32,7 +32,8 @@ struct vf_native_stack {
     uint64_t ip;
     uint32_t first, count; /* of `frames`; none for memory of no library */
     vf_lib_id lib;
-    bool is_named;   /* its function has a symbol */
+    bool is_known;   /* something is known of its function */
+    bool is_named;   /* it has a symbol */
     bool is_sampler; /* it is there for the recording */
     bool is_eval;    /* CPython's loop over bytecodes: Python code itself is at work */
 };
@@ -82,11 +83,14 @@ struct vf_native_stack vf_natives_at(struct vf_natives *natives, uint64_t ip);
 
 /* What an instruction is to a stack that ends in the function from `start` to `end`. */
 enum vf_native_fit {
-    VF_NATIVE_LEAF,   /* it is in that function */
-    VF_NATIVE_CALLEE, /* it is in another one, which is missing from the stack */
-    VF_NATIVE_UNSURE, /* the two can't be told apart */
+    VF_NATIVE_LEAF,    /* it is in that function */
+    VF_NATIVE_UNNAMED, /* likewise, as VMProf's walk began there; no symbol knows the place */
+    VF_NATIVE_CALLEE,  /* it is in another one, which is missing from the stack */
+    VF_NATIVE_UNSURE,  /* the two can't be told apart */
 };
 enum vf_native_fit vf_natives_fit(struct vf_natives *natives, vf_stack_id stack, uint64_t start,
                                   uint64_t end, const struct vf_native_stack *at);
+/* The stack with the instruction in its leaf, as that function is known: VF_NATIVE_UNNAMED. */
+vf_stack_id vf_natives_push_same(struct vf_natives *natives, vf_stack_id stack, uint64_t ip);
 
 #endif

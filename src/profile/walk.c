@@ -357,7 +357,7 @@ static struct vf_walk_range find_left_over(struct vf_walk *walk, const struct vf
 {
     const struct vf_vmprof *v = &walk->scan->header;
     const struct vf_walk_range none = {UINT32_MAX, UINT32_MAX};
-    if (!has_traces(walk) || sample->depth < 2)
+    if (!has_traces(walk) || walk->keeps_left_over || sample->depth < 2)
         return none;
     struct vf_frame leaf = vf_vmprof_frame(v, sample, sample->depth - 1);
     if (leaf.kind != VF_FRAME_ASM)
@@ -471,6 +471,7 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
         .profile = profile, .scan = scan, .capture = capture, .jit = jit, .natives = natives};
     walk->left_out_from = UINT32_MAX;
     walk->has_thread_roots = has_thread_roots(scan);
+    walk->keeps_left_over = jit->own_addresses && !(scan->header.mode & VF_MODE_NATIVE);
     walk->frames_max = 65536 + scan->header.in.len / 128;
     walk->folded =
         (struct vf_walk_frame){.kind = UNKNOWN_KIND, .trace = VF_NONE, .frame = {VF_NONE}};

@@ -10,6 +10,8 @@
  * - An assembler frame says that the frame above it runs compiled code.  With the JIT's log at hand
  *   it is a frame of its own, that of its trace, unless traces are hidden; without, it is none.
  * - With the log, frames that VMProf has made up are left out (vf_jit_build_is_left_over()).
+ * Without native frames it is the innermost group that is made up, and the sample's instruction
+ * decides (profile/instructions.h).
  * - With the log, a jitted frame behind an assembler frame that is the same activation of its
  * function as the one above (vf_jit_build_continues()) is left out: Python has called it once.
  * - What is in a stack only because it was sampled (a signal's return, VMProf itself) is left out.
@@ -85,8 +87,11 @@ struct vf_walk {
     uint64_t frames_folded;
     uint64_t unnamed_code;
     bool has_thread_roots; /* some name is that of a thread's root frame */
+    bool keeps_left_over;  /* see vf_walk_init() */
 };
 
+/* In recordings without native frames whose samples have their instruction nothing is left out as
+ * made up: there the leaf is not taken from the program counter. */
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
                   const struct vf_capture *capture, struct vf_jit_build *jit,
                   struct vf_natives *natives);
