@@ -1,4 +1,4 @@
-/* What vf_profile_build() works with; for build.c and build_samples.c. */
+/* What vf_profile_build() works with; for build*.c. */
 #ifndef VF_PROFILE_BUILD_PARTS_H
 #define VF_PROFILE_BUILD_PARTS_H
 
@@ -55,8 +55,17 @@ struct vf_build {
     double sample_bytes;
 };
 
+/* ---- build_threads.c ------------------------------------------------------------------------- */
+
 /* Makes what the capture tells of threads ready to be looked up. */
 void vf_build_index_told(struct vf_build *b);
+/* The thread of a sample, by the number in its root frame, the kernel's id, and the number in the
+ * file; 0: not known.  b->last_key is its row afterwards. */
+struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid,
+                                       uint64_t id);
+
+/* ---- build_samples.c ------------------------------------------------------------------------- */
+
 /* The samples become rows of their threads, those outside of the window too, without a stack
  * (VF_OUTSIDE); there is one thread at least. */
 void vf_build_add_samples(struct vf_build *b);

@@ -192,7 +192,7 @@ static void a_thread_can_be_picked_by_name_and_id(void **state)
 static void ids_of_all_kinds_do_no_harm(void **state)
 {
     (void)state;
-    enum { MANY = 20000 };
+    enum { MANY = 400000 };
     struct recording r;
     begin(&r, "pypy");
     for (uint64_t i = 0; i < MANY; i++) {
