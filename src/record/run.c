@@ -1,7 +1,6 @@
 #include "record/bootstrap_files.h"
 #include "record/bytecode.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <ftw.h>
 #include <poll.h>
@@ -18,24 +17,6 @@ enum { NAP_US = 5000 };
 
 /* ---- set-up -----------------------------------------------------------------------------------
  */
-
-static bool has_library(const char *name)
-{
-    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return false;
-    dlclose(library);
-    return true;
-}
-
-/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
- * when it is not there: so it is asked for native frames only when it will find it. */
-static enum vf_native_way find_libunwind(void)
-{
-    if (has_library("libunwind.so"))
-        return VF_NATIVE_ANY;
-    return vf_libunwind_so_size && has_library("libunwind.so.8") ? VF_NATIVE_OURS : VF_NATIVE_NONE;
-}
 
 static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
 {
@@ -269,11 +250,10 @@ static void say_what_is_missing(struct vf_session *s)
 {
     bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
     if (s->options->native && !s->native)
-        vf_warn(s->warnings, "no native frames: libunwind is not installed (Debian, Ubuntu: apt "
-                             "install libunwind8)");
+        vf_warn(s->warnings, "no native frames: VMProf has them on x86-64 alone");
     else if (s->native && s->connected && !s->innermost)
-        vf_warn(s->warnings, "the innermost native function is missing from every sample: vmfox's "
-                             "libunwind.so could not be loaded into the program");
+        vf_warn(s->warnings, "no native frames: vmfox's libunwind.so could not be loaded into the "
+                             "program");
     if (s->children)
         vf_warn(s->warnings,
                 "the program started other processes; only the first one is in the profile");
@@ -337,7 +317,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
     *result = (struct vf_record_result){0};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
-        s.native = find_libunwind();
+        s.native = vf_libunwind_so_size != 0;
     enum vf_status status = open_files(&s, error);
     if (status != VF_FATAL)
         status = run_program(&s, error);

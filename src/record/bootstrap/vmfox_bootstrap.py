@@ -15,8 +15,6 @@
 import os
 import sys
 
-# The recorder's session.h: VMProf finds no libunwind.so but ours.
-NATIVE_OURS = 2
 CONTROL = b"\xffvmfox"
 THREAD_ROOT = "vmfox_thread_"
 ROOT_SOURCE = """
@@ -112,7 +110,7 @@ class Recorder(object):
             self.watch_posix()
             if self.native and self.load_libunwind():
                 self.tell("innermost")
-            elif self.native == NATIVE_OURS:
+            else:  # libunwind itself is not let near the program's descriptors
                 self.native = 0
             before = descriptors()
             _vmprof.enable(self.fd, self.period, memory, lines, self.native, self.real_time)
@@ -129,7 +127,7 @@ class Recorder(object):
         return True
 
     def load_libunwind(self):
-        """Loads vmfox's libunwind.so (see unwind/libunwind.c there), for VMProf to find it under
+        """Loads vmfox's libunwind.so (see inside/unwind.h there), for VMProf to find it under
         that name, and keeps it. Nothing of it can be seen in sys.modules."""
         path = os.path.join(self.settings["folder"], "libunwind.so")
         if not os.path.exists(path) or os.path.getsize(path) == 0:
@@ -144,7 +142,7 @@ class Recorder(object):
             for name in set(sys.modules) - known:
                 del sys.modules[name]
             return True
-        except Exception:  # no libunwind, a temporary folder that nothing may be run from
+        except Exception:  # a temporary folder that nothing may be run from
             return False
 
     def load_as_extension(self, path):
