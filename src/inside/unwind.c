@@ -1,6 +1,7 @@
 #include "unwind.h"
 #include "unwind_cache.h"
 #include "unwind_from.h"
+#include "unwind_stub.h"
 #include <string.h>
 #include <ucontext.h>
 
@@ -315,6 +316,36 @@ static int step_guess(struct cursor *c)
     return step_frame_pointer(c);
 }
 
+/* Over a piece of code that traces share, so that it is no frame, to the trace.  Only one that
+ * called what is further in: of the one at work itself nothing is known of its stack. */
+static void step_over_stub(struct cursor *c)
+{
+    uint64_t pc = c->registers[VF_REG_RIP], sp = c->registers[VF_REG_RSP], caller;
+    struct vf_object object;
+    if (c->interrupted || find(c)->kind != VF_STEP_NO_INFO || vf_object_find(pc, &object) ||
+        !vf_stub_find(&c->memory, pc, &sp, &caller))
+        return;
+    c->registers[VF_REG_RIP] = caller;
+    c->registers[VF_REG_RSP] = sp;
+    c->unknown = ~(1u << VF_REG_RIP | 1u << VF_REG_RSP);
+    c->found = false;
+}
+
+static int step_by(struct cursor *c, const struct vf_step *step)
+{
+    switch ((enum vf_step_kind)step->kind) {
+    case VF_STEP_PLAIN:
+        return step_plain(c, step);
+    case VF_STEP_RULE:
+        return step_rule(c);
+    case VF_STEP_NO_INFO:
+        return step_guess(c);
+    case VF_STEP_BAD:
+    default:
+        return VF_UNWIND_INVALID;
+    }
+}
+
 EXPORTED int unw_step(unw_cursor_t *cursor)
 {
     struct cursor *c = of(cursor);
@@ -328,17 +359,10 @@ EXPORTED int unw_step(unw_cursor_t *cursor)
         return VF_UNWIND_BAD_FRAME;
     const struct vf_step *step = find(c);
     c->found = false;
-    switch ((enum vf_step_kind)step->kind) {
-    case VF_STEP_PLAIN:
-        return step_plain(c, step);
-    case VF_STEP_RULE:
-        return step_rule(c);
-    case VF_STEP_NO_INFO:
-        return step_guess(c);
-    case VF_STEP_BAD:
-    default:
-        return VF_UNWIND_INVALID;
-    }
+    int result = step_by(c, step);
+    if (result > 0)
+        step_over_stub(c);
+    return result;
 }
 
 /* ---- whether all this works here ---- */
