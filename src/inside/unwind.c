@@ -22,7 +22,6 @@ struct cursor {
     bool interrupted; /* RIP is what comes next; else it is where a call returns to */
     bool delivery;    /* before the interrupted function, see unw_init_local() */
     bool found;       /* `step` is that of RIP */
-    uint64_t generation;
     struct vf_memory memory;
     struct vf_step step;
 };
@@ -80,8 +79,8 @@ static void begin(struct cursor *c, const uint64_t *registers, bool interrupted)
     take_registers(c, registers);
     if (!interrupted)
         c->unknown = ~CALL_KEEPS;
-    c->generation = vf_object_generation();
     vf_memory_init(&c->memory, c->registers[VF_REG_RSP]);
+    c->memory.generation = vf_object_generation();
 }
 
 EXPORTED int unw_init_local(unw_cursor_t *cursor, unw_context_t *context)
@@ -105,7 +104,7 @@ static uint64_t lookup_pc(const struct cursor *c)
 static const struct vf_step *find(struct cursor *c)
 {
     if (!c->found)
-        vf_step_find(&c->memory, lookup_pc(c), c->generation, &c->step);
+        vf_step_find(&c->memory, lookup_pc(c), &c->step);
     c->found = true;
     return &c->step;
 }
@@ -336,8 +335,8 @@ static int step_by(struct cursor *c, const struct vf_step *step)
     switch ((enum vf_step_kind)step->kind) {
     case VF_STEP_PLAIN:
         return step_plain(c, step);
-    case VF_STEP_RULE:
-        return step_rule(c);
+    case VF_STEP_RULE: /* the C library tells of a delivery in expressions, one for each register */
+        return at_delivery(c) ? step_delivery(c) : step_rule(c);
     case VF_STEP_NO_INFO:
         return step_guess(c);
     case VF_STEP_BAD:

@@ -82,8 +82,9 @@ static bool make_plain(const struct vf_rule *rule, struct vf_step *step)
     return true;
 }
 
-void vf_step_find(struct vf_memory *memory, uint64_t pc, uint64_t generation, struct vf_step *step)
+void vf_step_find(struct vf_memory *memory, uint64_t pc, struct vf_step *step)
 {
+    uint64_t generation = memory->generation;
     struct row *row = row_of(pc);
     struct vf_rule rule = {0};
     if (read_row(row, pc, generation, step))

@@ -30,5 +30,6 @@ struct vf_step {
     uint8_t unused[4];
 };
 
-/* Looks up the instruction at `pc`, in the table or in the libraries. */
-void vf_step_find(struct vf_memory *memory, uint64_t pc, uint64_t generation, struct vf_step *step);
+/* Looks up the instruction at `pc`, in the table or in the libraries; `memory->generation` is the
+ * walk's. */
+void vf_step_find(struct vf_memory *memory, uint64_t pc, struct vf_step *step);

@@ -1,5 +1,6 @@
 #include "unwind_memory.h"
 #include <errno.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #define PAGE UINT64_C(4096)
@@ -65,11 +66,30 @@ static bool known(const struct vf_memory *memory, uint64_t start, uint64_t end)
     return false;
 }
 
+/* Pages of libraries: each the page's number and the lower bits of the generation it holds for. */
+enum { LASTING_BITS = 12, GENERATION_BITS = 28, PAGE_BITS = 12 };
+static _Atomic uint64_t lasting[1 << LASTING_BITS];
+
+static bool library_page_readable(const struct vf_memory *memory, uint64_t page)
+{
+    uint64_t number = page >> PAGE_BITS;
+    uint64_t mask = (UINT64_C(1) << GENERATION_BITS) - 1;
+    uint64_t entry = number << GENERATION_BITS | (memory->generation & mask);
+    _Atomic uint64_t *place = &lasting[number % (1 << LASTING_BITS)];
+    if (atomic_load_explicit(place, memory_order_relaxed) == entry)
+        return true;
+    if (!page_readable(page))
+        return false;
+    atomic_store_explicit(place, entry, memory_order_relaxed);
+    return true;
+}
+
 static bool look_at(struct vf_memory *memory, uint64_t page)
 {
     if (known(memory, page, page + PAGE))
         return true;
-    if (!page_readable(page))
+    if (covers(&memory->library, page, page + PAGE) ? !library_page_readable(memory, page)
+                                                    : !page_readable(page))
         return false;
     if (extend(&memory->stack, page))
         return true;

@@ -2,7 +2,7 @@
  * ever faulting.
  *
  * Nothing here allocates, locks or touches a file, and errno stays as it was.  What is known of
- * the memory is kept for one walk alone: in the next one it may be gone.
+ * the memory is kept for one walk alone, but for libraries: in the next one it may be gone.
  *
  * x86-64 Linux alone. */
 #pragma once
@@ -18,9 +18,14 @@ struct vf_span {
 enum { VF_MEMORY_OTHERS = 4 };
 
 /* What one walk has found readable: the stack, and what was looked at last elsewhere, where a new
- * place takes that of the oldest. */
+ * place takes that of the oldest.
+ *
+ * What is found of the pages of `library`, a loaded one, is kept for the process, and holds as long
+ * as `generation` (vf_object_generation) is the same.  Set by who knows the library; it may be
+ * empty. */
 struct vf_memory {
-    struct vf_span stack, others[VF_MEMORY_OTHERS];
+    struct vf_span stack, others[VF_MEMORY_OTHERS], library;
+    uint64_t generation;
     unsigned next;
 };
 

@@ -346,7 +346,10 @@ int vf_rule_find(struct vf_memory *memory, uint64_t pc, struct vf_rule *rule)
     struct vf_object object;
     struct common common;
     struct vf_bytes b;
-    uint64_t entry = vf_object_find(pc, &object) ? find_entry(memory, &object, pc) : 0;
+    if (!vf_object_find(pc, &object))
+        return VF_UNWIND_NO_INFO;
+    memory->library = (struct vf_span){object.start, object.end};
+    uint64_t entry = find_entry(memory, &object, pc);
     if (!entry || !open_entry(memory, entry, &b))
         return VF_UNWIND_NO_INFO;
     uint64_t place = b.at, back = vf_bytes_number(&b, 4);
