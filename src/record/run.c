@@ -1,7 +1,6 @@
 #include "record/bootstrap_files.h"
 #include "record/bytecode.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,24 +16,6 @@ static const int64_t FLUSH_EVERY_NS = 300000000;
 
 /* ---- set-up -----------------------------------------------------------------------------------
  */
-
-static bool has_library(const char *name)
-{
-    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return false;
-    dlclose(library);
-    return true;
-}
-
-/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
- * when it is not there: so it is asked for native frames only when it will find it. */
-static enum vf_native_way find_libunwind(void)
-{
-    if (has_library("libunwind.so"))
-        return VF_NATIVE_ANY;
-    return vf_libunwind_so_size && has_library("libunwind.so.8") ? VF_NATIVE_OURS : VF_NATIVE_NONE;
-}
 
 static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
 {
@@ -254,11 +235,10 @@ static void say_what_is_missing(struct vf_session *s)
 {
     bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
     if (s->options->native && !s->native)
-        vf_warn(s->warnings, "no native frames: libunwind is not installed (Debian, Ubuntu: apt "
-                             "install libunwind8)");
+        vf_warn(s->warnings, "no native frames: VMProf has them on x86-64 alone");
     else if (s->native && s->connected && !s->innermost)
-        vf_warn(s->warnings, "the innermost native function is missing from every sample: vmfox's "
-                             "libunwind.so could not be loaded into the program");
+        vf_warn(s->warnings, "no native frames: vmfox's libunwind.so could not be loaded into the "
+                             "program");
     if (pypy && s->options->pypylog && !s->pypylog)
         vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
                              "has no log");
@@ -325,7 +305,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
     *result = (struct vf_record_result){0};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
-        s.native = find_libunwind();
+        s.native = vf_libunwind_so_size != 0;
     enum vf_status status = open_files(&s, error);
     if (status != VF_FATAL)
         status = run_program(&s, error);
