@@ -12,9 +12,10 @@ static void add_addresses(struct vf_jit_build *b)
     const struct vf_jit *jit = b->jit;
     if (jit->pcs == 0)
         return;
-    vf_profile_extra(b->profile, JIT, "Instruction addresses", "%llu of %zu in traces (%.1f %%)",
-                     (unsigned long long)jit->pcs_inside, jit->pcs,
-                     percent((double)jit->pcs_inside, (double)jit->pcs));
+    vf_profile_extra(b->profile, JIT,
+                     b->own_addresses ? "Samples' instructions" : "Instruction addresses",
+                     "%llu of %zu in traces (%.1f %%)", (unsigned long long)jit->pcs_inside,
+                     jit->pcs, percent((double)jit->pcs_inside, (double)jit->pcs));
     if (b->own_addresses)
         return;
     vf_profile_extra(b->profile, JIT, "Samples with an instruction",
