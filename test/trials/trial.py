@@ -18,6 +18,7 @@ PROGRAM, FILES, RECORDING, LEFT, TIME = ASPECTS = ("program", "files", "recordin
 
 PATIENCE = 30.0  # seconds; nothing here runs so long unless it hangs
 STALL = 2.0  # seconds that no step of a program takes, on however busy a machine
+SLOWER = 4  # times as long is no chance any more
 OWN_LINE = re.compile(rb"^vmfox: .*\n?", re.MULTILINE)
 # What differs from run to run without vmfox as well.
 CHANGING = re.compile(rb"0x[0-9a-f]{6,16}")
@@ -102,7 +103,7 @@ class Trial:
         self.capture = self.folder / "x.vmfox"
         self.checked, self.wrong = [], {}
         self.own_lines = []
-        self.mounts = []
+        self.mounts, self.elsewhere = [], []
         self.last_opened = None
 
     @staticmethod
@@ -188,6 +189,8 @@ class Trial:
         if result is None:
             return
         self.own_lines = OWN_LINE.findall(result.err)
+        self.check(TIME, result.seconds < SLOWER * max(1.0, alone.seconds) + 8,
+                   "%.0f s, alone %.1f s" % (result.seconds, alone.seconds))
         err = CHANGING.sub(b"0x", OWN_LINE.sub(b"", result.err))
         code = alone.code if code is None else code
         self.check(PROGRAM, result.code == code, "exit code %d, alone %d%s" % (
@@ -257,11 +260,18 @@ class Trial:
         for word in words:
             path = self.folder / word
             if "/" in word and path.is_file() and path != self.vmfox:
+                self.note_elsewhere(path)
                 return self.opens(path, **expected)
             if "/" in word and path.is_dir() and path.name.startswith("vmfox-"):
+                self.note_elsewhere(path)
                 return self.recover(path, **expected)
         self.check(RECORDING, False, "not kept: %s" % (self.said() or "not a word of it"))
         return None
+
+    def note_elsewhere(self, path):
+        """A recording that was kept outside of the trial's folders is removed at the end."""
+        if self.folder.parent not in path.parents:
+            self.elsewhere.append(path)
 
     def remains(self):
         return sorted(path for path in self.tmp.iterdir() if path.name.startswith("vmfox"))
@@ -309,6 +319,11 @@ class Trial:
         processes.sweep(self.mark)
         for path in self.mounts:
             subprocess.run(["umount", "-l", str(path)], capture_output=True)
+        for path in self.elsewhere:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def differ(a, b):
