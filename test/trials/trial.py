@@ -1,4 +1,5 @@
 """One run of one fault: a folder, the program alone and under vmfox, and what is compared."""
+import fcntl
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -80,10 +82,13 @@ class Running:
 
 
 def set_limits(limits):
+    """In the new process, before the command."""
     for name, value in limits.items():
         hard = resource.getrlimit(getattr(resource, name))[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(getattr(resource, name), (value, value))
+    if os.isatty(0):  # the new session's own, whose keys send signals to its group
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores these two, and so would children
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -1,4 +1,5 @@
 """Signals to the whole group, as by keys and by service managers."""
+import os
 import signal
 import time
 
@@ -43,3 +44,28 @@ to_group("group-quit", "default", signal.SIGQUIT, "SIGQUIT; the program has no h
          131, b"begins\n")
 to_group("group-hup", "default", signal.SIGHUP, "SIGHUP; the program has no handler",
          129, b"begins\n")
+
+
+def by_key(name, key, how, said, code, out):
+    @fault(name, GROUP, said)
+    def run(trial):
+        ours, theirs = os.openpty()
+        try:
+            running = trial.record("told.py", how, stdin=os.ttyname(theirs))
+            wait_for_work(trial, running, trial.dice.uniform(0.02, 0.8))
+            os.write(ours, key)
+            trial.same(trials.Result(code, out, b"", 0), trial.finish(running))
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        trial.no_stall()
+        trial.opens(whole=True)
+        trial.nothing_left()
+
+
+by_key("ctrl-c", b"\x03", "interrupt", "Ctrl-C in a terminal; the program catches KeyboardInterrupt",
+       7, b"begins\ninterrupted\n")
+by_key("ctrl-c-handler", b"\x03", "handler", "Ctrl-C; the program counts: one", 8,
+       b"begins\nsignals [2]\n")
+by_key("ctrl-backslash", b"\x1c", "default", "Ctrl-\\; the program has no handler", 131,
+       b"begins\n")

@@ -147,14 +147,17 @@ def by_faulthandler():
     thread = threading.Thread(target=waits)
     thread.start()
     ready.wait()
-    with open("dump.txt", "w+") as file:
-        faulthandler.dump_traceback(file, all_threads=True)
-        file.seek(0)
-        for row in file:
-            row = row.strip()
-            if row.startswith("File") and "threading.py" not in row:
-                seen.add((short(row.split('"')[1]), row.rsplit(" in ", 1)[-1]))
-    gate.set()
+    try:
+        with open("dump.txt", "w+") as file:
+            faulthandler.dump_traceback(file, all_threads=True)
+            file.seek(0)
+            for row in file:
+                row = row.strip()
+                if row.startswith("File") and "threading.py" not in row:
+                    name = short(row.split('"')[1]) if '"' in row else row
+                    seen.add((name, row.rsplit(" in ", 1)[-1]))
+    finally:
+        gate.set()
     thread.join()
 
 
