@@ -1,4 +1,4 @@
-"""What recording costs, by several profilers in one run: alone, `_vmprof` alone, vmfox, py-spy, austin."""
+"""What recording costs by several profilers, in one run."""
 import itertools
 import json
 import os

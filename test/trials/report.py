@@ -120,7 +120,8 @@ def sums_in_words(found):
     held = sum(sum(row["held"].values()) for row in found)
     seen = sum(sum(row["seen"].values()) for row in found)
     dates = sorted({row["date"] for row in found})
-    return "%s, %s; Linux %s, %d cores. %s runs of %d faults; of %s things that were looked at %s held." % (
+    return ("%s, %s; Linux %s, %d cores. %s runs of %d faults; of %s things that were looked at "
+            "%s held.") % (
         ", ".join(sorted({row["vmfox"] for row in found})),
         dates[0] if len(dates) == 1 else "%s to %s" % (dates[0], dates[-1]),
         ".".join(platform.release().split(".")[:2]), len(os.sched_getaffinity(0)),

@@ -136,17 +136,17 @@ class Trial:
         env.update(extra)
         return env
 
-    def alone(self, program, *args, limits=None, stdin=None, env=None):
+    def alone(self, program, *args, limits=None, stdin=None, env=None, before=()):
         """The program without vmfox. It is run once for all runs that ask for the same."""
         limits, env = limits or {}, env or {}
-        key = repr((self.python.path, program, args, sorted(limits.items()), stdin,
+        key = repr((before, self.python.path, program, args, sorted(limits.items()), stdin,
                     sorted(env.items())))
         saved = self.shared / (hashlib.sha256(key.encode()).hexdigest() + ".json")
         if saved.exists():
             return Result.load(saved)
         folder = self.folder.parent / "alone"
         folder.mkdir()
-        running = Running(self, [self.python.path, places.PROGRAMS / program, *args],
+        running = Running(self, [*before, self.python.path, places.PROGRAMS / program, *args],
                           self.environment(env), limits, folder, stdin)
         code = running.wait()
         if code is None:

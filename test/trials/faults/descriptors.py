@@ -55,6 +55,26 @@ def closed(trial, program, how):
     trial.nothing_left()
 
 
+def started_without(name, numbers, said):
+    """Standard streams that are closed when vmfox begins: its own files must not become them."""
+    before = ("/bin/sh", "-c", 'exec "$@" ' + " ".join("%d>&-" % number for number in numbers), "sh")
+
+    @fault(name, GROUP, said)
+    def run(trial):
+        alone = trial.alone("descriptors.py", "loop", before=before)
+        result = trial.finish(trial.record("descriptors.py", "loop", before=before))
+        trial.same(alone, result)
+        compare_files(trial, result is not None)
+        trial.opens(whole=True)
+        trial.nothing_left()
+
+
+started_without("fd-no-stdin", (0,),
+                "vmfox begins without a standard input (`<&-`); `os.close` of 3 to 1023")
+started_without("fd-no-stderr", (2,), "the same without standard error (`2>&-`)")
+started_without("fd-no-streams", (0, 1, 2), "the same without any of the three")
+
+
 def by(name, how, said, program="descriptors.py"):
     @fault(name, GROUP, said)
     def run(trial):

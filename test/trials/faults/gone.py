@@ -6,6 +6,7 @@ from .. import processes, recording
 from ..processes import send
 from ..registry import fault
 from ..trial import LEFT, PATIENCE, PROGRAM, TIME
+from .descriptors import compare_files
 from .ends import wait_until
 
 GROUP = "vmfox killed or stopped"
@@ -76,6 +77,12 @@ vmfox_killed("vmfox-killed-real-time", "the same with `--real-time`", "steady.py
 vmfox_killed("vmfox-killed-threads", "the same, and 400 threads come and go", "many.py",
              "come-and-go")
 vmfox_killed("vmfox-killed-forks", "the same, and four threads fork", "many.py", "fork-in-threads")
+
+
+@fault("vmfox-killed-descriptors", GROUP, "the same, and `os.close` of 3 to 1023 again and again")
+def vmfox_killed_descriptors(trial):
+    killed(trial, "descriptors.py", "loop-again")
+    compare_files(trial, ended=True)
 
 
 @fault("both-killed", GROUP, "vmfox and the program get SIGKILL, in any order")

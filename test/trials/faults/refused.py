@@ -6,6 +6,19 @@ from ..trial import RECORDING
 GROUP = "System calls refused, as in sandboxes"
 
 
+WAYS = {"channel": ("ring", "socket"), "stamps": ("program", "kernel", "arrival"),
+        "timer": ("perf", "itimer", "posix")}
+
+
+def untold(info):
+    """What a recording does not say of how it was made (docs/formats/vmfox.md)."""
+    wrong = ["capture.json has %s %r" % (key, info.get(key)) for key, known in WAYS.items()
+             if info.get(key) not in known]
+    if info.get("channel") == "socket" and not info.get("channel_why"):
+        wrong.append("capture.json does not say why there was no ring")
+    return wrong
+
+
 def refused(name, said, *calls, options=()):
     @fault(name, GROUP, said)
     def run(trial):
@@ -17,6 +30,8 @@ def refused(name, said, *calls, options=()):
         opened = trial.opens(whole=True, real_time="--real-time" in options)
         if opened is not None:
             trial.check(RECORDING, opened.count() > 0, "the recording is empty")
+            for text in untold(opened.info):
+                trial.check(RECORDING, False, text)
         trial.nothing_left()
 
 

@@ -48,8 +48,8 @@ static unsigned short step_count;
 
 static void add(unsigned code, unsigned value, unsigned yes, unsigned no)
 {
-    steps[step_count++] =
-        (struct sock_filter)BPF_JUMP((unsigned short)code, value, (unsigned char)yes, (unsigned char)no);
+    steps[step_count++] = (struct sock_filter)BPF_JUMP((unsigned short)code, value,
+                                                       (unsigned char)yes, (unsigned char)no);
 }
 
 static void load(size_t offset)

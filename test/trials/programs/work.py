@@ -4,7 +4,6 @@ The file `progress` has five numbers: CLOCK_MONOTONIC and CPU time when work beg
 the longest time that a step has taken, all in ns.
 """
 import os
-import sys
 import time
 
 _begun = None
@@ -13,8 +12,7 @@ _last = None
 
 
 def say(*words):
-    print(*words)
-    sys.stdout.flush()
+    print(*words, flush=True)
 
 
 def churn(n):
