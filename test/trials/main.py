@@ -7,6 +7,9 @@ import time
 from . import places, registry, report, runner
 
 
+SAVE_EVERY = 100  # runs; all of them take hours
+
+
 def parse(words):
     parser = argparse.ArgumentParser(
         prog="scripts/trials", description="Makes faults on purpose and tells what comes of them.",
@@ -64,6 +67,8 @@ def run(options):
             sums.setdefault(key, report.Sums(outcome.job)).add(outcome)
             failed += bool(outcome.wrong)
             tell(outcome, count, len(jobs))
+            if not options.no_page and count % SAVE_EVERY == 0:
+                report.save(sums.values())
     except KeyboardInterrupt:
         print("stopped; what was tried is kept", file=sys.stderr)
     if not options.no_page:

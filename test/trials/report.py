@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import subprocess
 
 from . import places, registry
@@ -61,8 +62,18 @@ class Sums:
                 row["held"][aspect] = row["held"].get(aspect, 0) + 1
             for text in outcome.wrong.get(aspect, [])[:1]:
                 texts = row["wrong"].setdefault(aspect, {})
-                text = " ".join(text.split())[:240]
+                text = neutral(text)
                 texts[text] = texts.get(text, 0) + 1
+
+
+# Names that chance makes, and where the trials themselves lie.
+SCRATCH = re.compile(r"/\S*?/trials-\w+/tmp\w+/")
+
+
+def neutral(text):
+    """A failure's text without what differs from run to run, and short."""
+    text = SCRATCH.sub("", " ".join(text.split())).replace(str(places.ROOT) + "/", "")
+    return re.sub(r"vmfox-[A-Za-z0-9]{6}\b", "vmfox-XXXXXX", text)[:240]
 
 
 def vmfox_version():
@@ -103,11 +114,11 @@ def table(out, group, rows):
         out.append(head + "| %d | %s |" % (row["runs"], " | ".join(cell(row, a) for a in ASPECTS)))
         for aspect, texts in row["wrong"].items():
             for text, count in list(collections.Counter(texts).most_common(2)):
-                wrong.append("- `%s`, %s, %s, %d times: %s" % (
+                wrong.append("- `%s`, %s, %s (%d): %s" % (
                     fault.name, row["python"], HEADS[aspect], count, quoted(text)))
     out.append("")
     if wrong:
-        out += ["What did not hold, its two most frequent forms:", "", *wrong, ""]
+        out += ["What did not hold, by fault, in how many runs:", "", *wrong, ""]
 
 
 def quoted(text):

@@ -28,9 +28,9 @@ def settle(trial, alone, running, must_say=True):
 def full_temp(name, said, size):
     @fault(name, GROUP, said)
     def run(trial):
-        alone = trial.alone("steady.py", "0.8")
+        alone = trial.alone("steady.py", "0.5")
         trial.small_disk(trial.tmp, int(size(trial.dice)))
-        settle(trial, alone, trial.record("steady.py", "0.8"))
+        settle(trial, alone, trial.record("steady.py", "0.5"))
 
 
 full_temp("temp-full", "the temporary folder has 16 to 300 kB",
@@ -61,8 +61,8 @@ def output_full(trial):
     folder = trial.folder / "small"
     trial.small_disk(folder, int(trial.dice.uniform(4, 60) * 1024))
     trial.capture = folder / "x.vmfox"
-    alone = trial.alone("steady.py", "0.8")
-    settle(trial, alone, trial.record("steady.py", "0.8"))
+    alone = trial.alone("steady.py", "0.5")
+    settle(trial, alone, trial.record("steady.py", "0.5"))
 
 
 @fault("output-full-exit-0", GROUP, "the same, and the program ends with 0: vmfox with 1")
@@ -89,8 +89,8 @@ def both_full(trial):
     trial.small_disk(folder, 20 * 1024)
     trial.small_disk(trial.tmp, 20 * 1024)
     trial.capture = folder / "x.vmfox"
-    alone = trial.alone("steady.py", "0.8")
-    settle(trial, alone, trial.record("steady.py", "0.8"))
+    alone = trial.alone("steady.py", "0.5")
+    settle(trial, alone, trial.record("steady.py", "0.5"))
 
 
 def folder_moves(name, how, said):
@@ -120,8 +120,8 @@ def output_read_only(trial):
     folder = trial.folder / "small"
     trial.small_disk(folder, 4 * MB)
     trial.capture = folder / "x.vmfox"
-    alone = trial.alone("steady.py", "0.8")
-    running = trial.record("steady.py", "0.8")
+    alone = trial.alone("steady.py", "0.5")
+    running = trial.record("steady.py", "0.5")
     running.program()
     time.sleep(trial.dice.uniform(0, 0.8))
     # What vmfox holds open for writing there makes the system refuse that.

@@ -9,7 +9,7 @@ from ..trial import RECORDING
 
 GROUP = "Ends of the program"
 # What the recorder wrote of its own accord until then, and what it could save.
-SECONDS = 0.8
+SECONDS = 0.5
 
 
 def by_itself(name, way, said):

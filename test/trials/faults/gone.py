@@ -116,8 +116,8 @@ def group_stopped(trial):
 
 
 def stopped(trial, to):
-    alone = trial.alone("steady.py", "0.8")
-    running = trial.record("steady.py", "0.8")
+    alone = trial.alone("steady.py", "0.5")
+    running = trial.record("steady.py", "0.5")
     pid = running.program()
     wait_until(running.begun + trial.dice.uniform(0.1, 0.8) * alone.seconds)
     if pid is not None:

@@ -23,8 +23,8 @@ def refused(name, said, *calls, options=()):
     @fault(name, GROUP, said)
     def run(trial):
         before = (places.built("refuse.c"), *calls, "--")
-        alone = trial.alone("steady.py", "0.8")
-        result = trial.finish(trial.record("steady.py", "0.8", before=before, options=options))
+        alone = trial.alone("steady.py", "0.5")
+        result = trial.finish(trial.record("steady.py", "0.5", before=before, options=options))
         trial.same(alone, result)
         trial.no_stall()
         opened = trial.opens(whole=True, real_time="--real-time" in options)

@@ -23,7 +23,7 @@ def to_group(name, how, number, said, code, out):
     @fault(name, GROUP, said)
     def run(trial):
         running = trial.record("told.py", how)
-        wait_for_work(trial, running, trial.dice.uniform(0.02, 0.8))
+        wait_for_work(trial, running, trial.dice.uniform(0.02, 0.5))
         send(-running.pid, number)
         alone = trials.Result(code, out, b"", 0)
         trial.same(alone, trial.finish(running))
@@ -52,7 +52,7 @@ def by_key(name, key, how, said, code, out):
         ours, theirs = os.openpty()
         try:
             running = trial.record("told.py", how, stdin=os.ttyname(theirs))
-            wait_for_work(trial, running, trial.dice.uniform(0.02, 0.8))
+            wait_for_work(trial, running, trial.dice.uniform(0.02, 0.5))
             os.write(ours, key)
             trial.same(trials.Result(code, out, b"", 0), trial.finish(running))
         finally:

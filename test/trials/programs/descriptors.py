@@ -10,7 +10,7 @@ import threading
 import work
 
 FILES = 8
-ROUNDS = 60
+ROUNDS = 40
 PART = b"12345678\n"
 LAST = 1024
 CLOSE_RANGE = 436  # its number on all machines
