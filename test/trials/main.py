@@ -1,6 +1,7 @@
 """The command line of scripts/trials."""
 import argparse
 import fnmatch
+import signal
 import sys
 import time
 
@@ -61,6 +62,8 @@ def run(options):
             for fault in chosen(options.only) for python in places.interpreters(options.python)
             for number in range(options.first, options.first + options.runs)]
     sums, failed, begun = {}, 0, time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have it ignored
+        signal.signal(number, signal.default_int_handler)
     try:
         for count, outcome in enumerate(runner.run_all(jobs, options.at_once), 1):
             key = (outcome.job.fault.name, outcome.job.python.name)

@@ -31,7 +31,8 @@ def how_to_repeat(job):
 
 def run_here(job, scratch, pipe):
     """One run, in a process of its own, which takes in what loses its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     processes.adopt_orphans()
     folder = Path(tempfile.mkdtemp(dir=scratch))
     shared = Path(scratch) / "alone"
