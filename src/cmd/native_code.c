@@ -27,11 +27,24 @@ static void add_profile_libs(struct vf_native_code *native, const struct vf_inpu
     }
 }
 
+/* The name of the thread of instruction addresses, as a finished file has it. */
+#define ADDRESSES "\"Machine code (pc samples)\""
+
+static bool has_addresses(const struct vf_profile *profile)
+{
+    for (size_t i = 0; i < profile->threads.len; i++)
+        if (profile->threads.items[i].is_addresses)
+            return true;
+    return false;
+}
+
 static void add_finished_libs(struct vf_native_code *native, struct vf_capture *capture)
 {
     struct vf_finished_text text;
     struct vf_finished_libs libs;
     vf_finished_text_root(&text, capture, NULL);
+    native->has_addresses =
+        text.text.len && memmem(text.text.ptr, text.text.len, ADDRESSES, sizeof ADDRESSES - 1);
     vf_finished_libs_read(&libs, text.text);
     for (size_t i = 0; i < libs.v.len; i++) {
         const struct vf_finished_lib *lib = &libs.v.items[i];
@@ -54,10 +67,12 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
                                       .made = vf_alloc_zeroed(1, sizeof *native->made)};
     /* A browser asks for what the profile does not have: what this machine knows may be more. */
     input->names.ask_files = true;
-    if (input->has_profile)
+    if (input->has_profile) {
+        native->has_addresses = has_addresses(&input->profile);
         add_profile_libs(native, input);
-    else
+    } else {
         add_finished_libs(native, &input->capture);
+    }
 }
 
 void vf_native_code_release(struct vf_native_code *native)
@@ -222,6 +237,8 @@ static void say_why(const struct vf_native_code *native, const struct vf_native_
     vf_api_error(out, text);
 }
 
+#define COUNTED_FIRST "; counted at the first row: callers, and samples without an instruction"
+
 bool vf_native_code_assembly(const void *context, const struct vf_serve_function *function,
                              struct vf_buf *out)
 {
@@ -231,8 +248,10 @@ bool vf_native_code_assembly(const void *context, const struct vf_serve_function
         return false;
     struct vf_native_place place = place_in(listing.lib, function->address);
     struct vf_disassembly d = {
-        .note = VF_STR("; counted at the first row: callers, and samples without an instruction\n"
-                       "; each instruction: thread \"Machine code (pc samples)\""),
+        .note =
+            native->has_addresses
+                ? VF_STR(COUNTED_FIRST "\n; each instruction: thread \"Machine code (pc samples)\"")
+                : VF_STR(COUNTED_FIRST),
         .name = add_name,
         .line = add_line,
         .context = &listing};

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "capture/capture.h"
-#include "record/machine.h"
+#include "record/info.h"
 #include "record/sources.h"
 #include "record/symbols.h"
 #include "symbols/elf.h"
@@ -14,60 +14,7 @@
 #include <unistd.h>
 #include <zip.h>
 
-enum { CAPTURE_VERSION = 1 };
-
-/* ---- capture.json -----------------------------------------------------------------------------
- */
-
-static void text(struct vf_json *json, const char *key, struct vf_str value)
-{
-    if (value.len == 0)
-        return;
-    vf_json_key(json, key);
-    vf_json_str(json, value);
-}
-
-static void number(struct vf_json *json, const char *key, int64_t value)
-{
-    vf_json_key(json, key);
-    vf_json_int(json, value);
-}
-
-static struct vf_str interpreter_line(struct vf_session *s)
-{
-    if (vf_str_eq(s->implementation, VF_STR("pypy")))
-        return vf_arena_printf(&s->arena, "PyPy %.*s (Python %.*s)", VF_STR_ARG(s->version),
-                               VF_STR_ARG(s->python_version));
-    return vf_arena_printf(&s->arena, "CPython %.*s", VF_STR_ARG(s->version));
-}
-
-static void write_machine(struct vf_json *json, struct vf_session *s)
-{
-    struct vf_machine machine;
-    vf_machine_read(&machine, &s->arena);
-    text(json, "host", machine.host);
-    text(json, "cpu", machine.cpu);
-    text(json, "os", machine.os);
-    text(json, "arch", machine.arch);
-    number(json, "cpu_count", (int64_t)machine.cpu_count);
-    number(json, "memory_bytes", (int64_t)machine.memory_bytes);
-    if (s->pairs.len)
-        number(json, "counter_unsteady", !machine.steady_counter);
-}
-
-static void write_threads(struct vf_json *json, struct vf_session *s)
-{
-    vf_json_key(json, "threads");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < s->threads.len; i++) {
-        vf_json_begin(json, '{');
-        number(json, "number", (int64_t)s->threads.items[i].number);
-        number(json, "tid", (int64_t)s->threads.items[i].tid);
-        text(json, "name", s->threads.items[i].name);
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
+/* ---- modules ------------------------------------------------------------------------------- */
 
 static struct vf_session_module *get_module(struct vf_session *s, struct vf_str path)
 {
@@ -93,81 +40,6 @@ static void find_modules(struct vf_session *s)
         if (map->deleted)
             module->build_id = VF_STR("");
     }
-}
-
-static void write_modules(struct vf_json *json, const struct vf_session *s)
-{
-    vf_json_key(json, "modules");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < s->modules.len; i++) {
-        vf_json_begin(json, '{');
-        text(json, "path", s->modules.items[i].path);
-        text(json, "build_id", s->modules.items[i].build_id);
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
-
-static void name_member(char name[64], const struct vf_found_sources *sources, size_t i)
-{
-    snprintf(name, 64, "sources/%05zu.%s", i, sources->v.items[i].is_native ? "c" : "py");
-}
-
-static void write_source_list(struct vf_json *json, const struct vf_found_sources *sources)
-{
-    char member[64];
-    vf_json_key(json, "sources");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < sources->v.len; i++) {
-        vf_json_begin(json, '{');
-        text(json, "path", sources->v.items[i].path);
-        text(json, "real_path", sources->v.items[i].real_path);
-        name_member(member, sources, i);
-        text(json, "member", vf_str_from(member));
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
-
-static void write_info(struct vf_buf *out, struct vf_session *s,
-                       const struct vf_found_sources *sources)
-{
-    struct vf_json writer = {.out = out}, *json = &writer;
-    struct vf_str command;
-    char folder[4096];
-    vf_target_command(s->target, &s->arena, &command);
-    vf_json_begin(json, '{');
-    number(json, "version", CAPTURE_VERSION);
-    text(json, "recorder", VF_STR("vmfox " VF_VERSION));
-    text(json, "command", command);
-    text(json, "program", vf_target_name(s->target));
-    text(json, "interpreter", interpreter_line(s));
-    text(json, "interpreter_path", s->exe);
-    if (getcwd(folder, sizeof folder))
-        text(json, "working_dir", vf_str_from(folder));
-    write_machine(json, s);
-    number(json, "pid", s->python_pid);
-    number(json, "children", s->children);
-    number(json, "start_realtime_ns", s->start_realtime_ns);
-    number(json, "start_monotonic_ns", s->start_monotonic_ns);
-    number(json, "end_realtime_ns", s->end_realtime_ns);
-    number(json, "end_monotonic_ns", s->end_monotonic_ns);
-    number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
-    number(json, "exit_code", s->exit_code);
-    number(json, "exit_signal", s->exit_signal);
-    number(json, "sources_left_out", (int64_t)sources->left_out);
-    if (s->native)
-        number(json, "native_innermost", s->innermost);
-    if (vf_session_wants_pcs(s)) {
-        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : (int64_t)s->pc.period_ns);
-        number(json, "pc_lost", (int64_t)s->pc.lost);
-        text(json, "pc_missing", vf_str_from(s->pc.missing));
-    }
-    write_threads(json, s);
-    write_modules(json, s);
-    write_source_list(json, sources);
-    vf_json_end(json, '}');
-    vf_buf_add(out, "\n", 1);
 }
 
 /* ---- the zip ----------------------------------------------------------------------------------
@@ -214,30 +86,24 @@ static bool add_descriptor(zip_t *zip, const char *name, int fd)
                       st.st_size < VF_STORED_FROM ? ZIP_CM_DEFLATE : ZIP_CM_STORE);
 }
 
-const char *vf_session_pypylog(struct vf_session *s)
+static bool add_files(zip_t *zip, struct vf_session *s)
 {
-    return vf_arena_printf(&s->arena, "%s/pypylog", s->folder).ptr;
-}
-
-static bool add_pypylog(zip_t *zip, struct vf_session *s)
-{
-    int fd = open(vf_session_pypylog(s), O_RDONLY | O_CLOEXEC);
-    bool good = add_descriptor(zip, "profile.pypylog", fd);
-    if (fd >= 0)
-        close(fd);
-    return good;
+    for (int file = 0; file < VF_SPOOL_FILES; file++) {
+        int fd = vf_spool_read(&s->spool, (enum vf_spool_file)file);
+        bool good = add_descriptor(zip, vf_spool_name((enum vf_spool_file)file), fd);
+        if (fd >= 0)
+            close(fd);
+        if (!good)
+            return false;
+    }
+    return true;
 }
 
 static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_sources *sources,
                         const struct vf_found_symbols *symbols, struct vf_str info)
 {
     char name[64];
-    if (!add_bytes(zip, "capture.json", info) || !add_descriptor(zip, "profile.prof", s->prof_fd) ||
-        !add_descriptor(zip, "stamps.i64", s->stamps_fd) ||
-        !add_descriptor(zip, "cpu.i64", s->cpu_fd) ||
-        (!s->logs_given_up &&
-         (!add_descriptor(zip, "pc.i64", s->pc_fd) ||
-          !add_descriptor(zip, "profile.jitlog", s->jitlog_fd) || !add_pypylog(zip, s))))
+    if (!add_bytes(zip, "capture.json", info) || !add_files(zip, s))
         return false;
     if (s->pairs.len && !add_bytes(zip, "clock.i64",
                                    (struct vf_str){(const char *)s->pairs.items,
@@ -252,7 +118,7 @@ static bool add_members(zip_t *zip, struct vf_session *s, const struct vf_found_
     if (s->maps.len && !add_bytes(zip, "maps.txt", vf_buf_view(&s->maps)))
         return false;
     for (size_t i = 0; i < sources->v.len; i++) {
-        name_member(name, sources, i);
+        vf_source_member(name, sources, i);
         if (!add_bytes(zip, name, vf_bytes_view(&sources->v.items[i].bytes)))
             return false;
     }
@@ -266,10 +132,6 @@ enum vf_status vf_session_save(struct vf_session *s, const char *path, struct vf
     struct vf_buf info = {0};
     int code = 0;
     enum vf_status status = VF_OK;
-    if (s->written == VF_FATAL) {
-        *error = s->write_error;
-        return VF_FATAL;
-    }
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
     if (!zip) {
         zip_error_t why;
@@ -281,7 +143,7 @@ enum vf_status vf_session_save(struct vf_session *s, const char *path, struct vf
     find_modules(s);
     vf_symbols_find(&symbols, s);
     vf_sources_find(&sources, s, &symbols.pack);
-    write_info(&info, s, &sources);
+    vf_session_write_info(&info, s, &sources);
     if (!add_members(zip, s, &sources, &symbols, vf_buf_view(&info))) {
         status = vf_fail(error, "%s can't be written: %s", path, zip_strerror(zip));
         zip_discard(zip);

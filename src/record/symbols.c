@@ -32,15 +32,24 @@ static void want_functions(struct vf_pack *pack, const struct vf_session *s)
     }
 }
 
-static void want_instructions(struct vf_pack *pack, const struct vf_session *s)
+/* The instructions that were interrupted, and those of --pc-thread. */
+static void want_instructions(struct vf_pack *pack, struct vf_session *s)
 {
     struct vf_bytes rows;
-    if (s->pc_fd < 0 || s->logs_given_up || vf_bytes_map_fd(s->pc_fd, &rows, NULL) == VF_FATAL)
-        return;
-    struct vf_str view = vf_bytes_view(&rows);
-    for (size_t i = 0; i < vf_rows_count(view); i++)
-        want(pack, s, (uint64_t)vf_rows_get(view, i).third, true);
-    vf_bytes_release(&rows);
+    if (vf_spool_map(&s->spool, VF_SPOOL_INTERRUPTED, &rows)) {
+        int64_t row[2];
+        for (size_t at = 0; at + sizeof row <= rows.len; at += sizeof row) {
+            memcpy(row, rows.ptr + at, sizeof row);
+            want(pack, s, (uint64_t)row[1], true);
+        }
+        vf_bytes_release(&rows);
+    }
+    if (vf_spool_map(&s->spool, VF_SPOOL_PC, &rows)) {
+        struct vf_str view = vf_bytes_view(&rows);
+        for (size_t i = 0; i < vf_rows_count(view); i++)
+            want(pack, s, (uint64_t)vf_rows_get(view, i).third, true);
+        vf_bytes_release(&rows);
+    }
 }
 
 void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
