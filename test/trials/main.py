@@ -58,8 +58,9 @@ def tell(outcome, count, whole):
 
 
 def run(options):
+    pythons = places.interpreters(options.python)
     jobs = [runner.Job(fault, python, number, options.seed)
-            for fault in chosen(options.only) for python in places.interpreters(options.python)
+            for fault in chosen(options.only) for python in pythons
             for number in range(options.first, options.first + options.runs)]
     sums, failed, begun = {}, 0, time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have it ignored

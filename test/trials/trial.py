@@ -281,10 +281,13 @@ class Trial:
     def remains(self):
         return sorted(path for path in self.tmp.iterdir() if path.name.startswith("vmfox"))
 
-    def recover(self, *words, must=True, told=None, whole=False, **expected):
+    def recover(self, *folders, must=True, told=None, whole=False, **expected):
         """`vmfox recover` opens what is left; with `must` there has to be something."""
+        if not folders:
+            self.check(RECORDING, not must, "nothing is left that could be recovered")
+            return None
         out = self.folder.parent / "recovered.vmfox"
-        done = subprocess.run([str(self.vmfox), "recover", "-q", "-o", str(out), *map(str, words)],
+        done = subprocess.run([str(self.vmfox), "recover", "-q", "-o", str(out), *map(str, folders)],
                               cwd=self.folder.parent, env=self.environment({}),
                               capture_output=True, timeout=PATIENCE)
         said = done.stderr.decode(errors="replace").strip().splitlines()

@@ -60,7 +60,8 @@ def recovered(trial, told):
     else:
         soon = told is None or told.now_ns - told.begun_ns < SOON_NS
         if trial.remains() or not soon:
-            trial.recover(must=not soon, told=told)
+            # Named: without a name it takes all that is left on this machine.
+            trial.recover(*trial.remains()[:1], must=not soon, told=told)
     trial.nothing_left()
 
 
