@@ -7,11 +7,12 @@
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <signal.h>
 #include <unistd.h>
 
 const struct vf_command *const vf_commands[] = {
-    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view, &vf_cmd_jit, &vf_cmd_convert,
-    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_help, NULL,
+    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view,  &vf_cmd_jit,  &vf_cmd_convert,
+    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_clean, &vf_cmd_help, NULL,
 };
 
 static void out_of_memory(size_t bytes)
@@ -45,9 +46,24 @@ static void take_memory_in_large_steps(void)
 #endif
 }
 
+static void on_file_limit(int number)
+{
+    (void)number;
+}
+
+/* At the limit of file size (ulimit -f) a write then fails, and that can be said.  A handler, and
+ * not SIG_IGN: programs that are started begin with what there was before. */
+static void survive_file_limit(void)
+{
+    struct sigaction action = {.sa_handler = on_file_limit, .sa_flags = SA_RESTART}, before;
+    if (sigaction(SIGXFSZ, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        sigaction(SIGXFSZ, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
+    survive_file_limit();
     take_memory_in_large_steps();
     vf_set_oom_handler(out_of_memory);
     if (folder && *folder)

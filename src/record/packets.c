@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16 };
+enum { FLUSH_BYTES = 1 << 18, PARTIAL_MAX = 1 << 16, TAIL_MAX = 1 << 26 };
 
 static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
 {
@@ -110,6 +110,16 @@ static void take_record(struct vf_session *s, const struct vf_record *record, in
     }
 }
 
+/* Where there is no room for samples names are still taken: they are of the samples before. */
+static void keep_name(struct vf_session *s, const struct vf_record *record, struct vf_str bytes,
+                      int64_t at_ns)
+{
+    if (record->type != VF_RECORD_CODE_NAME || s->prof_tail.len + bytes.len > TAIL_MAX)
+        return;
+    take_record(s, record, at_ns);
+    vf_buf_str(&s->prof_tail, bytes);
+}
+
 /* Takes whole records off the front of `bytes` and adds them to the profile; returns how many bytes
  * they are.  The trailer is held back: names may still have to go before it. */
 static size_t take_whole(struct vf_session *s, struct vf_str bytes, int64_t at_ns)
@@ -125,12 +135,18 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes, int64_t at_n
         s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
     }
     while (s->stream.in.pos < bytes.len && vf_vmprof_next(&s->stream, &record)) {
+        size_t from = good;
+        good = s->stream.in.pos;
+        if (s->full && record.type != VF_RECORD_END) {
+            keep_name(s, &record, (struct vf_str){bytes.ptr + from, good - from}, at_ns);
+            continue;
+        }
         take_record(s, &record, at_ns);
         if (!s->has_trailer)
-            kept = s->stream.in.pos;
-        good = s->stream.in.pos;
+            kept = good;
     }
-    vf_buf_add(&s->prof, bytes.ptr, kept);
+    if (!s->full)
+        vf_buf_add(&s->prof, bytes.ptr, kept);
     s->stream.problem.text[0] = 0;
     s->stream.ended = false;
     return good;
@@ -220,28 +236,40 @@ static void give_up_logs(struct vf_session *s)
     s->logs_given_up = true;
 }
 
-static void write_out(struct vf_session *s, int fd, const struct vf_buf *bytes)
+/* False where it was not written whole; then none of it was. */
+static bool write_whole(struct vf_session *s, int fd, const struct vf_buf *bytes)
 {
     off_t before = lseek(fd, 0, SEEK_CUR);
-    if (s->written != VF_OK)
-        return;
-    s->written = vf_write_fd(fd, vf_buf_view(bytes), &s->write_error);
-    if (s->written == VF_OK || before < 0)
-        return;
-    give_up_logs(s);
-    if (ftruncate(fd, before) == 0 && lseek(fd, before, SEEK_SET) == before)
-        s->written = vf_write_fd(fd, vf_buf_view(bytes), &s->write_error);
+    if (vf_write_fd(fd, vf_buf_view(bytes), &s->full_error) == VF_OK)
+        return true;
+    if (before >= 0 && ftruncate(fd, before) == 0)
+        lseek(fd, before, SEEK_SET);
+    return false;
+}
+
+static void write_out(struct vf_session *s, int fd, struct vf_buf *bytes, struct vf_buf *tail)
+{
+    if (!s->full && !write_whole(s, fd, bytes)) {
+        give_up_logs(s);
+        if (!write_whole(s, fd, bytes)) {
+            s->full = true;
+            s->full_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+        }
+    }
+    if (s->full)
+        vf_buf_str(tail, vf_buf_view(bytes));
+    bytes->len = 0;
 }
 
 void vf_session_flush(struct vf_session *s)
 {
-    write_out(s, s->prof_fd, &s->prof);
-    write_out(s, s->stamps_fd, &s->stamps);
-    write_out(s, s->cpu_fd, &s->cpu_rows);
+    write_out(s, s->prof_fd, &s->prof, &s->prof_tail);
+    write_out(s, s->stamps_fd, &s->stamps, &s->stamps_tail);
+    write_out(s, s->cpu_fd, &s->cpu_rows, &s->cpu_tail);
     struct vf_error error;
     if (!s->logs_given_up && vf_write_fd(s->pc_fd, vf_buf_view(&s->pc_rows), &error) != VF_OK)
         give_up_logs(s);
-    s->prof.len = s->stamps.len = s->cpu_rows.len = s->pc_rows.len = 0;
+    s->pc_rows.len = 0;
 }
 
 /* ---- what comes from the bootstrap ------------------------------------------------------------
@@ -434,6 +462,10 @@ void vf_session_finish_stream(struct vf_session *s)
         put_uint(&s->prof, 0, 8);
     }
     vf_session_flush(s);
+    if (s->full)
+        vf_warn(s->warnings,
+                "%s: what was recorded from second %.1f on had no room and is not in the recording",
+                s->full_error.text, (double)(s->full_ns - s->start_monotonic_ns) / 1e9);
     s->damaged_bytes += s->partial.len;
     if (s->damaged_bytes)
         vf_warn(s->warnings, "%llu bytes from the program are no VMProf records and were left out",

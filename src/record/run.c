@@ -89,6 +89,9 @@ static void close_session(struct vf_session *s)
     vf_cpu_release(&s->cpu);
     vf_buf_release(&s->cpu_rows);
     vf_buf_release(&s->partial);
+    vf_buf_release(&s->prof_tail);
+    vf_buf_release(&s->stamps_tail);
+    vf_buf_release(&s->cpu_tail);
     vf_buf_release(&s->prof);
     vf_buf_release(&s->stamps);
     vf_buf_release(&s->maps);
@@ -143,6 +146,30 @@ static void drain_rings(struct vf_session *s)
         vf_session_flush(s);
 }
 
+static uint64_t bytes_of(int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static void watch_space(struct vf_session *s)
+{
+    char text[480];
+    struct stat st;
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (!s->options->tell || !vf_space_is_due(&s->space, now_ns))
+        return;
+    struct vf_space_folder temp = {.fd = s->prof_fd, .path = vf_temp_folder()};
+    struct vf_space_folder output = {.fd = s->place->folder, .path = s->place->folder_path};
+    uint64_t bytes = bytes_of(s->prof_fd) + bytes_of(s->stamps_fd) + bytes_of(s->cpu_fd) +
+                     bytes_of(s->pc_fd) + bytes_of(s->jitlog_fd);
+    if (s->pypylog && stat(vf_session_pypylog(s), &st) == 0)
+        bytes += (uint64_t)st.st_size;
+    s->space.start_ns = s->start_monotonic_ns;
+    if (vf_space_look(&s->space, &temp, &output, bytes, now_ns, text, sizeof text))
+        s->options->tell(text);
+}
+
 static bool has_ended(const struct vf_session *s)
 {
     siginfo_t info = {0};
@@ -163,6 +190,7 @@ static void watch(struct vf_session *s, int signals, int process)
         if (poll(fds, 3, rings ? RINGS_EVERY_MS : wait_ms) < 0 && errno != EINTR)
             break;
         drain_rings(s);
+        watch_space(s);
         if (fds[1].revents)
             pass_signal(s, signals);
         if (fds[2].revents & POLLIN)
@@ -292,8 +320,24 @@ static void say_what_is_missing(struct vf_session *s)
                              "try again, or another version");
 }
 
-static enum vf_status finish(struct vf_session *s, const char *path,
-                             struct vf_record_result *result, struct vf_error *error)
+/* Of a program that had no time to begin with anything. */
+static enum vf_status explain_nothing(const struct vf_session *s, struct vf_error *error)
+{
+    const char *python = s->target->interpreter;
+    if (s->exit_signal)
+        return vf_fail(error, "%s was ended by SIG%s before %s; nothing was recorded", python,
+                       sigabbrev_np(s->exit_signal) ? sigabbrev_np(s->exit_signal) : "?",
+                       s->connected ? "sampling had begun" : "Python had started");
+    if (!s->connected)
+        return vf_fail(error,
+                       "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
+                       "Python 3 interpreter?",
+                       python);
+    return vf_fail(error, "VMProf wrote nothing");
+}
+
+static enum vf_status finish(struct vf_session *s, struct vf_record_result *result,
+                             struct vf_error *error)
 {
     result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
     result->exit_signal = s->exit_signal;
@@ -301,13 +345,8 @@ static enum vf_status finish(struct vf_session *s, const char *path,
         return explain_failure(s, error);
     result->started = true;
     say_what_is_missing(s);
-    if (!s->connected)
-        return vf_fail(error,
-                       "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
-                       "Python 3 interpreter?",
-                       s->target->interpreter);
-    if (!s->has_stream)
-        return vf_fail(error, "VMProf wrote nothing");
+    if (!s->connected || !s->has_stream)
+        return explain_nothing(s, error);
     vf_session_finish_stream(s);
     if (s->logs_given_up)
         vf_warn(s->warnings,
@@ -315,17 +354,16 @@ static enum vf_status finish(struct vf_session *s, const char *path,
                 "TMPDIR, or record with --no-pypylog --no-jitlog",
                 vf_temp_folder());
     vf_session_bytecode(s);
-    enum vf_status status = vf_session_save(s, path, error);
-    result->saved = status != VF_FATAL;
-    return status;
+    return vf_session_save(s, s->place, result, error);
 }
 
 enum vf_status vf_record_run(const struct vf_target *target,
-                             const struct vf_record_options *options, const char *path,
+                             const struct vf_record_options *options, const struct vf_place *place,
                              struct vf_record_result *result, struct vf_warnings *warnings,
                              struct vf_error *error)
 {
     struct vf_session s = {.options = options,
+                           .place = place,
                            .target = target,
                            .warnings = warnings,
                            .channel = {.ours = -1, .theirs = -1},
@@ -334,7 +372,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .cpu_fd = -1,
                            .pc_fd = -1,
                            .jitlog_fd = -1};
-    *result = (struct vf_record_result){0};
+    *result = (struct vf_record_result){.held = -1};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
         s.native = find_libunwind();
@@ -342,7 +380,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
     if (status != VF_FATAL)
         status = run_program(&s, error);
     if (status != VF_FATAL)
-        status = finish(&s, path, result, error);
+        status = finish(&s, result, error);
     close_session(&s);
     let_signals_in(&s);
     return status;

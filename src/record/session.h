@@ -12,6 +12,7 @@
 #include "record/layout.h"
 #include "record/pc.h"
 #include "record/record.h"
+#include "record/space.h"
 
 #include <signal.h>
 #include <sys/types.h>
@@ -43,8 +44,10 @@ enum vf_native_way {
 struct vf_session {
     const struct vf_record_options *options;
     const struct vf_target *target;
+    const struct vf_place *place; /* of the recording */
     struct vf_warnings *warnings;
     struct vf_channel channel;
+    struct vf_space space;
     char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
     int prof_fd, stamps_fd, cpu_fd, pc_fd, jitlog_fd;
     pid_t pid;        /* what was started, and is waited for */
@@ -78,8 +81,12 @@ struct vf_session {
     struct vf_pc pc;
     struct vf_buf pc_rows; /* likewise */
     struct vf_counter_pairs pairs;
-    enum vf_status written; /* VF_FATAL: a temporary file could not be written */
-    struct vf_error write_error;
+    /* There was no room for samples any more, from full_ns on: what follows is not in the files. Of
+     * that the last samples and all names are kept in memory. */
+    bool full;
+    int64_t full_ns;
+    struct vf_error full_error;
+    struct vf_buf prof_tail, stamps_tail, cpu_tail;
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;
     VF_VEC(struct vf_named_code) names; /* one an id: the last name wins, as for the reader */
@@ -127,8 +134,9 @@ void vf_session_see_children(struct vf_session *session);
 
 /* Where PyPy writes its log. */
 const char *vf_session_pypylog(struct vf_session *session);
-/* save.c: writes the capture file. */
-enum vf_status vf_session_save(struct vf_session *session, const char *path,
-                               struct vf_error *error);
+/* save.c: writes the capture file to the first name of `place` that takes it; fills path, held,
+ * elsewhere and why of `result`. */
+enum vf_status vf_session_save(struct vf_session *session, const struct vf_place *place,
+                               struct vf_record_result *result, struct vf_error *error);
 
 #endif
