@@ -8,11 +8,13 @@
 #include <malloc.h>
 #endif
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const struct vf_command *const vf_commands[] = {
-    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view,  &vf_cmd_jit,  &vf_cmd_convert,
-    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_clean, &vf_cmd_help, NULL,
+    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view,    &vf_cmd_jit,   &vf_cmd_convert,
+    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_recover, &vf_cmd_clean, &vf_cmd_help,
+    NULL,
 };
 
 static void out_of_memory(size_t bytes)
@@ -38,11 +40,14 @@ static int run_command(const struct vf_command *command, int argc, char **argv)
 }
 
 /* The C library asks the kernel for memory in steps, each of which costs; large ones, of which the
- * kernel gives only what is touched, cost nothing more. */
+ * kernel gives only what is touched, cost nothing more, but where a limit (ulimit -v) counts them.
+ */
 static void take_memory_in_large_steps(void)
 {
 #ifdef __GLIBC__
-    mallopt(M_TOP_PAD, 64 << 20);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+        mallopt(M_TOP_PAD, 64 << 20);
 #endif
 }
 

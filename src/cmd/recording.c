@@ -105,7 +105,7 @@ void vf_say_go_on(const char *what, const char *path)
     vf_buf_release(&word);
 }
 
-static void say_elsewhere(const struct vf_place *place, const struct vf_record_result *result)
+void vf_say_elsewhere(const struct vf_place *place, const struct vf_record_result *result)
 {
     char why[600];
     struct vf_buf text = {0};
@@ -137,7 +137,7 @@ int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
     if (status == VF_FATAL)
         vf_say_error(NULL, &error, 0);
     else if (result->elsewhere)
-        say_elsewhere(place, result);
+        vf_say_elsewhere(place, result);
     if (code == VF_EXIT_OK && (status == VF_FATAL || result->elsewhere))
         code = VF_EXIT_INPUT;
     return code;

@@ -44,6 +44,8 @@ bool vf_recording_place(struct vf_place *place, const char *path);
 int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
                      struct vf_record_result *result);
 void vf_recording_result_release(struct vf_record_result *result);
+/* Says why the capture is not where it was to be, where it is, and how to go on. */
+void vf_say_elsewhere(const struct vf_place *place, const struct vf_record_result *result);
 /* "vmfox: WHAT; go on with: vmfox view PATH" */
 void vf_say_go_on(const char *what, const char *path);
 /* Frees what vf_recording_init() made, also after it failed. */

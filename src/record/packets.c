@@ -114,6 +114,8 @@ static void take_record(struct vf_session *s, const struct vf_record *record, in
 static void keep_name(struct vf_session *s, const struct vf_record *record, struct vf_str bytes,
                       int64_t at_ns)
 {
+    if (record->type == VF_RECORD_SAMPLE && !s->left_out_ns)
+        s->left_out_ns = at_ns;
     if (record->type != VF_RECORD_CODE_NAME || s->prof_tail.len + bytes.len > TAIL_MAX)
         return;
     take_record(s, record, at_ns);
@@ -251,23 +253,44 @@ static void write_out(struct vf_session *s, int fd, struct vf_buf *bytes, struct
 {
     if (!s->full && !write_whole(s, fd, bytes)) {
         give_up_logs(s);
-        if (!write_whole(s, fd, bytes)) {
-            s->full = true;
-            s->full_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
-        }
+        s->full = !write_whole(s, fd, bytes);
     }
     if (s->full)
         vf_buf_str(tail, vf_buf_view(bytes));
     bytes->len = 0;
 }
 
+static struct vf_str peeked_text(struct vf_session *s, const struct vf_peeked *p)
+{
+    return vf_arena_printf(&s->arena, "py:%.*s:%u:%.*s", VF_STR_ARG(p->name), p->line,
+                           VF_STR_ARG(p->file));
+}
+
+static void put_name(struct vf_session *s, uint64_t id, struct vf_str text)
+{
+    put_uint(&s->prof, 0x02, 1);
+    put_uint(&s->prof, id, s->stream.addr_bytes);
+    put_uint(&s->prof, text.len, s->stream.word_bytes);
+    vf_buf_str(&s->prof, text);
+}
+
+/* Names that memory told go into the file early, in case this process is killed; of two for one id
+ * the last one holds, so those that come at the end are not disturbed. */
+static void put_early_names(struct vf_session *s)
+{
+    for (; s->has_stream && s->early_names < s->layout.names.len; s->early_names++) {
+        const struct vf_peeked *p = &s->layout.names.items[s->early_names];
+        put_name(s, p->id, peeked_text(s, p));
+    }
+}
+
 void vf_session_flush(struct vf_session *s)
 {
+    put_early_names(s);
     write_out(s, s->prof_fd, &s->prof, &s->prof_tail);
     write_out(s, s->stamps_fd, &s->stamps, &s->stamps_tail);
     write_out(s, s->cpu_fd, &s->cpu_rows, &s->cpu_tail);
-    struct vf_error error;
-    if (!s->logs_given_up && vf_write_fd(s->pc_fd, vf_buf_view(&s->pc_rows), &error) != VF_OK)
+    if (!s->logs_given_up && !write_whole(s, s->pc_fd, &s->pc_rows))
         give_up_logs(s);
     s->pc_rows.len = 0;
 }
@@ -346,6 +369,7 @@ static void start_anew(struct vf_session *s)
     vf_maps_release(&s->known_maps);
     s->exe = VF_STR("");
     s->innermost = false;
+    s->early_names = 0;
     empty_file(s->prof_fd);
     empty_file(s->stamps_fd);
     empty_file(s->cpu_fd);
@@ -426,6 +450,30 @@ void vf_session_packet(struct vf_session *session, const struct vf_packet *packe
     take_message(session, bytes);
 }
 
+uint64_t vf_session_scan(struct vf_session *s, struct vf_str prof, struct vf_error *error)
+{
+    struct vf_record record;
+    if (vf_vmprof_open(&s->stream, prof.ptr, prof.len, error) == VF_FATAL)
+        return 0;
+    s->has_stream = true;
+    uint64_t good = s->stream.in.pos;
+    while (!s->has_trailer && vf_vmprof_next(&s->stream, &record)) {
+        if (record.type == VF_RECORD_SAMPLE || record.type == VF_RECORD_ALLOCATION) {
+            for (uint32_t i = 0; i < record.sample.depth; i++) {
+                struct vf_frame frame = vf_vmprof_frame(&s->stream, &record.sample, i);
+                if (frame.kind != VF_FRAME_ASM)
+                    add_address(s, frame.value, false);
+            }
+            s->samples++;
+        } else {
+            take_record(s, &record, 0);
+        }
+        if (!s->has_trailer)
+            good = s->stream.in.pos;
+    }
+    return good;
+}
+
 /* ---- after the program ------------------------------------------------------------------------
  */
 
@@ -438,14 +486,9 @@ static void put_peeked_names(struct vf_session *s)
         const struct vf_peeked *p = &s->layout.names.items[i];
         if (s->has_trailer && find_name(s, p->id))
             continue;
-        struct vf_str text = vf_arena_printf(&s->arena, "py:%.*s:%u:%.*s", VF_STR_ARG(p->name),
-                                             p->line, VF_STR_ARG(p->file));
-        struct vf_record record = {.name = {p->id, text}};
+        struct vf_record record = {.name = {p->id, peeked_text(s, p)}};
         take_name(s, &record);
-        put_uint(&s->prof, 0x02, 1);
-        put_uint(&s->prof, p->id, s->stream.addr_bytes);
-        put_uint(&s->prof, text.len, s->stream.word_bytes);
-        vf_buf_str(&s->prof, text);
+        put_name(s, p->id, record.name.text);
     }
 }
 
@@ -462,10 +505,10 @@ void vf_session_finish_stream(struct vf_session *s)
         put_uint(&s->prof, 0, 8);
     }
     vf_session_flush(s);
-    if (s->full)
-        vf_warn(s->warnings,
-                "%s: what was recorded from second %.1f on had no room and is not in the recording",
-                s->full_error.text, (double)(s->full_ns - s->start_monotonic_ns) / 1e9);
+    if (s->left_out_ns)
+        vf_warn(s->warnings, "samples from second %.1f on are not in the recording: files in %s %s",
+                (double)(s->left_out_ns - s->start_monotonic_ns) / 1e9, vf_temp_folder(),
+                s->full_error.text);
     s->damaged_bytes += s->partial.len;
     if (s->damaged_bytes)
         vf_warn(s->warnings, "%llu bytes from the program are no VMProf records and were left out",

@@ -222,7 +222,7 @@ static bool give_name(struct vf_draft *draft, const char *name, bool hidden, cha
 
 static bool put(const struct vf_place *place, size_t which, struct vf_draft *draft, char given[300])
 {
-    if (!vf_place_is_wanted(which))
+    if (place->only_random || !vf_place_is_wanted(which))
         return give_name(draft, place->name, false, given);
     /* Only rename() replaces a file that is there. */
     if (!draft->temp[0]) {
@@ -237,9 +237,9 @@ static bool put(const struct vf_place *place, size_t which, struct vf_draft *dra
 static char *path_of(const struct vf_place *place, size_t which, int folder, const char *given)
 {
     char now[4096];
-    if (which == MADE_ANEW)
+    if (which == MADE_ANEW && !place->only_random)
         return vf_strdup(vf_str_from(place->path));
-    if (which == WANTED)
+    if (which == WANTED && !place->only_random)
         return vf_place_now(place);
     if (which >= SPARE)
         return join(vf_str_from(place->spare[which - SPARE]), given);

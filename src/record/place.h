@@ -19,6 +19,7 @@ struct vf_place {
     char *folder_path;        /* the parts before */
     int folder;               /* held (O_PATH) */
     bool is_private;          /* the file is for the user alone, 0600; else as umask says */
+    bool only_random;         /* not that very name, but one like it that nobody has */
     bool named_drafts;        /* as where O_TMPFILE is unknown; for tests */
     const char *const *spare; /* folders, ends with NULL; NULL: none */
 };

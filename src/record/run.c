@@ -71,6 +71,11 @@ static void close_session(struct vf_session *s)
     if (s->folder)
         nftw(s->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     free(s->folder);
+    vf_session_release(s);
+}
+
+void vf_session_release(struct vf_session *s)
+{
     if (s->prof_fd >= 0)
         close(s->prof_fd);
     if (s->stamps_fd >= 0)
@@ -84,6 +89,7 @@ static void close_session(struct vf_session *s)
     vf_pc_close(&s->pc);
     vf_buf_release(&s->pc_rows);
     free(s->modules.items);
+    free(s->parts.items);
     vf_channel_close(&s->channel);
     vf_layout_release(&s->layout);
     vf_cpu_release(&s->cpu);
@@ -348,11 +354,14 @@ static enum vf_status finish(struct vf_session *s, struct vf_record_result *resu
     if (!s->connected || !s->has_stream)
         return explain_nothing(s, error);
     vf_session_finish_stream(s);
-    if (s->logs_given_up)
+    if (s->logs_given_up && vf_str_eq(s->implementation, VF_STR("pypy")))
         vf_warn(s->warnings,
-                "%s is full: PyPy's logs are left out; name another folder with "
-                "TMPDIR, or record with --no-pypylog --no-jitlog",
-                vf_temp_folder());
+                "PyPy's logs are left out: files in %s %s; name another folder with TMPDIR, or "
+                "record with --no-pypylog --no-jitlog",
+                vf_temp_folder(), s->full_error.text);
+    else if (s->logs_given_up)
+        vf_warn(s->warnings, "instruction addresses are left out: files in %s %s", vf_temp_folder(),
+                s->full_error.text);
     vf_session_bytecode(s);
     return vf_session_save(s, s->place, result, error);
 }

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CAPTURE_VERSION = 1 };
-
 /* ---- capture.json -----------------------------------------------------------------------------
  */
 
@@ -129,15 +127,13 @@ static void write_source_list(struct vf_json *json, const struct vf_found_source
     vf_json_end(json, ']');
 }
 
-static void write_info(struct vf_buf *out, struct vf_session *s,
-                       const struct vf_found_sources *sources)
+/* All that is known when the program has ended. */
+static void write_run(struct vf_json *json, struct vf_session *s)
 {
-    struct vf_json writer = {.out = out}, *json = &writer;
     struct vf_str command;
     char folder[4096];
     vf_target_command(s->target, &s->arena, &command);
-    vf_json_begin(json, '{');
-    number(json, "version", CAPTURE_VERSION);
+    number(json, "version", VF_CAPTURE_VERSION);
     text(json, "recorder", VF_STR("vmfox " VF_VERSION));
     text(json, "command", command);
     text(json, "program", vf_target_name(s->target));
@@ -155,7 +151,6 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
-    number(json, "sources_left_out", (int64_t)sources->left_out);
     if (s->native)
         number(json, "native_innermost", s->innermost);
     if (vf_session_wants_pcs(s)) {
@@ -164,6 +159,20 @@ static void write_info(struct vf_buf *out, struct vf_session *s,
         text(json, "pc_missing", vf_str_from(s->pc.missing));
     }
     write_threads(json, s);
+}
+
+static void write_info(struct vf_buf *out, struct vf_session *s,
+                       const struct vf_found_sources *sources)
+{
+    struct vf_json writer = {.out = out}, *json = &writer;
+    if (s->known_info.len) {
+        vf_buf_add(out, s->known_info.ptr, s->known_info.len - 1); /* all but the last bracket */
+        json->comma = true;
+    } else {
+        vf_json_begin(json, '{');
+        write_run(json, s);
+    }
+    number(json, "sources_left_out", (int64_t)sources->left_out);
     write_modules(json, s);
     write_source_list(json, sources);
     vf_json_end(json, '}');
@@ -204,18 +213,38 @@ struct content {
 
 /* A temporary file, from its start, and what is to follow it; an empty one makes no member.  A big
  * one is stored as it is: it is soon written, and a reader maps it where it lies. */
+static bool add_file(zip_t *zip, const char *name, int fd, uint64_t bytes, struct vf_str tail,
+                     enum detail detail)
+{
+    if (bytes + tail.len == 0)
+        return true;
+    bool stored = detail == ALL && bytes + tail.len >= VF_STORED_FROM;
+    return add_member(zip, name, vf_zip_in(zip, fd, bytes, tail),
+                      stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
+}
+
+/* The same for a whole file; -1: there is none. */
 static bool add_descriptor(zip_t *zip, const char *name, int fd, struct vf_str tail,
                            enum detail detail)
 {
     struct stat st = {0};
     if (fd >= 0 && fstat(fd, &st) != 0)
         return false;
-    uint64_t bytes = (uint64_t)st.st_size;
-    if (bytes + tail.len == 0)
-        return true;
-    bool stored = detail == ALL && bytes + tail.len >= VF_STORED_FROM;
-    return add_member(zip, name, vf_zip_in(zip, fd, bytes, tail),
-                      stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
+    return add_file(zip, name, fd, (uint64_t)st.st_size, tail, detail);
+}
+
+/* What remains hold beside the samples. */
+static bool add_parts(zip_t *zip, const struct vf_session *s, enum detail detail)
+{
+    for (size_t i = 0; i < s->parts.len; i++) {
+        const struct vf_session_part *part = &s->parts.items[i];
+        bool is_log = vf_str_starts(vf_str_from(part->name), VF_STR("profile.")) ||
+                      vf_str_eq(vf_str_from(part->name), VF_STR("pc.i64"));
+        if ((!is_log || detail < NO_LOGS) &&
+            !add_file(zip, part->name, part->fd, part->bytes, VF_STR(""), detail))
+            return false;
+    }
+    return true;
 }
 
 const char *vf_session_pypylog(struct vf_session *s)
@@ -233,7 +262,11 @@ static bool add_logs(zip_t *zip, const struct vf_session *s, int pypylog, enum d
 static bool add_samples(zip_t *zip, const struct vf_session *s, enum detail detail)
 {
     struct vf_str pairs = {(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items};
-    return add_descriptor(zip, "profile.prof", s->prof_fd, vf_buf_view(&s->prof_tail), detail) &&
+    struct stat st = {0};
+    if (s->prof_fd >= 0 && fstat(s->prof_fd, &st) != 0)
+        return false;
+    return add_file(zip, "profile.prof", s->prof_fd, (uint64_t)st.st_size - s->prof_left_out,
+                    vf_buf_view(&s->prof_tail), detail) &&
            add_descriptor(zip, "stamps.i64", s->stamps_fd, vf_buf_view(&s->stamps_tail), detail) &&
            add_descriptor(zip, "cpu.i64", s->cpu_fd, vf_buf_view(&s->cpu_tail), detail) &&
            (pairs.len == 0 || add_bytes(zip, "clock.i64", pairs));
@@ -266,7 +299,9 @@ static bool add_members(zip_t *zip, const struct content *c, int pypylog)
     const struct vf_session *s = c->session;
     return add_bytes(zip, "capture.json", vf_buf_view(&c->info)) &&
            add_samples(zip, s, c->detail) &&
-           (s->logs_given_up || c->detail >= NO_LOGS || add_logs(zip, s, pypylog, c->detail)) &&
+           (s->parts.len ? add_parts(zip, s, c->detail)
+                         : s->logs_given_up || c->detail >= NO_LOGS ||
+                               add_logs(zip, s, pypylog, c->detail)) &&
            (c->detail >= NO_SOURCES || add_texts(zip, c));
 }
 
@@ -277,7 +312,8 @@ static enum vf_status write_zip(const struct content *c, int fd, int *why, struc
     zip_t *zip = vf_zip_out_open(&out, fd);
     if (!zip)
         return vf_fail(error, "there is no memory to write it");
-    int pypylog = open(vf_session_pypylog(c->session), O_RDONLY | O_CLOEXEC);
+    int pypylog =
+        c->session->pypylog ? open(vf_session_pypylog(c->session), O_RDONLY | O_CLOEXEC) : -1;
     enum vf_status status = VF_OK;
     if (!add_members(zip, c, pypylog) || zip_close(zip) != 0) {
         status = out.why ? vf_fail_errno(error, out.why, "can't be written")

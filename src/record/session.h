@@ -28,6 +28,15 @@ struct vf_session_module {
     struct vf_str path, build_id;
 };
 
+/* A member that is in a file already. */
+struct vf_session_part {
+    const char *name;
+    int fd; /* borrowed */
+    uint64_t bytes;
+};
+
+enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
+
 struct vf_told_thread {
     uint64_t number; /* in the name of its root frame's code; 0: it has none */
     uint64_t tid;
@@ -81,11 +90,11 @@ struct vf_session {
     struct vf_pc pc;
     struct vf_buf pc_rows; /* likewise */
     struct vf_counter_pairs pairs;
-    /* There was no room for samples any more, from full_ns on: what follows is not in the files. Of
-     * that the last samples and all names are kept in memory. */
+    /* There was no room any more for PyPy's logs, then for samples; of these the last that had come
+     * are kept in memory, and all names, but none that come later. */
+    struct vf_error full_error; /* the reason */
     bool full;
-    int64_t full_ns;
-    struct vf_error full_error;
+    int64_t left_out_ns; /* when the first came that was left out; 0: none was */
     struct vf_buf prof_tail, stamps_tail, cpu_tail;
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;
@@ -94,6 +103,12 @@ struct vf_session {
     VF_VEC(struct vf_str) files;        /* of name records, once each */
     struct vf_table file_index;
     struct vf_layout layout;
+    size_t early_names; /* rows of layout.names that are in the file already */
+
+    /* Of a recording that is made of remains (recover.h). */
+    struct vf_str known_info; /* capture.json, but for what is added at the end; else empty */
+    uint64_t prof_left_out;   /* bytes at the end of profile.prof */
+    VF_VEC(struct vf_session_part) parts;
 
     VF_VEC(struct vf_session_module) modules; /* at the end */
     struct vf_buf bytecode;                   /* bytecode.h; may be empty */
@@ -121,8 +136,15 @@ void vf_session_packet(struct vf_session *session, const struct vf_packet *packe
 /* Writes what is buffered into the temporary files; where these are full, PyPy's logs are given up
  * for it. */
 void vf_session_flush(struct vf_session *session);
+/* Notes what a profile that is already in a file holds: addresses, names, the trailer's time.
+ * Returns how many of its bytes are whole records before the trailer; 0, with has_stream unset: it
+ * is no profile, and `error` says why. */
+uint64_t vf_session_scan(struct vf_session *session, struct vf_str prof, struct vf_error *error);
 /* After the program is gone: names that only memory held, and a trailer where there is none. */
 void vf_session_finish_stream(struct vf_session *session);
+
+/* run.c: frees memory and descriptors. */
+void vf_session_release(struct vf_session *session);
 
 /* child.c: starts the program.  On failure nothing runs. */
 enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *signals,

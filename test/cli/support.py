@@ -3,12 +3,14 @@
 VMFOX is the program to test (default: build/dev/vmfox), VMFOX_TEST_CPYTHON a CPython that has the
 vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
 """
+import atexit
 import collections
 import gzip
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -36,9 +38,17 @@ Result = collections.namedtuple("Result", "code out err")
 # ---- running ------------------------------------------------------------------------------------
 
 
+# Where `run` keeps its recordings, of which the user has been told.
+CACHE = Path(tempfile.mkdtemp(prefix="vmfox-test-cache-"))
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+(CACHE / "vmfox" / "recordings").mkdir(parents=True)
+(CACHE / "vmfox" / "recordings" / "README").touch()
+
+
 def environment(tmp, **extra):
     """An environment of few and known variables; temporary files go below `tmp`."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+           "XDG_CACHE_HOME": str(CACHE)}
     for name, value in os.environ.items():
         if name.endswith("SAN_OPTIONS") or name in ("LD_LIBRARY_PATH", "VMFOX_CHECK"):
             env[name] = value
