@@ -1,6 +1,7 @@
 #include "cmd/recording.h"
 
 #include "cmd/places.h"
+#include "record/space.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -121,11 +122,24 @@ static void tell(const char *text)
     vf_say("warning: %s", text);
 }
 
+/* A temporary folder that is full can't even hold the beginning.  One that is not there is said. */
+static void find_room(const struct vf_recording *recording)
+{
+    const char *const *folders = vf_spare_folders();
+    const char *temp = folders[0], *picked = vf_space_pick(folders);
+    if (picked == temp || access(temp, F_OK) != 0)
+        return;
+    if (!recording->quiet)
+        vf_say("warning: there is no room in %s for a recording; it begins in %s", temp, picked);
+    vf_set_temp_folder(picked);
+}
+
 int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
                      struct vf_record_result *result)
 {
     struct vf_error error;
     struct vf_warnings warnings = {0};
+    find_room(recording);
     place->spare = vf_spare_folders();
     if (!recording->quiet)
         recording->options.tell = tell;

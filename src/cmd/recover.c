@@ -178,8 +178,11 @@ char *vf_recover_for_reading(const char *path, const struct vf_debug_files *debu
     struct vf_warnings warnings = {0};
     struct vf_error error;
     *failed = false;
+    struct vf_str name = vf_str_from(path);
+    while (name.len && name.ptr[name.len - 1] == '/')
+        name.len--;
     if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode) ||
-        !vf_str_starts(vf_str_basename(vf_str_from(path)), VF_STR("vmfox-")))
+        !vf_str_starts(vf_str_basename(name), VF_STR("vmfox-")))
         return NULL;
     int folder = open(vf_temp_folder(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     vf_place_in(&place, folder, vf_temp_folder(), "vmfox-recovered.vmfox");

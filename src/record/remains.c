@@ -6,10 +6,9 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 8, LOCKLESS_AFTER_S = 60 };
+enum { DEPTH_MAX = 8 };
 
 /* ---- a folder's entries ---------------------------------------------------------------------- */
 
@@ -65,20 +64,30 @@ static bool empty(int folder, unsigned depth)
 
 /* ---- one ------------------------------------------------------------------------------------- */
 
-/* A recorder that was killed before it had a lock left nothing to be had; one that is just starting
- * has none yet. */
-static enum vf_status take_lock(struct vf_remains *remains, const struct stat *folder,
-                                struct vf_error *error)
+/* A folder without one is none of a recorder, or of one that is just starting. */
+static enum vf_status take_lock(struct vf_remains *remains, struct vf_error *error)
 {
     struct stat st;
     remains->lock = openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (remains->lock < 0 && errno == ENOENT && time(NULL) - folder->st_mtime > LOCKLESS_AFTER_S)
-        return VF_OK;
     if (remains->lock < 0 || fstat(remains->lock, &st) != 0 || !S_ISREG(st.st_mode))
         return vf_fail(error, "is not the folder of a recorder: it has no lock");
     if (flock(remains->lock, LOCK_EX | LOCK_NB) != 0)
         return vf_fail(error, "its recorder is still at work");
     return VF_OK;
+}
+
+/* As mkdtemp() makes it of vmfox-XXXXXX. */
+static bool is_name(struct vf_str name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return name.len == 12 && vf_str_starts(name, VF_STR("vmfox-")) &&
+           strspn(name.ptr + 6, letters) >= 6;
+}
+
+static bool is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
 enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, struct vf_error *error)
@@ -89,7 +98,7 @@ enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, str
         name.len--;
     *remains = (struct vf_remains){.folder = -1, .lock = -1, .path = vf_strdup(name)};
     remains->folder = open(remains->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (remains->folder < 0 && errno == ELOOP)
+    if (remains->folder < 0 && is_link(remains->path))
         return vf_fail(error, "is a link; a recorder's folder was expected");
     if (remains->folder < 0)
         return vf_fail_errno(error, errno, "can't be opened");
@@ -99,11 +108,11 @@ enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, str
         return vf_fail(error, "belongs to another user");
     if (st.st_mode & 077)
         return vf_fail(error, "is open to other users; a recorder's folder is not");
-    if (!vf_str_starts(vf_str_basename(vf_str_from(remains->path)), VF_STR("vmfox-")))
-        return vf_fail(error, "is not the folder of a recorder: those are called vmfox-...");
+    if (!is_name(vf_str_basename(vf_str_from(remains->path))))
+        return vf_fail(error, "is not the folder of a recorder: those are called vmfox-XXXXXX");
     remains->bytes = count_bytes(remains->folder);
     remains->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return take_lock(remains, &st, error);
+    return take_lock(remains, error);
 }
 
 bool vf_remains_remove(const struct vf_remains *remains)
@@ -144,7 +153,7 @@ static void find_in(struct vf_remains_list *list, const char *folder)
     DIR *dir = opendir(folder);
     while (dir && (entry = readdir(dir))) {
         struct vf_remains remains;
-        if (!vf_str_starts(vf_str_from(entry->d_name), VF_STR("vmfox-")))
+        if (!is_name(vf_str_from(entry->d_name)))
             continue;
         const char *path = vf_arena_printf(&arena, "%s/%s", folder, entry->d_name).ptr;
         if (vf_remains_open(&remains, path, &error) == VF_OK && !is_known(list, &remains))

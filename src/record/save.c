@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "capture/capture.h"
 #include "record/machine.h"
+#include "record/shorten.h"
 #include "record/sources.h"
 #include "record/symbols.h"
 #include "record/zip_ends.h"
@@ -201,14 +202,18 @@ static bool add_bytes(zip_t *zip, const char *name, struct vf_str bytes)
 }
 
 /* How much of a recording is written.  Less only where there is no room for more. */
-enum detail { ALL, ALL_PACKED, NO_LOGS, NO_SOURCES, DETAILS };
+enum detail { ALL, ALL_PACKED, NO_LOGS, NO_SOURCES, SHORT, DETAILS = SHORT + 12 };
+
+/* A larger profile is not shortened. */
+enum { SHORTENED_MAX = 64 << 20 };
 
 struct content {
     struct vf_session *session;
     struct vf_found_sources sources;
     struct vf_found_symbols symbols;
     struct vf_buf info; /* capture.json */
-    enum detail detail;
+    enum detail detail; /* with each from SHORT on half as many samples as with the one before */
+    struct vf_buf shortened; /* profile.prof then */
 };
 
 /* A temporary file, from its start, and what is to follow it; an empty one makes no member.  A big
@@ -259,14 +264,24 @@ static bool add_logs(zip_t *zip, const struct vf_session *s, int pypylog, enum d
            add_descriptor(zip, "profile.pypylog", pypylog, VF_STR(""), detail);
 }
 
-static bool add_samples(zip_t *zip, const struct vf_session *s, enum detail detail)
+static bool add_prof(zip_t *zip, const struct content *c)
 {
-    struct vf_str pairs = {(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items};
+    const struct vf_session *s = c->session;
     struct stat st = {0};
+    if (c->detail >= SHORT)
+        return add_bytes(zip, "profile.prof", vf_buf_view(&c->shortened));
     if (s->prof_fd >= 0 && fstat(s->prof_fd, &st) != 0)
         return false;
     return add_file(zip, "profile.prof", s->prof_fd, (uint64_t)st.st_size - s->prof_left_out,
-                    vf_buf_view(&s->prof_tail), detail) &&
+                    vf_buf_view(&s->prof_tail), c->detail);
+}
+
+static bool add_samples(zip_t *zip, const struct content *c)
+{
+    const struct vf_session *s = c->session;
+    enum detail detail = c->detail;
+    struct vf_str pairs = {(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items};
+    return add_prof(zip, c) &&
            add_descriptor(zip, "stamps.i64", s->stamps_fd, vf_buf_view(&s->stamps_tail), detail) &&
            add_descriptor(zip, "cpu.i64", s->cpu_fd, vf_buf_view(&s->cpu_tail), detail) &&
            (pairs.len == 0 || add_bytes(zip, "clock.i64", pairs));
@@ -297,8 +312,7 @@ static bool add_texts(zip_t *zip, const struct content *c)
 static bool add_members(zip_t *zip, const struct content *c, int pypylog)
 {
     const struct vf_session *s = c->session;
-    return add_bytes(zip, "capture.json", vf_buf_view(&c->info)) &&
-           add_samples(zip, s, c->detail) &&
+    return add_bytes(zip, "capture.json", vf_buf_view(&c->info)) && add_samples(zip, c) &&
            (s->parts.len ? add_parts(zip, s, c->detail)
                          : s->logs_given_up || c->detail >= NO_LOGS ||
                                add_logs(zip, s, pypylog, c->detail)) &&
@@ -358,6 +372,23 @@ static enum vf_status try_place(const struct content *c, const struct vf_place *
     return status;
 }
 
+/* Half of the samples, a quarter, and so on.  False: that does not help. */
+static bool shorten(struct content *c)
+{
+    struct vf_bytes prof = {0};
+    const struct vf_session *s = c->session;
+    uint64_t samples = s->samples >> (c->detail - SHORT + 1);
+    c->shortened.len = 0;
+    if (samples == 0 || vf_bytes_map_fd(s->prof_fd, &prof, NULL) == VF_FATAL)
+        return false;
+    if (prof.len + s->prof_tail.len <= SHORTENED_MAX)
+        vf_shorten(&c->shortened,
+                   (struct vf_str){(const char *)prof.ptr, prof.len - s->prof_left_out},
+                   vf_buf_view(&s->prof_tail), samples);
+    vf_bytes_release(&prof);
+    return c->shortened.len > 0;
+}
+
 /* Whole where anything takes it so; else with less in it.  `result->why` is why the place that was
  * asked for did not. */
 static enum vf_status save_somewhere(struct content *c, const struct vf_place *place,
@@ -366,6 +397,8 @@ static enum vf_status save_somewhere(struct content *c, const struct vf_place *p
     struct vf_error error;
     bool full = true, first = true;
     for (c->detail = ALL; c->detail < DETAILS && full; c->detail++) {
+        if (c->detail >= SHORT && !shorten(c))
+            return VF_FATAL;
         full = false;
         for (size_t which = 0; which < vf_place_count(place); which++) {
             if (try_place(c, place, which, result, &full, &error) == VF_OK)
@@ -380,11 +413,17 @@ static enum vf_status save_somewhere(struct content *c, const struct vf_place *p
 
 static void say_what_was_left_out(const struct content *c)
 {
-    if (c->detail >= NO_LOGS)
-        vf_warn(c->session->warnings,
-                "there was no room for a whole recording anywhere: PyPy's logs%s are left out",
-                c->detail >= NO_SOURCES ? ", instruction addresses, sources and native names"
-                                        : " and instruction addresses");
+    char samples[64] = "";
+    if (c->detail < NO_LOGS)
+        return;
+    if (c->detail >= SHORT)
+        snprintf(samples, sizeof samples, ", all but the first %llu of %llu samples",
+                 (unsigned long long)(c->session->samples >> (c->detail - SHORT + 1)),
+                 (unsigned long long)c->session->samples);
+    vf_warn(c->session->warnings,
+            "there was no room for a whole recording anywhere: PyPy's logs and instruction "
+            "addresses%s%s are left out",
+            c->detail >= NO_SOURCES ? ", sources, native names" : "", samples);
 }
 
 enum vf_status vf_session_save(struct vf_session *s, const struct vf_place *place,
@@ -403,5 +442,6 @@ enum vf_status vf_session_save(struct vf_session *s, const struct vf_place *plac
     vf_sources_release(&content.sources);
     vf_symbols_found_release(&content.symbols);
     vf_buf_release(&content.info);
+    vf_buf_release(&content.shortened);
     return status;
 }

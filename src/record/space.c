@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 static bool read_folder(struct vf_space_folder *folder)
 {
@@ -38,6 +39,17 @@ const struct vf_space_folder *vf_space_short(const struct vf_space_folder *temp,
     return temp->bytes_free < VF_SPACE_LEAST     ? temp
            : output->bytes_free < VF_SPACE_LEAST ? output
                                                  : NULL;
+}
+
+const char *vf_space_pick(const char *const *folders)
+{
+    for (const char *const *f = folders; *f; f++) {
+        struct statvfs fs;
+        if (access(*f, W_OK | X_OK) == 0 && statvfs(*f, &fs) == 0 &&
+            (uint64_t)fs.f_bavail * fs.f_frsize >= VF_SPACE_LEAST)
+            return *f;
+    }
+    return folders[0];
 }
 
 bool vf_space_is_due(const struct vf_space *space, int64_t now_ns)

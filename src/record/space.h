@@ -32,6 +32,10 @@ const struct vf_space_folder *vf_space_short(const struct vf_space_folder *temp,
                                              const struct vf_space_folder *output, uint64_t bytes,
                                              double seconds, uint64_t *seconds_left);
 
+/* The first of the folders (ends with NULL) in which a recording can be begun; the first of all
+ * where none is such. */
+const char *vf_space_pick(const char *const *folders);
+
 /* True when it is time for a look. */
 bool vf_space_is_due(const struct vf_space *space, int64_t now_ns);
 /* Looks; true, once, where `text` is to be said.  `bytes` is how much has been recorded.  Fills

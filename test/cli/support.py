@@ -14,6 +14,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import slabs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,7 @@ Result = collections.namedtuple("Result", "code out err")
 
 
 # Where `run` keeps its recordings, of which the user has been told.
-CACHE = Path(tempfile.mkdtemp(prefix="vmfox-test-cache-"))
+CACHE = Path(tempfile.mkdtemp(prefix="test-cache-"))
 atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
 (CACHE / "vmfox" / "recordings").mkdir(parents=True)
 (CACHE / "vmfox" / "recordings" / "README").touch()
@@ -73,6 +75,20 @@ def vmfox(*words, cwd, **options):
     done = run((VMFOX,) + words, cwd, **options)
     return Result(done.code, done.out.decode("utf-8", "surrogateescape"),
                   done.err.decode("utf-8", "surrogateescape"))
+
+
+def vmfox_apart(*words, cwd, **extra):
+    """Runs vmfox where /tmp is the folder `tmp` below `cwd` and /var/tmp is empty: for what looks
+    through these, in which there may be something of the user's.  Names must be relative."""
+    script = ('mount --bind tmp /tmp && mount -t tmpfs none /var/tmp && exec "$@"')
+    apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    (Path(cwd) / "tmp").mkdir(exist_ok=True)
+    if subprocess.run(apart + ["sh", "-c", script, "sh", "true"], cwd=cwd,
+                      capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
+    done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
+    return Result(done.code, done.out.decode(), done.err.decode())
 
 
 def record(*words, cwd, out="x.vmfox", crashes=False, **options):
