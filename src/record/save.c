@@ -212,7 +212,7 @@ struct content {
     struct vf_found_sources sources;
     struct vf_found_symbols symbols;
     struct vf_buf info; /* capture.json */
-    enum detail detail; /* with each from SHORT on half as many samples as with the one before */
+    enum detail detail; /* with each behind SHORT half as many samples as with the one before */
     struct vf_buf shortened; /* profile.prof then */
 };
 
@@ -372,12 +372,13 @@ static enum vf_status try_place(const struct content *c, const struct vf_place *
     return status;
 }
 
-/* Half of the samples, a quarter, and so on.  False: that does not help. */
+/* All samples and only their names, half of them, a quarter, and so on.  False: that does not help.
+ */
 static bool shorten(struct content *c)
 {
     struct vf_bytes prof = {0};
     const struct vf_session *s = c->session;
-    uint64_t samples = s->samples >> (c->detail - SHORT + 1);
+    uint64_t samples = s->samples >> (c->detail - SHORT);
     c->shortened.len = 0;
     if (samples == 0 || vf_bytes_map_fd(s->prof_fd, &prof, NULL) == VF_FATAL)
         return false;
@@ -416,9 +417,9 @@ static void say_what_was_left_out(const struct content *c)
     char samples[64] = "";
     if (c->detail < NO_LOGS)
         return;
-    if (c->detail >= SHORT)
+    if (c->detail > SHORT)
         snprintf(samples, sizeof samples, ", all but the first %llu of %llu samples",
-                 (unsigned long long)(c->session->samples >> (c->detail - SHORT + 1)),
+                 (unsigned long long)(c->session->samples >> (c->detail - SHORT)),
                  (unsigned long long)c->session->samples);
     vf_warn(c->session->warnings,
             "there was no room for a whole recording anywhere: PyPy's logs and instruction "

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 /* Appends a profile (docs/formats/vmprof.md) to `out` that has the first `samples` samples of one,
- * and all its other records.  It comes in two pieces of whole records, the second of which may be
- * empty. */
+ * and all its other records but names of what is not in these.  It comes in two pieces of whole
+ * records, either of which may be empty. */
 void vf_shorten(struct vf_buf *out, struct vf_str first, struct vf_str second, uint64_t samples);
 
 #endif
