@@ -1,4 +1,5 @@
 #include "capture/capture.h"
+#include "capture/rows.h"
 #include "capture/zip_file.h"
 
 #include "base/progress.h"
@@ -117,6 +118,13 @@ static bool unpack(struct bundle *b, const char *name, uint64_t limit, struct vf
     return true;
 }
 
+/* A column of pairs (capture/rows.h). */
+static void unpack_rows(struct bundle *b, const char *name, struct vf_str *out)
+{
+    if (unpack(b, name, VF_INFLATED_MAX, out) && out->len % VF_PAIR_BYTES)
+        vf_warn(b->warnings, "member %s ends within a row, which is left out", name);
+}
+
 static void add_source(struct bundle *b, const char *path, struct vf_str real_path,
                        const char *member)
 {
@@ -191,6 +199,26 @@ static uint64_t get_count(json_t *object, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
+static void read_recording(struct bundle *b, json_t *root)
+{
+    struct vf_capture_info *info = &b->capture->info;
+    json_t *cost = json_object_get(root, "cost");
+    info->channel = get_text(b, root, "channel");
+    info->channel_why = get_text(b, root, "channel_why");
+    info->stamps = get_text(b, root, "stamps");
+    info->timer = get_text(b, root, "timer");
+    info->timer_note = get_text(b, root, "timer_note");
+    info->jitlog_mode = get_text(b, root, "jitlog_mode");
+    info->jitlog_detail_until_ns = get_int(root, "jitlog_detail_until_ns");
+    info->records_left_out = get_count(root, "records_left_out");
+    info->cost = (struct vf_capture_cost){.samples = get_count(cost, "samples"),
+                                          .handler_ns = get_count(cost, "handler_ns"),
+                                          .jitlog_ns = get_count(cost, "jitlog_ns"),
+                                          .runtime_log_ns = get_count(cost, "runtime_log_ns"),
+                                          .recorder_ns = get_count(cost, "recorder_cpu_ns"),
+                                          .program_ns = get_count(cost, "program_cpu_ns")};
+}
+
 static void read_lists(struct bundle *b, json_t *root)
 {
     struct vf_capture_info *info = &b->capture->info;
@@ -251,6 +279,7 @@ static void read_info(struct bundle *b, json_t *root)
     info->has_exit = json_is_integer(json_object_get(root, "exit_code"));
     info->exit_code = get_int(root, "exit_code");
     info->exit_signal = get_int(root, "exit_signal");
+    read_recording(b, root);
     read_lists(b, root);
 }
 
@@ -272,6 +301,8 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
                      : vf_fail(error, "profile.prof in the zip can't be read: %s", b->why.text);
     if (status == VF_OK) {
         unpack(b, "stamps.i64", VF_INFLATED_MAX, &capture->stamps);
+        unpack_rows(b, "interrupted.i64", &capture->interrupted);
+        unpack_rows(b, "memory.i64", &capture->memory);
         unpack(b, "cpu.i64", VF_INFLATED_MAX, &capture->cpu);
         unpack(b, "clock.i64", VF_INFLATED_MAX, &capture->pairs);
         unpack(b, "pc.i64", VF_INFLATED_MAX, &capture->pcs);

@@ -31,6 +31,15 @@ struct vf_thread_name {
     struct vf_str name;
 };
 
+/* What the recording of this run has cost, in ns of CPU time; 0: not told. */
+struct vf_capture_cost {
+    uint64_t samples;                   /* how often the program was interrupted for one */
+    uint64_t handler_ns;                /* in the program, for all of them */
+    uint64_t jitlog_ns, runtime_log_ns; /* in the program: writing PyPy's two logs */
+    uint64_t recorder_ns;               /* of vmfox itself */
+    uint64_t program_ns;                /* of the program, all of the above but vmfox in it */
+};
+
 struct vf_module {
     struct vf_str path;
     struct vf_str build_id; /* hex digits; empty where the file has none */
@@ -53,6 +62,15 @@ struct vf_capture_info {
     uint64_t pc_period_ns;     /* CPU time between two rows of `pcs`; 0: none were taken */
     uint64_t pc_lost;          /* rows the kernel had no room for */
     struct vf_str pc_missing;  /* why the kernel gave none; empty where it did */
+    /* How it was recorded; all may be empty. */
+    struct vf_str channel, channel_why; /* "ring" or "socket"; why no ring */
+    struct vf_str stamps;               /* who stamped samples: "program", "kernel", "arrival" */
+    struct vf_str timer, timer_note;    /* "perf", "itimer" or "posix"; what else is to be said */
+    struct vf_str jitlog_mode;          /* "auto", "full" or "none" */
+    int64_t jitlog_detail_until_ns; /* CLOCK_MONOTONIC from which on operations of further traces
+                                       are left out of the JIT's log; 0: never */
+    uint64_t records_left_out;      /* the channel had no room for them */
+    struct vf_capture_cost cost;
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */
     int64_t start_realtime_ns, start_monotonic_ns, end_monotonic_ns; /* 0: not known */
@@ -64,9 +82,12 @@ struct vf_capture_info {
 
 struct vf_capture {
     enum vf_capture_kind kind;
-    struct vf_bytes file; /* the input; for a gzipped .prof what was in it */
-    struct vf_str prof;   /* the VMProf file's bytes */
-    struct vf_str stamps; /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
+    struct vf_bytes file;      /* the input; for a gzipped .prof what was in it */
+    struct vf_str prof;        /* the VMProf file's bytes */
+    struct vf_str stamps;      /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
+    struct vf_str interrupted; /* each sample's thread and instruction, rows as in capture/rows.h;
+                                  may be empty */
+    struct vf_str memory; /* resident memory at times, rows as in capture/rows.h; may be empty */
     struct vf_str cpu;    /* CPU times of threads, rows as in record/cpu.h; may be empty */
     struct vf_str pairs; /* counter and clock together, rows as in record/counter.h; may be empty */
     struct vf_str pcs;   /* instruction addresses, rows as in record/pc.h; may be empty */

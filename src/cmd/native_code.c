@@ -27,6 +27,14 @@ static void add_profile_libs(struct vf_native_code *native, const struct vf_inpu
     }
 }
 
+static bool has_addresses(const struct vf_profile *profile)
+{
+    for (size_t i = 0; i < profile->threads.len; i++)
+        if (profile->threads.items[i].is_addresses)
+            return true;
+    return false;
+}
+
 static void add_finished_libs(struct vf_native_code *native, struct vf_capture *capture)
 {
     struct vf_finished_text text;
@@ -54,6 +62,7 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
                                       .made = vf_alloc_zeroed(1, sizeof *native->made)};
     /* A browser asks for what the profile does not have: what this machine knows may be more. */
     input->names.ask_files = true;
+    native->has_addresses = input->has_profile && has_addresses(&input->profile);
     if (input->has_profile)
         add_profile_libs(native, input);
     else
@@ -222,6 +231,8 @@ static void say_why(const struct vf_native_code *native, const struct vf_native_
     vf_api_error(out, text);
 }
 
+#define COUNTED_FIRST "; counted at the first row: callers, and samples without an instruction"
+
 bool vf_native_code_assembly(const void *context, const struct vf_serve_function *function,
                              struct vf_buf *out)
 {
@@ -231,8 +242,10 @@ bool vf_native_code_assembly(const void *context, const struct vf_serve_function
         return false;
     struct vf_native_place place = place_in(listing.lib, function->address);
     struct vf_disassembly d = {
-        .note = VF_STR("; counted at the first row: callers, and samples without an instruction\n"
-                       "; each instruction: thread \"Machine code (pc samples)\""),
+        .note =
+            native->has_addresses
+                ? VF_STR(COUNTED_FIRST "\n; each instruction: thread \"Machine code (pc samples)\"")
+                : VF_STR(COUNTED_FIRST),
         .name = add_name,
         .line = add_line,
         .context = &listing};

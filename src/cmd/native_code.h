@@ -16,6 +16,7 @@ struct vf_native_code {
     struct vf_name_source *names;
     struct vf_buf *made; /* the last name that was made of a place */
     VF_VEC(struct vf_served_lib) libs;
+    bool has_addresses; /* the profile has a thread of instruction addresses */
     struct vf_arena arena;
 };
 

@@ -192,8 +192,10 @@ static enum vf_status finish(struct vf_build *b, struct vf_warnings *warnings,
         .frames_max = b->walk.frames_max,
         .unnamed_code = b->walk.unnamed_code,
         .natives = &b->natives,
+        .own_addresses = b->instructions.known,
     };
     vf_facts_add(profile, &facts, warnings);
+    vf_instructions_add_facts(&b->instructions, profile);
     vf_thin_add_facts(&thinned, profile);
     vf_coverage_add_facts(&coverage, profile, &b->scan.header);
     vf_runtime_add_facts(&runtime);
@@ -221,15 +223,18 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
     b.gaps = vf_alloc_zeroed(1, sizeof *b.gaps);
     vf_clock_init(&b.clock, capture, &b.scan, warnings);
     vf_pcs_read(&b.pcs, capture, &b.clock, &b.options.window);
-    vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, &b.pcs, warnings);
+    vf_jit_build_init(&b.jit, profile, capture, &b.scan, &b.clock, &b.pcs,
+                      vf_instructions_known(capture), warnings);
     b.jit.hidden = b.options.no_traces;
     vf_natives_init(&b.natives, profile, capture, &b.scan, b.options.symbolizer, &b.pcs);
     vf_walk_init(&b.walk, profile, &b.scan, capture, &b.jit, &b.natives);
+    vf_instructions_init(&b.instructions, capture, &b.scan, &b.jit, &b.walk, &b.natives, warnings);
     vf_weights_init(&b.weights, &b.scan.header);
     vf_build_index_told(&b);
     vf_build_add_samples(&b);
     if (finish(&b, warnings, error) == VF_FATAL)
         status = VF_FATAL;
+    vf_instructions_release(&b.instructions);
     vf_walk_release(&b.walk);
     vf_natives_release(&b.natives);
     vf_pcs_release(&b.pcs);
@@ -237,8 +242,11 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
     vf_weights_release(&b.weights);
     vf_scan_release(&b.scan);
     vf_table_release(&b.thread_index);
+    vf_table_release(&b.tid_index);
     vf_table_release(&b.told_index);
+    vf_table_release(&b.told_tid_index);
     free(b.thread_keys.items);
+    free(b.tid_keys.items);
     free(b.gaps);
     if (status == VF_FATAL)
         return status;

@@ -1,17 +1,26 @@
-/* What vf_profile_build() works with; for build.c and build_samples.c. */
+/* What vf_profile_build() works with; for build*.c. */
 #ifndef VF_PROFILE_BUILD_PARTS_H
 #define VF_PROFILE_BUILD_PARTS_H
 
 #include "profile/build.h"
 #include "profile/clock.h"
+#include "profile/instructions.h"
 #include "profile/jit_build.h"
 #include "profile/native.h"
 #include "profile/walk.h"
 
+/* By what a sample's thread is told: the number in its root frame, the kernel's id, and where there
+ * is neither the number in the file.  0: not known. */
 struct vf_thread_key {
-    uint64_t root, id;
+    uint64_t root, tid, id;
     uint32_t thread; /* row of profile->threads */
     bool outside;    /* of the window */
+};
+
+/* The last thread that had a kernel's id. */
+struct vf_tid_key {
+    uint64_t tid;
+    uint32_t key; /* row of thread_keys */
 };
 
 /* What a list of raw frames means. */
@@ -31,19 +40,32 @@ struct vf_build {
     struct vf_pcs pcs;
     struct vf_natives natives;
     struct vf_walk walk;
+    struct vf_instructions instructions;
     struct vf_walked_stack *walked; /* by row of scan.gathered.stacks */
     struct vf_weights weights;
     struct vf_gaps *gaps;
     bool has_main;
-    struct vf_table told_index;   /* of the names in the capture: by number, or by tid */
-    struct vf_table thread_index; /* by (root id, file's id) to a row of thread_keys */
+    struct vf_table told_index;     /* of the names in the capture: by number, or by tid */
+    struct vf_table told_tid_index; /* of the same, by tid */
+    struct vf_table thread_index;   /* of thread_keys, by all that is told */
+    struct vf_table tid_index;      /* of tid_keys */
+    VF_VEC(struct vf_tid_key) tid_keys;
     VF_VEC(struct vf_thread_key) thread_keys;
     uint32_t last_key; /* most samples are of the thread before */
     double sample_bytes;
 };
 
+/* ---- build_threads.c ------------------------------------------------------------------------- */
+
 /* Makes what the capture tells of threads ready to be looked up. */
 void vf_build_index_told(struct vf_build *b);
+/* The thread of a sample, by the number in its root frame, the kernel's id, and the number in the
+ * file; 0: not known.  b->last_key is its row afterwards. */
+struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid,
+                                       uint64_t id);
+
+/* ---- build_samples.c ------------------------------------------------------------------------- */
+
 /* The samples become rows of their threads, those outside of the window too, without a stack
  * (VF_OUTSIDE); there is one thread at least. */
 void vf_build_add_samples(struct vf_build *b);

@@ -2,99 +2,6 @@
 
 #include "base/progress.h"
 
-#include <stdio.h>
-
-/* ---- threads ----------------------------------------------------------------------------------
- */
-
-static uint64_t told_hash(uint64_t number, uint64_t tid)
-{
-    return vf_hash_u64(number, number ? 0 : tid);
-}
-
-/* What the capture tells of a thread, by the number in its root frame or, without one, its id. */
-static const struct vf_thread_name *find_told(const struct vf_build *b, uint64_t number,
-                                              uint64_t tid)
-{
-    struct vf_probe probe = vf_table_probe(&b->told_index, told_hash(number, tid));
-    uint32_t row;
-    while (vf_table_next(&b->told_index, &probe, &row)) {
-        const struct vf_thread_name *told = &b->capture->info.threads.items[row];
-        if (told->number == number && (number || told->tid == tid))
-            return told;
-    }
-    return NULL;
-}
-
-void vf_build_index_told(struct vf_build *b)
-{
-    const struct vf_capture_info *info = &b->capture->info;
-    for (size_t i = 0; i < info->threads.len; i++) {
-        const struct vf_thread_name *told = &info->threads.items[i];
-        if (!find_told(b, told->number, told->tid))
-            vf_table_insert(&b->told_index, told_hash(told->number, told->tid), (uint32_t)i);
-    }
-}
-
-/* The recorder's threads carry a number in their root frame (`root`); without one the file's own
- * number tells threads apart: 0 for all on PyPy, the address of the thread's state on CPython.
- * There, the thread seen first is the main one. */
-static struct vf_thread *new_thread(struct vf_build *b, uint64_t root, uint64_t id)
-{
-    struct vf_profile *profile = b->profile;
-    const struct vf_capture_info *info = &b->capture->info;
-    struct vf_thread *thread = VF_PUSH(&profile->threads);
-    if (profile->threads.len == 1) /* it has most samples, or all */
-        VF_RESERVE(&thread->samples, b->scan.samples);
-    char made[64];
-    struct vf_str name = VF_STR("");
-    thread->is_main = root == 0 && !b->has_main;
-    b->has_main |= thread->is_main;
-    thread->tid = root ? root : thread->is_main && info->pid ? info->pid : id;
-    const struct vf_thread_name *told = find_told(b, root, thread->tid);
-    if (told) {
-        thread->tid = told->tid;
-        name = told->name;
-    }
-    if (name.len == 0) {
-        snprintf(made, sizeof made, thread->is_main ? "MainThread" : "Thread %llu",
-                 (unsigned long long)thread->tid);
-        name = vf_str_from(made);
-    }
-    thread->name = vf_strings_add(&profile->strings, name);
-    return thread;
-}
-
-static struct vf_thread *find_thread(struct vf_build *b, uint64_t root, uint64_t id)
-{
-    struct vf_profile *profile = b->profile;
-    if (root)
-        id = 0; /* the root's number is enough, and CPython's number is used again by later threads
-                 */
-    if (b->thread_keys.len) {
-        const struct vf_thread_key *last = &b->thread_keys.items[b->last_key];
-        if (last->root == root && last->id == id)
-            return &profile->threads.items[last->thread];
-    }
-    uint64_t hash = vf_hash_u64(root, id);
-    struct vf_probe probe = vf_table_probe(&b->thread_index, hash);
-    uint32_t row;
-    while (vf_table_next(&b->thread_index, &probe, &row)) {
-        const struct vf_thread_key *key = &b->thread_keys.items[row];
-        if (key->root == root && key->id == id) {
-            b->last_key = row;
-            return &profile->threads.items[key->thread];
-        }
-    }
-    b->last_key = (uint32_t)b->thread_keys.len;
-    vf_table_insert(&b->thread_index, hash, b->last_key);
-    struct vf_thread_key key = {root, id, (uint32_t)profile->threads.len, false};
-    struct vf_thread *thread = new_thread(b, root, id);
-    key.outside = !vf_window_has_thread(&b->options.window, profile, thread);
-    VF_APPEND(&b->thread_keys, key);
-    return thread;
-}
-
 /* ---- samples ----------------------------------------------------------------------------------
  */
 
@@ -110,11 +17,8 @@ static double sample_ms(struct vf_build *b, uint64_t index)
     return vf_clock_sample_ms(&b->clock, index, told_ns(b, index));
 }
 
-static void add_memory(struct vf_build *b)
+static struct vf_counter *add_memory_counter(struct vf_build *b)
 {
-    const struct vf_gathered *g = &b->scan.gathered;
-    if (g->memory.len == 0)
-        return;
     struct vf_counter *counter = VF_PUSH(&b->profile->counters);
     counter->name = "Memory";
     counter->category = "Memory";
@@ -122,6 +26,39 @@ static void add_memory(struct vf_build *b)
     counter->unit = "bytes";
     counter->color = "orange";
     counter->rows_label = "resident memory";
+    return counter;
+}
+
+/* What the recorder has read, on the stamps' clock.  Of a level that lasts the first row and the
+ * last are kept. */
+static void add_read_memory(struct vf_build *b)
+{
+    struct vf_counter *counter = NULL;
+    struct vf_row_pair before = {0, 0};
+    struct vf_str rows = b->capture->memory;
+    double end_ms = b->clock.run_ms > b->clock.last_ms ? b->clock.run_ms : b->clock.last_ms;
+    for (size_t i = 0, count = vf_pairs_count(rows); i < count; i++) {
+        struct vf_row_pair row = vf_pairs_get(rows, i);
+        double time_ms = vf_clock_ms(&b->clock, (int64_t)row.first);
+        bool ends = i + 1 == count || vf_pairs_get(rows, i + 1).second != row.second;
+        if (!(time_ms >= 0 && time_ms <= end_ms) || row.second > INT64_MAX)
+            continue;
+        if (counter && !ends && before.second == row.second)
+            continue;
+        if (!counter)
+            counter = add_memory_counter(b);
+        VF_APPEND(&counter->rows, ((struct vf_counter_row){time_ms, (double)row.second}));
+        before = row;
+    }
+}
+
+/* What VMProf has noted with the samples. */
+static void add_noted_memory(struct vf_build *b)
+{
+    const struct vf_gathered *g = &b->scan.gathered;
+    if (g->memory.len == 0)
+        return;
+    struct vf_counter *counter = add_memory_counter(b);
     for (size_t i = 0; i < g->memory.len; i++) {
         const struct vf_raw_memory *level = &g->memory.items[i];
         double bytes = (double)level->kb * 1024;
@@ -177,7 +114,16 @@ static int64_t mono_ns(const struct vf_clock *clock, double time_ms)
     return sum < INT64_MIN / 2 ? INT64_MIN / 2 : sum;
 }
 
-/* The sample's stack, with the instruction where one was seen. */
+static void add_memory(struct vf_build *b)
+{
+    if (vf_pairs_count(b->capture->memory) && b->clock.source == VF_CLOCK_ARRIVAL)
+        add_read_memory(b);
+    else
+        add_noted_memory(b);
+}
+
+/* The sample's stack, with the instruction where one was seen at its time; for recordings in which
+ * samples have no instruction of their own. */
 static vf_stack_id place(struct vf_build *b, const struct vf_walked *walked, uint64_t tid,
                          double time_ms)
 {
@@ -213,9 +159,27 @@ static void add_row(struct vf_build *b, size_t index, struct vf_thread *thread, 
 static void add_outside(struct vf_build *b, size_t index, double time_ms)
 {
     const struct vf_gathered *g = &b->scan.gathered;
-    struct vf_thread *thread = find_thread(b, find_root(b, index), vf_gathered_thread(g, index));
+    struct vf_thread *thread = vf_build_find_thread(
+        b, find_root(b, index), vf_instructions_row(&b->instructions, index).first,
+        vf_gathered_thread(g, index));
     if (!vf_gathered_is_allocation(g, index))
         add_row(b, index, thread, time_ms, (vf_stack_id){VF_OUTSIDE}, VF_NONE);
+}
+
+/* The stack and the innermost trace of a sample in the window. */
+static vf_stack_id find_stack(struct vf_build *b, size_t index, const struct vf_walked *walked,
+                              uint64_t ip, uint64_t tid, double time_ms, uint32_t *trace)
+{
+    *trace = walked->trace;
+    if (!b->instructions.known)
+        return place(b, walked, tid, time_ms);
+    if (ip == 0)
+        return walked->stack;
+    struct vf_instruction *found = vf_instructions_place(
+        &b->instructions, vf_gathered_stack(&b->scan.gathered, index), walked, ip);
+    found->samples++;
+    *trace = found->trace;
+    return found->stack;
 }
 
 static void add_sample(struct vf_build *b, size_t index)
@@ -227,16 +191,22 @@ static void add_sample(struct vf_build *b, size_t index)
         return;
     }
     const struct vf_walked *walked = find_walked(b, index);
-    struct vf_thread *thread = find_thread(b, walked->thread, vf_gathered_thread(g, index));
+    struct vf_row_pair row = vf_instructions_row(&b->instructions, index);
+    struct vf_thread *thread =
+        vf_build_find_thread(b, walked->thread, row.first, vf_gathered_thread(g, index));
     bool outside = b->thread_keys.items[b->last_key].outside;
     if (b->jit.jit && !outside)
         count_traces(b->jit.jit, walked);
-    if (vf_gathered_is_allocation(g, index))
+    if (vf_gathered_is_allocation(g, index)) {
         VF_APPEND(&thread->allocations,
                   ((struct vf_allocation_row){time_ms, walked->stack, b->sample_bytes}));
-    else
-        add_row(b, index, thread, time_ms,
-                outside ? walked->stack : place(b, walked, thread->tid, time_ms), walked->trace);
+        return;
+    }
+    uint32_t trace = walked->trace;
+    vf_stack_id stack = walked->stack;
+    if (!outside)
+        stack = find_stack(b, index, walked, row.second, thread->tid, time_ms, &trace);
+    add_row(b, index, thread, time_ms, stack, trace);
 }
 
 void vf_build_add_samples(struct vf_build *b)
@@ -249,7 +219,8 @@ void vf_build_add_samples(struct vf_build *b)
         add_sample(b, i);
     }
     if (b->profile->threads.len == 0)
-        find_thread(b, 0, 0);
+        vf_build_find_thread(b, 0, 0, 0);
+    vf_instructions_count(&b->instructions);
     add_memory(b);
     free(b->walked);
 }

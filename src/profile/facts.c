@@ -89,7 +89,8 @@ static void add_sampling(struct vf_profile *profile, const struct vf_facts *fact
     if (scan->allocations)
         vf_profile_extra(profile, section, "Allocation samples", "%llu",
                          (unsigned long long)scan->allocations);
-    vf_profile_extra(profile, section, "Sample times", "%s", vf_clock_describe(facts->clock));
+    vf_profile_extra(profile, section, "Sample times", "%s",
+                     vf_facts_stamps(facts->capture->info.stamps, facts->clock));
     if (scan->header.period_us)
         vf_profile_extra(profile, section, "Period asked for", "%.3f ms",
                          (double)scan->header.period_us / 1e3);
@@ -98,9 +99,10 @@ static void add_sampling(struct vf_profile *profile, const struct vf_facts *fact
                          facts->median_gap_ms);
     if (scan->header.has_header && scan->samples)
         vf_profile_extra(profile, section, "Timer", "%s",
-                         real_time
-                             ? "wall time: sleeping and waiting are sampled"
-                             : "CPU time of the process: sleeping and waiting give no samples");
+                         vf_facts_timer(facts->capture->info.timer, real_time));
+    if (facts->capture->info.timer_note.len)
+        vf_profile_extra(profile, section, "Timer, a note", "%.*s",
+                         VF_STR_ARG(facts->capture->info.timer_note));
     if (facts->cpu == VF_CPU_MEASURED)
         vf_profile_extra(profile, section, "CPU use of threads",
                          "measured by the recorder every few milliseconds");
@@ -131,7 +133,7 @@ static void add_natives(struct vf_profile *profile, const struct vf_facts *facts
     if (natives->unnamed)
         vf_profile_extra(profile, section, "Functions without a symbol", "%llu",
                          (unsigned long long)natives->unnamed);
-    if (natives->leaves && !info->native_innermost)
+    if (natives->leaves && !info->native_innermost && !facts->own_addresses)
         vf_profile_extra(profile, section, "Innermost function",
                          "MISSING in all likelihood: VMProf with libunwind 1.0 or later leaves out "
                          "the function that was at work, and ends with the one that called it");
@@ -145,7 +147,7 @@ static void add_natives(struct vf_profile *profile, const struct vf_facts *facts
     if (info->pc_lost)
         vf_profile_extra(profile, section, "Instruction addresses lost", "%llu",
                          (unsigned long long)info->pc_lost);
-    if (natives->leaves)
+    if (natives->leaves && !facts->own_addresses)
         vf_profile_extra(profile, section, "Samples that end in native code",
                          "%llu; %llu have an instruction: one was seen in the same function of "
                          "the same thread at most half a period away. VMProf itself records only "
@@ -162,6 +164,7 @@ void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
     add_recording(profile, facts);
     add_sampling(profile, facts);
     add_natives(profile, facts);
+    vf_facts_add_recorder(profile, facts);
     if (problem->text[0]) {
         vf_warn_error(warnings, problem);
         vf_profile_extra(profile, "Samples", "Incomplete", "the VMProf data end early: %s",

@@ -17,11 +17,20 @@ struct vf_facts {
     uint64_t frames_folded, frames_max; /* see walk.h */
     uint64_t unnamed_code;
     const struct vf_natives *natives;
+    bool own_addresses; /* samples have their instructions (profile/instructions.h) */
 };
 
 /* Fills the profile's descriptive fields and sections, and turns what is missing from the input
  * into warnings. */
 void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
                   struct vf_warnings *warnings);
+
+/* ---- recorder_facts.c ------------------------------------------------------------------------ */
+
+/* The channel, what was left out, and the cost, as far as the capture tells. */
+void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *facts);
+/* Sentences on the timer, and on who stamped the samples. */
+const char *vf_facts_timer(struct vf_str timer, bool real_time);
+const char *vf_facts_stamps(struct vf_str stamps, const struct vf_clock *clock);
 
 #endif

@@ -98,11 +98,15 @@ static bool read_log(struct vf_jit_build *b, struct vf_warnings *warnings)
 
 void vf_jit_build_init(struct vf_jit_build *b, struct vf_profile *profile,
                        const struct vf_capture *capture, const struct vf_scan *scan,
-                       const struct vf_clock *clock, struct vf_pcs *pcs,
+                       const struct vf_clock *clock, struct vf_pcs *pcs, bool own_addresses,
                        struct vf_warnings *warnings)
 {
-    *b = (struct vf_jit_build){
-        .profile = profile, .capture = capture, .scan = scan, .clock = clock, .pcs = pcs};
+    *b = (struct vf_jit_build){.profile = profile,
+                               .capture = capture,
+                               .scan = scan,
+                               .clock = clock,
+                               .pcs = pcs,
+                               .own_addresses = own_addresses};
     if (!capture->jitlog.ptr)
         return;
     b->jit = vf_alloc_zeroed(1, sizeof *b->jit);
@@ -249,30 +253,30 @@ bool vf_jit_build_is_left_over(struct vf_jit_build *b, uint32_t outer, uint32_t 
 enum begins { BEGINS_ELSEWHERE, BEGINS_AT_ENTRY, BEGINS_INSIDE };
 
 /* Whether a trace begins in the function, and there at its first bytecode. */
-static enum begins how_it_begins(const struct vf_jit_build *b, uint32_t trace, struct vf_str name)
+static enum begins how_it_begins(const struct vf_jit_build *b, uint32_t trace,
+                                 struct vf_str function)
 {
     const struct vf_jit_traces *traces = &b->jit->traces;
     const struct vf_jit_place *place = vf_jit_trace_place(traces, &traces->traces.items[trace]);
-    struct vf_code_name function = vf_code_name_parse(name);
-    if (!place || !vf_str_eq(place->function, function.name))
+    if (!place || !vf_str_eq(place->function, function))
         return BEGINS_ELSEWHERE;
     return place->offset == 0 ? BEGINS_AT_ENTRY : BEGINS_INSIDE;
 }
 
 bool vf_jit_build_continues(struct vf_jit_build *b, uint32_t outer, uint32_t inner,
-                            struct vf_str name)
+                            struct vf_str function)
 {
     const struct vf_jit_edge *edges;
     size_t count = vf_jit_calls_of(&b->calls, outer, &edges);
     bool entry = false, inside = false;
     for (size_t i = 0; i < count; i++) {
-        enum begins begins = how_it_begins(b, edges[i].to, name);
+        enum begins begins = how_it_begins(b, edges[i].to, function);
         entry |= begins == BEGINS_AT_ENTRY;
         inside |= begins == BEGINS_INSIDE;
     }
     if (entry != inside)
         return inside;
-    return how_it_begins(b, b->jit->traces.traces.items[inner].root, name) == BEGINS_INSIDE;
+    return how_it_begins(b, b->jit->traces.traces.items[inner].root, function) == BEGINS_INSIDE;
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */

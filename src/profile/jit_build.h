@@ -27,7 +27,9 @@ struct vf_jit_build {
     VF_VEC(uint32_t) graph_roots; /* by source: the head of the family that its graph shows */
     VF_VEC(struct vf_jit_named) named;
     struct vf_table named_index; /* the first of each name */
-    struct vf_pcs *pcs;          /* all instruction addresses */
+    bool names_indexed;
+    struct vf_pcs *pcs; /* the instruction addresses beside the samples */
+    bool own_addresses; /* the samples have theirs: those are counted */
     const struct vf_clock *clock;
 };
 
@@ -35,7 +37,7 @@ struct vf_jit_build {
  * used. */
 void vf_jit_build_init(struct vf_jit_build *b, struct vf_profile *profile,
                        const struct vf_capture *capture, const struct vf_scan *scan,
-                       const struct vf_clock *clock, struct vf_pcs *pcs,
+                       const struct vf_clock *clock, struct vf_pcs *pcs, bool own_addresses,
                        struct vf_warnings *warnings);
 void vf_jit_build_release(struct vf_jit_build *b);
 
@@ -61,8 +63,8 @@ vf_frame_id vf_jit_build_frame(struct vf_jit_build *b, uint32_t trace, uint32_t 
  * the inner one. */
 bool vf_jit_build_is_left_over(struct vf_jit_build *b, uint32_t outer, uint32_t inner);
 
-/* Whether the function `name`, which is at work in the trace `inner`, is the same activation as the
- * one that `outer`, which has called assembler code, was at work for.
+/* Whether the function `function`, which is at work in the trace `inner`, is the same activation as
+ * the one that `outer`, which has called assembler code, was at work for.
  *
  * The tracer inlines a call and then meets a loop in the callee that is compiled already: it leaves
  * the rest of the callee to that loop and calls it as assembler (rpython/jit/metainterp/pyjitpl.py,
@@ -72,18 +74,20 @@ bool vf_jit_build_is_left_over(struct vf_jit_build *b, uint32_t outer, uint32_t 
  * at the first bytecode, then its activation goes on.  Where they differ, or none is known, the
  * beginning of the family decides that `inner` belongs to. */
 bool vf_jit_build_continues(struct vf_jit_build *b, uint32_t outer, uint32_t inner,
-                            struct vf_str name);
+                            struct vf_str function);
 
-/* ---- instruction addresses (jit_pcs.c, pc_thread.c)
- * ------------------------------------------------------- */
+/* ---- instruction addresses (jit_pcs.c, pc_thread.c) ------------------------------------------ */
 
-/* Gives each address its trace. */
+/* Gives each address its trace, and counts them unless the samples have addresses of their own. */
 void vf_jit_pcs_read(struct vf_jit_build *b);
 /* The stack with the instruction that was seen in the thread `tid` at `mono_ns`, where the leaf of
  * `stack` is the frame of `trace`; the same stack when none was.  The lines of the functions that
  * are at work in the trace come with it. */
 vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
                              uint64_t tid, int64_t mono_ns);
+/* The same for an instruction that is known, by its offset in the trace's code. */
+vf_stack_id vf_jit_place_at(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
+                            uint32_t offset);
 struct vf_walk;
 /* Adds the thread with all addresses: in traces, in native functions, elsewhere. */
 void vf_pc_thread_add(struct vf_jit_build *b, struct vf_walk *walk);

@@ -15,6 +15,8 @@ static void add_addresses(struct vf_jit_build *b)
     vf_profile_extra(b->profile, JIT, "Instruction addresses", "%llu of %zu in traces (%.1f %%)",
                      (unsigned long long)jit->pcs_inside, jit->pcs,
                      percent((double)jit->pcs_inside, (double)jit->pcs));
+    if (b->own_addresses)
+        return;
     vf_profile_extra(b->profile, JIT, "Samples with an instruction",
                      "%llu: one was seen in the same trace of the same thread at most half a "
                      "period away",

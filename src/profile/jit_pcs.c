@@ -12,8 +12,7 @@ static int by_trace_and_offset(const void *a, const void *b)
 
 static void find_traces(struct vf_jit_build *b)
 {
-    struct vf_jit *jit = b->jit;
-    jit->pcs = b->pcs->inside;
+    const struct vf_jit *jit = b->jit;
     for (size_t i = 0; i < b->pcs->v.len; i++) {
         struct vf_pc *pc = &b->pcs->v.items[i];
         const struct vf_jit_trace *trace = vf_jit_traces_find(&jit->traces, pc->ip);
@@ -21,16 +20,23 @@ static void find_traces(struct vf_jit_build *b)
             continue;
         pc->trace = vf_jit_traces_row(&jit->traces, trace);
         pc->offset = (uint32_t)(pc->ip - trace->code_start);
-        jit->pcs_inside += !pc->outside;
     }
+}
+
+static bool is_counted(const struct vf_pc *pc)
+{
+    return pc->trace != VF_NONE && !pc->outside;
 }
 
 static void count_hits(struct vf_jit *jit, const struct vf_pcs *pcs)
 {
-    const struct vf_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
     size_t n = 0;
+    jit->pcs = pcs->inside;
     for (size_t i = 0; i < pcs->v.len; i++)
-        if (pcs->v.items[i].trace != VF_NONE && !pcs->v.items[i].outside)
+        jit->pcs_inside += is_counted(&pcs->v.items[i]);
+    const struct vf_pc **order = vf_alloc(jit->pcs_inside, sizeof *order);
+    for (size_t i = 0; i < pcs->v.len; i++)
+        if (is_counted(&pcs->v.items[i]))
             order[n++] = &pcs->v.items[i];
     if (n)
         qsort(order, n, sizeof *order, by_trace_and_offset);
@@ -54,7 +60,8 @@ void vf_jit_pcs_read(struct vf_jit_build *b)
     if (b->pcs->v.len == 0)
         return;
     find_traces(b);
-    count_hits(b->jit, b->pcs);
+    if (!b->own_addresses)
+        count_hits(b->jit, b->pcs);
 }
 
 /* ---- where in the program -------------------------------------------------------------------- */
@@ -112,7 +119,7 @@ static bool is_in_trace(const void *context, const struct vf_pc *pc)
     return pc->trace == *(const uint32_t *)context;
 }
 
-static bool is_function(const struct vf_profile *p, vf_func_id id, const struct vf_jit_place *place)
+bool vf_jit_is_function(const struct vf_profile *p, vf_func_id id, const struct vf_jit_place *place)
 {
     const struct vf_func *func = &p->funcs.funcs.items[id.i];
     if (!vf_str_eq(vf_strings_get(&p->strings, func->name), place->function))
@@ -123,9 +130,7 @@ static bool is_function(const struct vf_profile *p, vf_func_id id, const struct 
                place->file);
 }
 
-/* The stack with the lines of `chain` in its leaves; frames of traces between them stay as they
- * are.  It stops at the first function that is another one. */
-static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
+vf_stack_id vf_jit_put_lines(struct vf_jit_build *b, vf_stack_id stack,
                              const struct vf_jit_chain *chain)
 {
     struct vf_stacks *stacks = &b->profile->stacks;
@@ -136,7 +141,7 @@ static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
         struct vf_frame_row frame = stacks->frames.items[row.frame.i];
         vf_lib_id lib = b->profile->funcs.funcs.items[frame.func.i].lib;
         if (lib.i == VF_NONE || lib.i != b->jit->lib.i) {
-            if (!is_function(b->profile, frame.func, chain->places[done]))
+            if (!vf_jit_is_function(b->profile, frame.func, chain->places[done]))
                 break;
             frame.line = chain->places[done++]->line;
         }
@@ -148,23 +153,29 @@ static vf_stack_id put_lines(struct vf_jit_build *b, vf_stack_id stack,
     return stack;
 }
 
-vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
-                             uint64_t tid, int64_t mono_ns)
+vf_stack_id vf_jit_place_at(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
+                            uint32_t offset)
 {
     struct vf_stacks *stacks = &b->profile->stacks;
     struct vf_jit_chain chain;
+    vf_jit_find_chain(b, trace, offset, &chain);
+    if (b->hidden)
+        return vf_jit_put_lines(b, stack, &chain);
+    struct vf_stack_row leaf = stacks->stacks.items[stack.i];
+    if (stacks->frames.items[leaf.frame.i].func.i != b->jit->rows.items[trace].func.i)
+        return stack;
+    vf_stack_id above = vf_jit_put_lines(b, leaf.parent, &chain);
+    return vf_stacks_push(stacks, above, vf_jit_build_frame(b, trace, offset));
+}
+
+vf_stack_id vf_jit_pcs_place(struct vf_jit_build *b, vf_stack_id stack, uint32_t trace,
+                             uint64_t tid, int64_t mono_ns)
+{
     if (stack.i == VF_NONE)
         return stack;
     const struct vf_pc *pc = vf_pcs_near(b->pcs, tid, mono_ns, is_in_trace, &trace);
     if (!pc || pc->offset == 0)
         return stack;
     b->jit->placed++;
-    vf_jit_find_chain(b, trace, pc->offset, &chain);
-    if (b->hidden)
-        return put_lines(b, stack, &chain);
-    struct vf_stack_row leaf = stacks->stacks.items[stack.i];
-    if (stacks->frames.items[leaf.frame.i].func.i != b->jit->rows.items[trace].func.i)
-        return stack;
-    vf_stack_id above = put_lines(b, leaf.parent, &chain);
-    return vf_stacks_push(stacks, above, vf_jit_build_frame(b, trace, pc->offset));
+    return vf_jit_place_at(b, stack, trace, pc->offset);
 }

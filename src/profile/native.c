@@ -251,19 +251,31 @@ struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t marked,
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
+/* Of 3.14's builds with tail calls each bytecode has a function. */
+static bool is_eval_loop(struct vf_str name)
+{
+    return vf_str_starts(name, VF_STR("_PyEval_EvalFrameDefault")) ||
+           vf_str_starts(name, VF_STR("_TAIL_CALL_"));
+}
+
 static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
 {
     struct vf_symbolized symbol;
     struct vf_frame_row rows[VF_SYMBOLIZED_MAX];
     const struct vf_map *map = vf_maps_find(&n->maps, stack->ip);
     vf_lib_id lib = vf_natives_lib(n, map);
+    stack->lib = lib;
     if (lib.i == VF_NONE)
         return;
     uint64_t relative = stack->ip - map->base;
     size_t count = 1;
     bool known = relative <= INT32_MAX && find_symbol(n, lib, relative, true, &symbol) &&
                  symbol.start <= INT32_MAX;
-    if (is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler)) {
+    stack->is_sampler = is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler);
+    stack->is_known = known;
+    stack->is_named = known && symbol.frames[0].raw.len > 0;
+    stack->is_eval = stack->is_named && is_eval_loop(symbol.frames[0].raw);
+    if (stack->is_sampler) {
         rows[0] = told_row(n, VF_STR("(VMProf takes a sample)"));
         rows[0].category = VF_CATEGORY_OTHER;
     } else if (known) {
@@ -276,8 +288,7 @@ static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
     stack->count = (uint32_t)count;
 }
 
-/* The frames of an address, found once. */
-static struct vf_native_stack find_stack(struct vf_natives *n, uint64_t ip)
+struct vf_native_stack vf_natives_at(struct vf_natives *n, uint64_t ip)
 {
     uint64_t hash = vf_hash_u64(ip, 0);
     struct vf_probe probe = vf_table_probe(&n->stack_index, hash);
@@ -294,10 +305,45 @@ static struct vf_native_stack find_stack(struct vf_natives *n, uint64_t ip)
 
 vf_stack_id vf_natives_push(struct vf_natives *n, vf_stack_id parent, uint64_t ip)
 {
-    struct vf_native_stack stack = find_stack(n, ip);
+    struct vf_native_stack stack = vf_natives_at(n, ip);
     for (uint32_t i = 0; i < stack.count; i++)
         parent = vf_stacks_push(&n->profile->stacks, parent, n->frames.items[stack.first + i]);
     return parent;
+}
+
+static vf_func_id func_of(const struct vf_natives *n, vf_frame_id frame)
+{
+    return n->profile->stacks.frames.items[frame.i].func;
+}
+
+/* Another symbol may know the instruction within the function's bounds.  The recorder sees to it
+ * that VMProf's walk begins with the function at work (native_innermost), so where nothing tells
+ * where functions begin and end, as in the vdso, the leaf is that of the instruction. */
+enum vf_native_fit vf_natives_fit(struct vf_natives *n, vf_stack_id stack, uint64_t start,
+                                  uint64_t end, const struct vf_native_stack *at)
+{
+    vf_func_id leaf = func_of(n, n->profile->stacks.stacks.items[stack.i].frame);
+    if (at->count && func_of(n, n->frames.items[at->first]).i == leaf.i)
+        return VF_NATIVE_LEAF;
+    vf_lib_id lib = n->profile->funcs.funcs.items[leaf.i].lib;
+    if (end == 0 && lib.i == at->lib.i && !at->is_known && at->ip >= start &&
+        n->capture->info.native_innermost)
+        return VF_NATIVE_UNNAMED;
+    if (end ? at->ip >= start && at->ip < end : lib.i == at->lib.i)
+        return VF_NATIVE_UNSURE;
+    return VF_NATIVE_CALLEE;
+}
+
+vf_stack_id vf_natives_push_same(struct vf_natives *n, vf_stack_id stack, uint64_t ip)
+{
+    struct vf_stacks *stacks = &n->profile->stacks;
+    struct vf_stack_row leaf = stacks->stacks.items[stack.i];
+    struct vf_frame_row frame = stacks->frames.items[leaf.frame.i];
+    const struct vf_map *map = vf_maps_find(&n->maps, ip);
+    if (!map || frame.address < 0 || ip - map->base > INT32_MAX)
+        return stack;
+    frame.address = (int64_t)(ip - map->base);
+    return vf_stacks_push(stacks, leaf.parent, vf_stacks_frame(stacks, frame));
 }
 
 struct range {
@@ -318,13 +364,9 @@ vf_stack_id vf_natives_place(struct vf_natives *n, vf_stack_id stack, uint64_t s
     const struct vf_pc *pc = end ? vf_pcs_near(n->pcs, tid, mono_ns, is_in, &range) : NULL;
     if (!pc)
         return stack;
-    struct vf_stack_row leaf = n->profile->stacks.stacks.items[stack.i];
-    struct vf_native_stack found = find_stack(n, pc->ip);
-    /* The very function: not one that another symbol knows there. */
-    if (found.count == 0 ||
-        n->profile->stacks.frames.items[n->frames.items[found.first].i].func.i !=
-            n->profile->stacks.frames.items[leaf.frame.i].func.i)
+    struct vf_native_stack found = vf_natives_at(n, pc->ip);
+    if (vf_natives_fit(n, stack, start, end, &found) != VF_NATIVE_LEAF)
         return stack;
     n->placed++;
-    return vf_natives_push(n, leaf.parent, pc->ip);
+    return vf_natives_push(n, n->profile->stacks.stacks.items[stack.i].parent, pc->ip);
 }

@@ -2,8 +2,9 @@
  *
  * VMProf records of a native frame only the function's first address (unw_get_proc_info()'s
  * start_ip).  So a frame has that address and no line of its own, unless it is a sample's leaf and
- * an instruction address was taken in the same function at the same time (profile/pcs.h): then it
- * has that address, and with it the line and what was inlined there.
+ * the instruction is known: it came with the sample (profile/instructions.h), or an instruction
+ * address was taken in the same function at the same time (profile/pcs.h).  Then it has that
+ * address, and with it the line and what was inlined there.
  *
  * A function is named by its symbol (profile/symbolizer.h), else by what VMProf wrote; where
  * neither knows it is its library and its first byte's place in it: "libpypy3.9-c.so+0x1ff30e0",
@@ -29,7 +30,12 @@ struct vf_native_frame {
 /* The frames of an instruction address. */
 struct vf_native_stack {
     uint64_t ip;
-    uint32_t first, count; /* of `frames` */
+    uint32_t first, count; /* of `frames`; none for memory of no library */
+    vf_lib_id lib;
+    bool is_known;   /* something is known of its function */
+    bool is_named;   /* it has a symbol */
+    bool is_sampler; /* it is there for the recording */
+    bool is_eval;    /* CPython's loop over bytecodes: Python code itself is at work */
 };
 
 struct vf_natives {
@@ -71,5 +77,20 @@ vf_stack_id vf_natives_push(struct vf_natives *natives, vf_stack_id parent, uint
  * from `start` to `end`; the same stack when none was. */
 vf_stack_id vf_natives_place(struct vf_natives *natives, vf_stack_id stack, uint64_t start,
                              uint64_t end, uint64_t tid, int64_t mono_ns);
+
+/* The frames of an instruction address, found once. */
+struct vf_native_stack vf_natives_at(struct vf_natives *natives, uint64_t ip);
+
+/* What an instruction is to a stack that ends in the function from `start` to `end`. */
+enum vf_native_fit {
+    VF_NATIVE_LEAF,    /* it is in that function */
+    VF_NATIVE_UNNAMED, /* likewise, as VMProf's walk began there; no symbol knows the place */
+    VF_NATIVE_CALLEE,  /* it is in another one, which is missing from the stack */
+    VF_NATIVE_UNSURE,  /* the two can't be told apart */
+};
+enum vf_native_fit vf_natives_fit(struct vf_natives *natives, vf_stack_id stack, uint64_t start,
+                                  uint64_t end, const struct vf_native_stack *at);
+/* The stack with the instruction in its leaf, as that function is known: VF_NATIVE_UNNAMED. */
+vf_stack_id vf_natives_push_same(struct vf_natives *natives, vf_stack_id stack, uint64_t ip);
 
 #endif

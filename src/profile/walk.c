@@ -293,7 +293,8 @@ static bool goes_on(struct vf_walk *walk, struct vf_walk_step *step,
         return false;
     uint32_t own = find_own_trace(walk, step, sample, at + 1);
     return own != VF_NONE &&
-           vf_jit_build_continues(walk->jit, step->trace, own, name_text(walk, raw->name));
+           vf_jit_build_continues(walk->jit, step->trace, own,
+                                  vf_code_name_parse(name_text(walk, raw->name)).name);
 }
 
 static void take_trace(struct vf_walk *walk, struct vf_walk_step *step, struct vf_walk_frame *raw,
@@ -319,6 +320,10 @@ static void take_frame(struct vf_walk *walk, struct vf_walk_step *step,
     if (step->outside || is_left_out(walk, step, raw))
         return;
     bool continued = goes_on(walk, step, raw, sample, at);
+    if ((raw->kind == VF_FRAME_JITTED || raw->kind == VF_FRAME_ASM) && before != VF_FRAME_JITTED) {
+        step->base = step->stack;
+        step->base_trace = before == VF_FRAME_ASM ? step->trace : VF_NONE;
+    }
     step->started = true;
     step->kind = raw->kind;
     step->value = raw->value;
@@ -352,7 +357,7 @@ static struct vf_walk_range find_left_over(struct vf_walk *walk, const struct vf
 {
     const struct vf_vmprof *v = &walk->scan->header;
     const struct vf_walk_range none = {UINT32_MAX, UINT32_MAX};
-    if (!has_traces(walk) || sample->depth < 2)
+    if (!has_traces(walk) || walk->keeps_left_over || sample->depth < 2)
         return none;
     struct vf_frame leaf = vf_vmprof_frame(v, sample, sample->depth - 1);
     if (leaf.kind != VF_FRAME_ASM)
@@ -393,7 +398,8 @@ static uint32_t common_frames(const struct vf_walk *walk, const struct vf_sample
 struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sample)
 {
     uint32_t same = common_frames(walk, sample);
-    struct vf_walk_step step = {.stack = {VF_NONE}, .trace = VF_NONE};
+    struct vf_walk_step step = {
+        .stack = {VF_NONE}, .trace = VF_NONE, .base = {VF_NONE}, .base_trace = VF_NONE};
     struct vf_walk_range left_out = find_left_over(walk, sample);
     if (same > left_out.from)
         same = left_out.from;
@@ -417,6 +423,8 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
             vf_stacks_push(&walk->profile->stacks, (vf_stack_id){VF_NONE}, walk->outside_frame);
     return (struct vf_walked){.stack = step.stack,
                               .thread = step.thread,
+                              .base = step.base,
+                              .base_trace = step.base_trace,
                               .trace = step.trace,
                               .asm_frames = step.asm_frames,
                               .unowned = step.unowned,
@@ -424,6 +432,8 @@ struct vf_walked vf_walk_sample(struct vf_walk *walk, const struct vf_sample *sa
                               .left_over = left_out.from != UINT32_MAX,
                               .native = step.start,
                               .native_end = step.kind == VF_FRAME_NATIVE ? step.end : 0,
+                              .in_program = step.started && !step.outside,
+                              .ends_compiled = step.kind == VF_FRAME_ASM,
                               .ends_in_native = step.kind == VF_FRAME_NATIVE,
                               .ends_in_trace = step.kind == VF_FRAME_ASM && step.trace != VF_NONE};
 }
@@ -461,6 +471,7 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
         .profile = profile, .scan = scan, .capture = capture, .jit = jit, .natives = natives};
     walk->left_out_from = UINT32_MAX;
     walk->has_thread_roots = has_thread_roots(scan);
+    walk->keeps_left_over = jit->own_addresses && !(scan->header.mode & VF_MODE_NATIVE);
     walk->frames_max = 65536 + scan->header.in.len / 128;
     walk->folded =
         (struct vf_walk_frame){.kind = UNKNOWN_KIND, .trace = VF_NONE, .frame = {VF_NONE}};

@@ -10,6 +10,8 @@
  * - An assembler frame says that the frame above it runs compiled code.  With the JIT's log at hand
  *   it is a frame of its own, that of its trace, unless traces are hidden; without, it is none.
  * - With the log, frames that VMProf has made up are left out (vf_jit_build_is_left_over()).
+ * Without native frames it is the innermost group that is made up, and the sample's instruction
+ * decides (profile/instructions.h).
  * - With the log, a jitted frame behind an assembler frame that is the same activation of its
  * function as the one above (vf_jit_build_continues()) is left out: Python has called it once.
  * - What is in a stack only because it was sampled (a signal's return, VMProf itself) is left out.
@@ -33,6 +35,8 @@ struct vf_walk_step {
     uint64_t thread;     /* from the thread's root frame; 0: none */
     uint64_t inner;      /* of the last code or jitted frame */
     uint32_t trace;      /* of the last assembler frame that has one; VF_NONE: none so far */
+    vf_stack_id base;    /* what the innermost group of compiled frames stands on */
+    uint32_t base_trace; /* the trace that the group stands on; VF_NONE: on none */
     uint32_t ahead;      /* so many raw frames have been looked at for it, some may lie ahead */
     uint32_t asm_frames, unowned, continued; /* as in struct vf_jit */
     int kind;                                /* of the raw frame taken last, 0: none */
@@ -83,8 +87,11 @@ struct vf_walk {
     uint64_t frames_folded;
     uint64_t unnamed_code;
     bool has_thread_roots; /* some name is that of a thread's root frame */
+    bool keeps_left_over;  /* see vf_walk_init() */
 };
 
+/* In recordings without native frames whose samples have their instruction nothing is left out as
+ * made up: there the leaf is not taken from the program counter. */
 void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct vf_scan *scan,
                   const struct vf_capture *capture, struct vf_jit_build *jit,
                   struct vf_natives *natives);
@@ -92,12 +99,16 @@ void vf_walk_init(struct vf_walk *walk, struct vf_profile *profile, const struct
 /* What a walk over a sample gives. */
 struct vf_walked {
     vf_stack_id stack;
-    uint64_t thread;             /* the id from its thread's root frame; 0: none */
-    uint32_t trace;              /* the innermost trace; VF_NONE: none */
+    vf_stack_id base;    /* with ends_compiled: the stack without the compiled code at its end, */
+    uint32_t base_trace; /* and the trace that has called that; VF_NONE: none has */
+    uint64_t thread;     /* the id from its thread's root frame; 0: none */
+    uint32_t trace;      /* the innermost trace; VF_NONE: none */
     uint64_t native, native_end; /* the leaf's function, where it is native; end 0: not known */
     uint32_t asm_frames, unowned, continued; /* what it adds to those of struct vf_jit */
+    bool in_program;                         /* some frame is the program's */
     bool ends_in_native;
     bool ends_in_trace; /* the leaf is that trace's code */
+    bool ends_compiled; /* the leaf is compiled code, of whichever trace */
     bool left_over;     /* frames that VMProf has made up are left out */
 };
 /* The same frames give the same always: it is enough to ask once for each list of them. */

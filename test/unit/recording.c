@@ -67,6 +67,19 @@ void recording_stamp(struct recording *r, int64_t monotonic_ns)
     vf_buf_add(&r->stamps, &monotonic_ns, sizeof monotonic_ns);
 }
 
+void recording_interrupted(struct recording *r, uint64_t tid, uint64_t ip)
+{
+    vf_buf_add(&r->interrupted, &tid, sizeof tid);
+    vf_buf_add(&r->interrupted, &ip, sizeof ip);
+}
+
+void recording_memory(struct recording *r, double ms, uint64_t bytes)
+{
+    int64_t mono_ns = RECORDING_ZERO_NS + llround(ms * 1e6);
+    vf_buf_add(&r->memory, &mono_ns, sizeof mono_ns);
+    vf_buf_add(&r->memory, &bytes, sizeof bytes);
+}
+
 void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int64_t cpu_ns)
 {
     vf_buf_add(&r->cpu, &monotonic_ns, sizeof monotonic_ns);
@@ -156,6 +169,8 @@ void recording_build(struct recording *r)
         vf_buf_str(&r->file.out, vf_str_from(r->maps_behind));
     r->capture.prof = vf_buf_view(&r->file.out);
     r->capture.stamps = vf_buf_view(&r->stamps);
+    r->capture.interrupted = vf_buf_view(&r->interrupted);
+    r->capture.memory = vf_buf_view(&r->memory);
     r->capture.cpu = vf_buf_view(&r->cpu);
     r->capture.pairs = vf_buf_view(&r->pairs);
     r->capture.pypylog = vf_buf_view(&r->log);
@@ -170,6 +185,8 @@ void recording_release(struct recording *r)
     vf_capture_release(&r->capture);
     vf_buf_release(&r->file.out);
     vf_buf_release(&r->stamps);
+    vf_buf_release(&r->interrupted);
+    vf_buf_release(&r->memory);
     vf_buf_release(&r->cpu);
     vf_buf_release(&r->pairs);
     vf_buf_release(&r->log);
@@ -183,13 +200,14 @@ static const char *category(const struct vf_frame_row *frame)
     static const char *const names[] = {"[Other]",       "",         "", "[Native]", "[GC]",
                                         "[Interpreter]", "[Compile]"};
     _Static_assert(sizeof names / sizeof *names == VF_CATEGORY_COUNT, "each has a name");
-    static const char *const jit[] = {"[JIT/Other]", "[JIT]", "[JIT/Inlined]"};
+    static const char *const jit[] = {"[JIT/Other]", "[JIT]", "[JIT/Inlined]", "[JIT/Loop]",
+                                      "[JIT/Bridge]"};
     assert_in_range(frame->category, 0, VF_CATEGORY_COUNT - 1);
     if (frame->category != VF_CATEGORY_JIT) {
         assert_int_equal(frame->subcategory, 0);
         return names[frame->category];
     }
-    assert_in_range(frame->subcategory, 0, 2);
+    assert_in_range(frame->subcategory, 0, 4);
     return jit[frame->subcategory];
 }
 

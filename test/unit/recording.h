@@ -25,7 +25,7 @@ enum { RECORDING_TICKS_PER_MS = 2000000 };
 
 struct recording {
     struct prof_builder file;
-    struct vf_buf stamps, cpu, pairs, log;
+    struct vf_buf stamps, interrupted, memory, cpu, pairs, log;
     struct vf_capture capture;
     const char *maps_behind; /* behind the trailer, as the oldest files have them */
     bool cut;                /* no trailer */
@@ -48,6 +48,10 @@ void recording_take(struct recording *r, const struct prof_frame *frames, size_t
 /* A sample with one code frame, of a thread and at a time. */
 void recording_take_at(struct recording *r, uint64_t thread, int64_t time_ns);
 void recording_stamp(struct recording *r, int64_t monotonic_ns);
+/* The thread and the instruction of the next sample. */
+void recording_interrupted(struct recording *r, uint64_t tid, uint64_t ip);
+/* A reading of memory, so many ms behind RECORDING_ZERO_NS. */
+void recording_memory(struct recording *r, double ms, uint64_t bytes);
 /* A reading of a thread's CPU time. */
 void recording_cpu(struct recording *r, int64_t monotonic_ns, uint64_t tid, int64_t cpu_ns);
 /* A reading of PyPy's counter. */
@@ -69,7 +73,8 @@ void recording_build(struct recording *r);
 void recording_release(struct recording *r);
 
 /* Frames root first: "main > hot[JIT] > inner[JIT/Inlined] > memcpy[Native]", with ":12" behind the
- * name where a line is known; "" for no stack.  Good until the next call. */
+ * name where a line is known, and behind a trace's the number of its row; "" for no stack.  Good
+ * until the next call. */
 const char *recording_stack(struct recording *r, size_t thread, size_t sample);
 const char *recording_render(struct recording *r, vf_stack_id stack);
 /* "MinorCollection 10..12 survivors=4096 pinned=0", times in ms; "" behind the last one. */

@@ -17,15 +17,36 @@ static const char all_fields[] =
     " \"memory_bytes\": 17179869184, \"children\": 1, \"sources_left_out\": 2,"
     " \"start_realtime_ns\": 1600000000000000000, \"start_monotonic_ns\": 5,"
     " \"end_monotonic_ns\": 6000000000, \"exit_code\": 3, \"exit_signal\": 9,"
+    " \"channel\": \"socket\", \"channel_why\": \"no slot\", \"stamps\": \"kernel\","
+    " \"timer\": \"perf\", \"timer_note\": \"2 ms\", \"records_left_out\": 12,"
+    " \"jitlog_mode\": \"auto\", \"jitlog_detail_until_ns\": 77,"
+    " \"cost\": {\"samples\": 1, \"handler_ns\": 2, \"jitlog_ns\": 3, \"runtime_log_ns\": 4,"
+    " \"recorder_cpu_ns\": 5, \"program_cpu_ns\": 6},"
     " \"threads\": [{\"number\": 1, \"tid\": 4712, \"name\": \"w\\u00f6rker\"}],"
     " \"modules\": [{\"path\": \"/lib/a.so\", \"build_id\": \"ab12\"}],"
     " \"sources\": [{\"path\": \"/a...\", \"real_path\": \"/a/b.py\", \"member\": \"s/0\"},"
     " {\"path\": \"/c.py\", \"member\": \"s/1\"}]}";
 
+static void assert_recorder_is_read(const struct vf_capture_info *info)
+{
+    const struct vf_capture_cost *cost = &info->cost;
+    assert_str(info->channel, "socket");
+    assert_str(info->channel_why, "no slot");
+    assert_str(info->stamps, "kernel");
+    assert_str(info->timer, "perf");
+    assert_str(info->timer_note, "2 ms");
+    assert_int_equal(info->records_left_out, 12);
+    assert_str(info->jitlog_mode, "auto");
+    assert_int_equal(info->jitlog_detail_until_ns, 77);
+    assert_true(cost->samples == 1 && cost->handler_ns == 2 && cost->jitlog_ns == 3);
+    assert_true(cost->runtime_log_ns == 4 && cost->recorder_ns == 5 && cost->program_ns == 6);
+}
+
 static void all_of_a_vmfox_is_read(void **state)
 {
     (void)state;
     OPEN_ZIP(PROF, PART("capture.json", all_fields), PART("stamps.i64", "12345678"),
+             PART("interrupted.i64", "0123456789abcdef"), PART("memory.i64", "fedcba9876543210"),
              PART("cpu.i64", "abc"), PART("maps.txt", "the maps"), PART("profile.jitlog", "jit"),
              PART("profile.pypylog", "log"), PART("s/0", "x = 1\n"), PART("s/1", ""));
     taken(NULL);
@@ -34,6 +55,8 @@ static void all_of_a_vmfox_is_read(void **state)
     assert_int_equal(c->kind, VF_CAPTURE_VMFOX);
     assert_true(vf_str_eq(c->prof, prof()));
     assert_str(c->stamps, "12345678");
+    assert_str(c->interrupted, "0123456789abcdef");
+    assert_str(c->memory, "fedcba9876543210");
     assert_str(c->cpu, "abc");
     assert_str(c->maps, "the maps");
     assert_str(c->jitlog, "jit");
@@ -56,6 +79,7 @@ static void all_of_a_vmfox_is_read(void **state)
     assert_true(info->threads.len == 1 && info->threads.items[0].tid == 4712);
     assert_int_equal(info->threads.items[0].number, 1);
     assert_str(info->threads.items[0].name, "w\xc3\xb6rker");
+    assert_recorder_is_read(info);
     assert_int_equal(info->modules.len, 1);
     assert_str(info->modules.items[0].path, "/lib/a.so");
     assert_str(info->modules.items[0].build_id, "ab12");
@@ -76,6 +100,21 @@ static void little_is_needed(void **state)
     assert_false(file.capture.info.has_exit);
     assert_int_equal(file.capture.stamps.len, 0);
     vf_capture_release(&file.capture);
+}
+
+static void a_column_that_ends_within_a_row_is_said(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"interrupted.i64", "memory.i64"};
+    for (size_t i = 0; i < 2; i++) {
+        OPEN_ZIP(PART("capture.json", "{\"version\":1,\"cost\":[1,{}]}"), PROF,
+                 {names[i], VF_STR("0123456789abcdef+"), i == 0});
+        taken(names[i]);
+        assert_non_null(strstr(file.warnings.items[0].text, "ends within a row"));
+        assert_int_equal(file.capture.info.cost.samples, 0);
+        build_it(names[i]);
+        vf_capture_release(&file.capture);
+    }
 }
 
 static void what_is_missing_is_said(void **state)
@@ -278,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(all_of_a_vmfox_is_read),
         TEST(little_is_needed),
+        TEST(a_column_that_ends_within_a_row_is_said),
         TEST(what_is_missing_is_said),
         TEST(a_source_that_is_not_in_the_zip_is_said),
         TEST(another_version_is_refused),
