@@ -33,6 +33,20 @@ static void want_functions(struct vf_pack *pack, const struct vf_session *s)
     }
 }
 
+/* The instructions of the samples, where they are in a file already. */
+static void want_interrupted(struct vf_pack *pack, const struct vf_session *s)
+{
+    struct vf_bytes rows;
+    for (size_t i = 0; i < s->parts.len; i++) {
+        if (!vf_str_eq(vf_str_from(s->parts.items[i].name), VF_STR("interrupted.i64")) ||
+            vf_bytes_map_fd(s->parts.items[i].fd, &rows, NULL) == VF_FATAL)
+            continue;
+        for (size_t at = 0; at + VF_PAIR_BYTES <= rows.len; at += VF_PAIR_BYTES)
+            want(pack, s, vf_load_u64(rows.ptr + at + 8), true);
+        vf_bytes_release(&rows);
+    }
+}
+
 static void want_instructions(struct vf_pack *pack, const struct vf_session *s)
 {
     struct vf_bytes rows;
@@ -113,6 +127,7 @@ void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
     if (s->native)
         want_functions(&found->pack, s);
     want_instructions(&found->pack, s);
+    want_interrupted(&found->pack, s);
     if (found->pack.libraries.len == 0)
         return;
     if (vf_apart(look_up, &job, &limits, &result, &error) == VF_OK)
