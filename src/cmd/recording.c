@@ -49,13 +49,14 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
         .quiet = vf_args_has(args, "quiet"),
         .options =
             {
-                .period_s = 0.00099,
+                .period_s = vf_args_has(args, "real-time") ? 0.00099 : 0.00397,
                 .real_time = vf_args_has(args, "real-time"),
                 .native = !vf_args_has(args, "no-native"),
                 .lines = !vf_args_has(args, "no-lines"),
                 .memory = !vf_args_has(args, "no-memory"),
-                .jitlog = is_on(args, "jitlog", "no-jitlog"),
+                .jitlog = is_on(args, "jitlog", "no-jitlog") ? VF_JITLOG_FULL : VF_JITLOG_NONE,
                 .pc = !vf_args_has(args, "no-pc"),
+                .pc_thread = vf_args_has(args, "pc-thread"),
                 .pypylog = is_on(args, "pypylog", "no-pypylog"),
             },
     };

@@ -9,16 +9,20 @@
     {"python", 0, "PROGRAM",                                                                       \
      "the interpreter, where the command names none (default:\n"                                   \
      "                               $VMFOX_PYTHON, pypy3, python3)"},                             \
-        {"period", 'p', "SECONDS", "time between samples (default 0.00099)"},                      \
+        {"period", 'p', "SECONDS",                                                                 \
+         "time between samples (default 0.00397 of CPU time; with\n"                               \
+         "                               --real-time 0.00099)"},                                   \
         {"real-time", 'r', NULL, "sample by wall time: sleeping and waiting show as well"},        \
         {"no-native", 0, NULL, "no frames of C functions"},                                        \
         {"no-lines", 0, NULL, "CPython: no line numbers"},                                         \
-        {"no-memory", 0, NULL, "CPython: no memory counter"},                                      \
+        {"no-memory", 0, NULL, "no memory counter"},                                               \
         {"jitlog", 0, NULL, "PyPy: keep the JIT's log (the default)"},                             \
         {"no-jitlog", 0, NULL, "PyPy: keep no JIT log"},                                           \
         {"pypylog", 0, NULL, "PyPy: keep the runtime's log (the default)"},                        \
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
-        {"no-pc", 0, NULL, "no instruction addresses"}, VF_DEBUG_OPTIONS,                          \
+        {"no-pc", 0, NULL, "samples without the interrupted instruction"},                         \
+        {"pc-thread", 0, NULL, "sample instructions a second time, as a thread of their own"},     \
+        VF_DEBUG_OPTIONS,                                                                          \
     {                                                                                              \
         "quiet", 'q', NULL, "print errors only, show no progress"                                  \
     }

@@ -48,10 +48,11 @@ static struct vf_str lib_name(const struct vf_natives *n, vf_lib_id lib)
 
 /* ---- symbols --------------------------------------------------------------------------------- */
 
-/* VMProf's extension for CPython: everything in it is there for the recording. */
-static bool is_vmprof(struct vf_str lib)
+/* VMProf's extension for CPython, and vmfox's own library: everything in them is there for the
+ * recording. */
+static bool is_recorder(struct vf_str lib)
 {
-    return vf_str_starts(lib, VF_STR("_vmprof."));
+    return vf_str_starts(lib, VF_STR("_vmprof.")) || vf_str_eq(lib, VF_STR("vmfox_inside.so"));
 }
 
 static bool find_symbol(struct vf_natives *n, vf_lib_id lib, uint64_t address, bool is_instruction,
@@ -233,7 +234,7 @@ struct vf_native_frame vf_natives_frame(struct vf_natives *n, uint64_t marked,
     symbol.count = 1;
     add_told(&symbol.frames[0], name);
     struct vf_native_frame out = {.start = address - relative + symbol.start,
-                                  .is_sampler = symbol.is_sampler || is_vmprof(lib_name(n, lib))};
+                                  .is_sampler = symbol.is_sampler || is_recorder(lib_name(n, lib))};
     out.end = symbol.size ? out.start + symbol.size : 0;
     if (out.is_sampler)
         return out;
@@ -271,7 +272,7 @@ static void add_frames(struct vf_natives *n, struct vf_native_stack *stack)
     size_t count = 1;
     bool known = relative <= INT32_MAX && find_symbol(n, lib, relative, true, &symbol) &&
                  symbol.start <= INT32_MAX;
-    stack->is_sampler = is_vmprof(lib_name(n, lib)) || (known && symbol.is_sampler);
+    stack->is_sampler = is_recorder(lib_name(n, lib)) || (known && symbol.is_sampler);
     stack->is_known = known;
     stack->is_named = known && symbol.frames[0].raw.len > 0;
     stack->is_eval = stack->is_named && is_eval_loop(symbol.frames[0].raw);

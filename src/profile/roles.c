@@ -74,7 +74,9 @@ static enum vf_role bootstrap_role(struct vf_str function, uint64_t *thread)
 
 enum vf_role vf_role_find(const struct vf_code_name *name, uint64_t *thread)
 {
-    if (vf_str_eq(name->file, VF_STR(VF_BOOTSTRAP_FILE)))
+    if (vf_str_eq(name->file, VF_STR(VF_BOOTSTRAP_LEFT)))
+        return VF_ROLE_SAMPLER;
+    if (vf_role_is_bootstrap_file(name->file))
         return bootstrap_role(name->name, thread);
     if (is_launcher_import(name))
         return VF_ROLE_OUTSIDE;

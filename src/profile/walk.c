@@ -456,8 +456,7 @@ static bool has_thread_roots(const struct vf_scan *scan)
     uint64_t thread;
     for (size_t i = 0; i < scan->names.len; i++) {
         struct vf_code_name name = vf_code_name_parse(scan->names.items[i].text);
-        if (vf_str_eq(name.file, VF_STR(VF_BOOTSTRAP_FILE)) &&
-            vf_role_find(&name, &thread) == VF_ROLE_THREAD)
+        if (vf_role_is_bootstrap_file(name.file) && vf_role_find(&name, &thread) == VF_ROLE_THREAD)
             return true;
     }
     return false;

@@ -1,7 +1,7 @@
 #include "record/apart.h"
 
 #include "base/file.h"
-#include "record/channel.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -73,7 +73,7 @@ static void read_log(struct gather *g)
     struct vf_bytes bytes;
     struct vf_jitlog log;
     struct vf_jitlog_record record;
-    if (vf_bytes_map_fd(g->session->jitlog_fd, &bytes, NULL) == VF_FATAL)
+    if (!vf_spool_map(&g->session->spool, VF_SPOOL_JITLOG, &bytes))
         return;
     if (bytes.len && vf_jitlog_open(&log, vf_bytes_view(&bytes), NULL) == VF_OK)
         while (vf_jitlog_next(&log, &record))
@@ -102,7 +102,7 @@ static struct vf_str place_of(struct vf_session *s, struct vf_str file)
     struct stat st;
     if (vf_str_eq(file, VF_STR("<string>")) && t->kind == VF_TARGET_CODE &&
         t->script_at != t->options_end) {
-        struct vf_str path = vf_arena_printf(&s->arena, "%s/code", s->folder);
+        struct vf_str path = vf_arena_printf(&s->arena, "%s/code", s->spool.folder);
         struct vf_str text = vf_str_from(t->argv[t->script_at]);
         return vf_write_file(path.ptr, text, NULL) == VF_FATAL ? VF_STR("") : path;
     }
@@ -186,7 +186,7 @@ static bool wait_for(pid_t pid)
 static bool run_interpreter(struct vf_session *s, int in, int out)
 {
     char options[] = "-SEsB", levels[][4] = {"-S", "-O", "-OO"};
-    struct vf_str script = vf_arena_printf(&s->arena, "%s/vmfox_bytecode.py", s->folder);
+    struct vf_str script = vf_arena_printf(&s->arena, "%s/vmfox_bytecode.py", s->spool.folder);
     struct vf_str text = {(const char *)vf_vmfox_bytecode_py, vf_vmfox_bytecode_py_size};
     const char *interpreter =
         s->exe.len ? vf_arena_str(&s->arena, s->exe).ptr : s->target->interpreter;
@@ -224,7 +224,8 @@ void vf_session_bytecode(struct vf_session *s)
 {
     struct gather g = {.session = s};
     struct vf_buf list = {0};
-    if (s->jitlog_fd < 0 || s->logs_given_up || !vf_str_eq(s->implementation, VF_STR("pypy")))
+    if (vf_spool_size(&s->spool, VF_SPOOL_JITLOG) == 0 ||
+        !vf_str_eq(s->implementation, VF_STR("pypy")))
         return;
     read_log(&g);
     make_list(&g, &list);

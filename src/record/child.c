@@ -47,14 +47,14 @@ static char *make_settings(struct vf_session *s)
     struct vf_buf text = {0};
     struct stat st;
     const char *had;
-    fstat(s->channel.theirs, &st);
-    vf_buf_printf(&text,
-                  "VMFOX_BOOTSTRAP=folder=%s\x1f"
-                  "fd=%d\x1finode=%llu\x1fjitlog=%d\x1f",
-                  s->folder, s->channel.theirs, (unsigned long long)st.st_ino,
-                  o->jitlog ? s->jitlog_fd : -1);
-    vf_buf_printf(&text, "period=%.6f\x1freal_time=%d\x1fnative=%d\x1flines=%d\x1fmemory=%d",
-                  o->period_s, o->real_time, (int)s->native, o->lines, o->memory);
+    vf_buf_printf(&text, "VMFOX_BOOTSTRAP=folder=%s\x1f", s->spool.folder);
+    if (s->ring.fd >= 0 && fstat(s->ring.fd, &st) == 0)
+        vf_buf_printf(&text, "ring=%d\x1finode=%llu\x1f", s->ring.fd,
+                      (unsigned long long)st.st_ino);
+    else
+        vf_buf_printf(&text, "ring=shm%d\x1f", s->ring.shm);
+    vf_buf_printf(&text, "period=%.6f\x1fnative=%d\x1flines=%d\x1fjitlog=%d", o->period_s,
+                  (int)s->native, o->lines, o->jitlog != VF_JITLOG_NONE);
     vf_buf_printf(&text, "\x1fsafe_path=%d", s->target->safe_path);
     if ((had = find_variable(o->environment, "PYTHONPATH")))
         vf_buf_printf(&text, "\x1fhad_PYTHONPATH=%s", had);
@@ -76,12 +76,12 @@ static char **make_environment(struct vf_session *s)
         if (!is_variable(*e, "PYTHONPATH") && !is_variable(*e, "VMFOX_BOOTSTRAP"))
             VF_APPEND(&list, *e);
     VF_APPEND(&list, make_settings(s));
-    VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->folder,
+    VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->spool.folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s", LOG_SECTIONS,
+        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
                                                  s->options->jitlog ? "" : COUNT_SECTIONS,
-                                                 vf_session_pypylog(s))));
+                                                 s->spool.folder, VF_SESSION_EARLY_LOG)));
     VF_APPEND(&list, NULL);
     return list.items;
 }
@@ -119,11 +119,11 @@ static char **make_direct_argv(struct vf_session *s)
             VF_APPEND(&list, keep(s, (struct vf_str){cluster, letters}));
     }
     vf_buf_printf(&code, "s={'__name__':'vmfox_bootstrap'};f=open(");
-    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_bootstrap.py", s->folder).ptr);
+    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_bootstrap.py", s->spool.folder).ptr);
     vf_buf_printf(&code, ",'rb');c=f.read();f.close();f=open(");
-    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_direct.py", s->folder).ptr);
+    add_literal(&code, vf_arena_printf(&s->arena, "%s/vmfox_direct.py", s->spool.folder).ptr);
     vf_buf_printf(&code,
-                  ",'rb');c+=f.read();f.close();exec(compile(c,'<vmfox>','exec'),s);"
+                  ",'rb');c+=f.read();f.close();exec(compile(c,'<sitecustomize>','exec'),s);"
                   "s['vmfox_main']('%s',",
                   t->kind == VF_TARGET_MODULE ? "m"
                   : t->kind == VF_TARGET_CODE ? "c"
@@ -151,11 +151,13 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
     } files[] = {
         {"sitecustomize.py", vf_sitecustomize_py, &vf_sitecustomize_py_size},
         {"vmfox_bootstrap.py", vf_vmfox_bootstrap_py, &vf_vmfox_bootstrap_py_size},
+        {"vmfox_in_pypy.py", vf_vmfox_in_pypy_py, &vf_vmfox_in_pypy_py_size},
         {"vmfox_direct.py", vf_vmfox_direct_py, &vf_vmfox_direct_py_size},
         {"libunwind.so", vf_libunwind_so, &vf_libunwind_so_size},
+        {"vmfox_inside.so", vf_vmfox_inside_so, &vf_vmfox_inside_so_size},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->folder, files[i].name);
+        struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->spool.folder, files[i].name);
         struct vf_str bytes = {(const char *)files[i].bytes, *files[i].size};
         struct vf_error why;
         if (vf_write_file(path.ptr, bytes, &why) == VF_FATAL)
@@ -171,9 +173,8 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     char byte;
     while (read(go, &byte, 1) < 0 && errno == EINTR)
         continue; /* until the events on us are open, and the other end is closed */
-    fcntl(s->channel.theirs, F_SETFD, 0);
-    if (s->options->jitlog)
-        fcntl(s->jitlog_fd, F_SETFD, 0);
+    if (s->ring.fd >= 0)
+        fcntl(s->ring.fd, F_SETFD, 0);
     sigaction(SIGCHLD, &s->child_before, NULL);
     sigprocmask(SIG_SETMASK, signals, NULL);
     execve(s->target->interpreter, argv, environment);
@@ -210,13 +211,14 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
         run_child(s, argv, environment, signals, report[1], go[0]);
     }
     int fork_errno = errno;
-    if (s->pid > 0 && vf_session_wants_pcs(s))
+    if (s->pid > 0 && s->options->pc_thread)
         vf_pc_open(&s->pc, s->pid, true);
     close(go[0]);
     close(go[1]);
     close(report[1]);
-    close(s->channel.theirs);
-    s->channel.theirs = -1;
+    if (s->ring.fd >= 0)
+        close(s->ring.fd);
+    s->ring.fd = -1;
     if (direct)
         free(argv);
     free(environment);

@@ -1,6 +1,6 @@
 #include "record/counter.h"
 
-#include "record/channel.h"
+#include "base/clock.h"
 
 #include <string.h>
 

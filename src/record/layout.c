@@ -1,5 +1,8 @@
 #include "record/layout.h"
 
+#include "base/buf.h"
+#include "base/utf8.h"
+
 #include <sys/uio.h>
 
 enum { CODE_BYTES = 512, STRING_BYTES = 256, TEXT_MAX = 1024 };
@@ -64,25 +67,87 @@ void vf_layout_find(struct vf_layout *layout, pid_t pid, uint64_t code, uint64_t
     memcpy(&state_a, a + layout->state_at, 4);
     memcpy(&state_b, b + layout->state_at, 4);
     layout->state_mask = 0x7C;
-    layout->state_bits = state_a & layout->state_mask;
-    layout->known = (state_b & layout->state_mask) == layout->state_bits;
+    layout->ascii_bits = state_a & layout->state_mask;
+    layout->known = (state_b & layout->state_mask) == layout->ascii_bits;
 }
 
-/* A compact ASCII string's text into the arena; false for any other string. */
-static bool peek_string(const struct vf_layout *layout, pid_t pid, uint64_t address,
-                        struct vf_arena *arena, struct vf_str *out)
+/* ---- strings that are not ASCII -------------------------------------------------------------- */
+
+static const unsigned widths[VF_LAYOUT_WIDTHS] = {1, 2, 4};
+
+/* The characters of UTF-8 text, each in `width` bytes; 0: one of them has no room. */
+static size_t widen(struct vf_str text, unsigned width, unsigned char *out, size_t room,
+                    uint64_t *count)
 {
-    unsigned char head[STRING_BYTES];
-    char text[TEXT_MAX];
-    uint64_t length;
+    size_t len = 0;
+    *count = 0;
+    while (text.len) {
+        uint32_t c = vf_utf8_next(&text);
+        if (len + width > room || (width < 4 && c >> 8 * width))
+            return 0;
+        memcpy(out + len, &c, width);
+        len += width;
+        *count += 1;
+    }
+    return len;
+}
+
+void vf_layout_find_string(struct vf_layout *layout, pid_t pid, uint64_t address,
+                           struct vf_str text)
+{
+    unsigned char bytes[STRING_BYTES], wanted[STRING_BYTES];
+    uint64_t count, length;
     uint32_t state;
-    if (layout->text_at > sizeof head || !peek(pid, address, head, layout->text_at))
+    size_t len = layout->known ? peek_most(pid, address, bytes, sizeof bytes) : 0;
+    if (len < layout->state_at + 4 || len < layout->length_at + 8)
+        return;
+    memcpy(&length, bytes + layout->length_at, 8);
+    memcpy(&state, bytes + layout->state_at, 4);
+    for (size_t i = 0; i < VF_LAYOUT_WIDTHS; i++) {
+        size_t wide = widen(text, widths[i], wanted, sizeof wanted, &count);
+        const unsigned char *found = wide ? memmem(bytes, len, wanted, wide) : NULL;
+        if (!found || length != count)
+            continue;
+        size_t at = (size_t)(found - bytes);
+        if (layout->wide_at && layout->wide_at != at)
+            return;
+        layout->wide_at = at;
+        layout->wide_bits[i] = state & layout->state_mask;
+        return;
+    }
+}
+
+/* Text of `length` characters at `address`, as UTF-8; characters that have none are escaped as
+ * Python's backslashreplace does. */
+static bool peek_wide(pid_t pid, uint64_t address, uint64_t length, unsigned width,
+                      struct vf_arena *arena, struct vf_str *out)
+{
+    unsigned char text[TEXT_MAX * 4];
+    struct vf_buf utf8 = {0};
+    if (!peek(pid, address, text, (size_t)length * width))
         return false;
-    memcpy(&length, head + layout->length_at, 8);
-    memcpy(&state, head + layout->state_at, 4);
-    if ((state & layout->state_mask) != layout->state_bits || length == 0 || length > TEXT_MAX)
-        return false;
-    if (!peek(pid, address + layout->text_at, text, (size_t)length))
+    for (size_t i = 0; i < length; i++) {
+        uint32_t c = 0;
+        memcpy(&c, text + i * width, width);
+        if (c < 0x20 || c > 0x10ffff) {
+            vf_buf_release(&utf8);
+            return false;
+        }
+        if (c >= 0xd800 && c < 0xe000)
+            vf_buf_printf(&utf8, "\\u%04x", c);
+        else
+            utf8.len += vf_utf8_put(vf_buf_reserve(&utf8, 4), c);
+    }
+    *out = vf_arena_str(arena, vf_buf_view(&utf8));
+    vf_buf_release(&utf8);
+    return true;
+}
+
+static bool peek_ascii(pid_t pid, uint64_t address, uint64_t length, struct vf_arena *arena,
+                       struct vf_str *out)
+{
+    char text[TEXT_MAX];
+    if (!peek(pid, address, text, (size_t)length))
         return false;
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)text[i] < 0x20 || (unsigned char)text[i] >= 0x7f)
@@ -90,6 +155,30 @@ static bool peek_string(const struct vf_layout *layout, pid_t pid, uint64_t addr
     *out = vf_arena_str(arena, (struct vf_str){text, (size_t)length});
     return true;
 }
+
+/* A string's text into the arena; false where it is kept in a way that is not known. */
+static bool peek_string(const struct vf_layout *layout, pid_t pid, uint64_t address,
+                        struct vf_arena *arena, struct vf_str *out)
+{
+    unsigned char head[STRING_BYTES];
+    uint64_t length;
+    uint32_t state;
+    if (layout->text_at > sizeof head || !peek(pid, address, head, layout->text_at))
+        return false;
+    memcpy(&length, head + layout->length_at, 8);
+    memcpy(&state, head + layout->state_at, 4);
+    state &= layout->state_mask;
+    if (length == 0 || length > TEXT_MAX)
+        return false;
+    if (state == layout->ascii_bits)
+        return peek_ascii(pid, address + layout->text_at, length, arena, out);
+    for (size_t i = 0; i < VF_LAYOUT_WIDTHS; i++)
+        if (layout->wide_at && layout->wide_bits[i] && state == layout->wide_bits[i])
+            return peek_wide(pid, address + layout->wide_at, length, widths[i], arena, out);
+    return false;
+}
+
+/* ---- code objects ---------------------------------------------------------------------------- */
 
 void vf_layout_peek(struct vf_layout *layout, pid_t pid, uint64_t id, struct vf_arena *arena)
 {

@@ -14,7 +14,7 @@ enum { RING_BYTES = 1 << 16, CPUS_MAX = 1 << 14, RECORD_MAX = 64 };
 
 static const char PARANOID[] = "/proc/sys/kernel/perf_event_paranoid";
 
-static int read_paranoid(void)
+int vf_pc_paranoid(void)
 {
     int value = -1;
     FILE *file = fopen(PARANOID, "re");
@@ -119,7 +119,7 @@ void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec)
         if (why == EINVAL && vf_pc_is_open(pc)) /* there is no CPU of that number */
             return;
         vf_pc_close(pc);
-        vf_pc_reason(pc->missing, sizeof pc->missing, why, read_paranoid());
+        vf_pc_reason(pc->missing, sizeof pc->missing, why, vf_pc_paranoid());
         return;
     }
 }

@@ -55,5 +55,7 @@ static inline bool vf_pc_is_open(const struct vf_pc *pc)
 /* In words why there are no events: `error` is the errno of perf_event_open(), or ENOBUFS where
  * their memory was refused; `paranoid` is what the kernel's setting says. */
 void vf_pc_reason(char *out, size_t size, int error, int paranoid);
+/* That setting (/proc/sys/kernel/perf_event_paranoid); -1: not known. */
+int vf_pc_paranoid(void);
 
 #endif

@@ -10,11 +10,21 @@
 #include "record/target.h"
 #include "symbols/pack.h"
 
+/* How much of PyPy's JIT log is kept. */
+enum vf_jitlog_detail {
+    VF_JITLOG_NONE,
+    VF_JITLOG_AUTO, /* operations are left out where writing them costs much */
+    VF_JITLOG_FULL,
+};
+
 struct vf_record_options {
     double period_s;
-    bool real_time, native, lines, memory; /* lines and memory: on CPython */
-    bool jitlog, pypylog;                  /* on PyPy */
-    bool pc;                               /* instruction addresses (record/pc.h) */
+    bool real_time, native, memory;
+    bool lines;                   /* on CPython */
+    enum vf_jitlog_detail jitlog; /* on PyPy */
+    bool pypylog;                 /* likewise */
+    bool pc;                      /* samples have the interrupted instruction */
+    bool pc_thread;               /* a second sampling of instructions alone (record/pc.h) */
     bool code; /* machine code of the native functions that were seen goes into the capture */
     vf_pack_targets *targets;           /* where that calls; NULL: nobody knows */
     const struct vf_debug_files *debug; /* where native names come from; NULL: this machine's */

@@ -9,16 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Members that are taken as they are, but for half a row at the end; those of one byte a row are
- * logs, whose readers know what to do with half a record. */
-static const struct {
-    const char *name;
-    unsigned row_bytes;
-} parts[] = {
-    {"stamps.i64", 8}, {"interrupted.i64", 16}, {"cpu.i64", 24},       {"memory.i64", 16},
-    {"clock.i64", 24}, {"pc.i64", 24},          {"profile.jitlog", 1}, {"profile.pypylog", 1},
+/* Rows that are cut at the end are left out; those of one byte are logs, whose readers know what to
+ * do with half a record. */
+static const unsigned row_bytes[VF_SPOOL_FILES] = {
+    [VF_SPOOL_PROF] = 1,   [VF_SPOOL_STAMPS] = 8,  [VF_SPOOL_INTERRUPTED] = 16,
+    [VF_SPOOL_CPU] = 24,   [VF_SPOOL_MEMORY] = 16, [VF_SPOOL_PC] = 24,
+    [VF_SPOOL_JITLOG] = 1, [VF_SPOOL_PYPYLOG] = 1,
 };
-enum { PARTS = sizeof parts / sizeof *parts, PC_PART = 5 };
 
 /* A remains folder, opened; the session is what the recorder had, as far as it is needed. */
 struct loaded {
@@ -28,7 +25,6 @@ struct loaded {
     char *environment[1], *argv[2];
     json_t *info; /* session.json; an empty object where that can't be read */
     struct vf_bytes prof;
-    int fds[PARTS];
 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -134,9 +130,14 @@ static void take_end(struct loaded *l, const struct vf_remains *remains)
 static void write_known(struct loaded *l)
 {
     static const char *const anew[] = {"sources", "modules", "sources_left_out", "recovered"};
+    static const char *const of_the_end[] = {"exit_code", "exit_signal", "end_realtime_ns",
+                                             "end_monotonic_ns"};
     struct vf_session *s = &l->session;
     for (size_t i = 0; i < sizeof anew / sizeof *anew; i++)
         json_object_del(l->info, anew[i]);
+    if (get_int(l, "end_monotonic_ns") == 0)
+        for (size_t i = 0; i < sizeof of_the_end / sizeof *of_the_end; i++)
+            json_object_del(l->info, of_the_end[i]);
     json_object_set_new(l->info, "version", json_integer(VF_CAPTURE_VERSION));
     json_object_set_new(l->info, "recovered", json_integer(1));
     if (!get_int(l, "end_monotonic_ns") && s->end_monotonic_ns) {
@@ -160,19 +161,33 @@ static void take_maps(struct loaded *l, const struct vf_remains *remains)
     vf_maps_parse(&s->known_maps, vf_buf_view(&s->maps));
 }
 
-static void take_parts(struct loaded *l, const struct vf_remains *remains)
+/* Half of the counter's pairs is of no use, so there are none where they don't fit. */
+static void take_pairs(struct loaded *l, const struct vf_remains *remains)
 {
-    struct stat st;
-    for (size_t i = 0; i < PARTS; i++) {
-        l->fds[i] = open_part(remains, parts[i].name);
-        if (l->fds[i] < 0 || fstat(l->fds[i], &st) != 0)
-            continue;
-        uint64_t bytes = (uint64_t)st.st_size;
-        VF_APPEND(&l->session.parts,
-                  ((struct vf_session_part){parts[i].name, l->fds[i],
-                                            bytes - bytes % parts[i].row_bytes}));
+    struct vf_bytes rows;
+    struct vf_counter_pairs *pairs = &l->session.pairs;
+    size_t count = map_part(remains, "clock.i64", &rows) ? rows.len / sizeof *pairs->items : 0;
+    if (count > 0 && count <= VF_COUNTER_PAIRS_MAX) {
+        memcpy(pairs->items, rows.ptr, count * sizeof *pairs->items);
+        pairs->len = count;
     }
-    l->session.pc_fd = l->fds[PC_PART];
+    vf_bytes_release(&rows);
+}
+
+/* The remains become the spool of a recording to whose files nothing more is written. */
+static void take_spool(struct loaded *l, const struct vf_remains *remains)
+{
+    struct vf_spool *spool = &l->session.spool;
+    struct stat st;
+    spool->folder_fd = fcntl(remains->folder, F_DUPFD_CLOEXEC, 0);
+    spool->status = VF_FATAL;
+    for (size_t i = 0; i < VF_SPOOL_FILES; i++) {
+        int fd = open_part(remains, vf_spool_name((enum vf_spool_file)i));
+        if (fd >= 0 && fstat(fd, &st) == 0)
+            spool->written[i] = (uint64_t)st.st_size - (uint64_t)st.st_size % row_bytes[i];
+        if (fd >= 0)
+            close(fd);
+    }
 }
 
 /* VF_FATAL: there is nothing to make a recording of. */
@@ -181,18 +196,21 @@ static enum vf_status take_prof(struct loaded *l, const struct vf_remains *remai
 {
     struct vf_session *s = &l->session;
     struct vf_error why = {.text = "there is none, or no file of yours"};
-    s->prof_fd = open_part(remains, "profile.prof");
-    if (s->prof_fd < 0 || vf_bytes_map_fd(s->prof_fd, &l->prof, &why) == VF_FATAL)
+    int fd = open_part(remains, "profile.prof");
+    enum vf_status mapped = fd >= 0 ? vf_bytes_map_fd(fd, &l->prof, &why) : VF_FATAL;
+    if (fd >= 0)
+        close(fd);
+    if (mapped == VF_FATAL)
         return vf_fail(error, "profile.prof: %s; no samples can be recovered", why.text);
     if (l->prof.len == 0)
         return vf_fail(error, "profile.prof is empty: no samples had come");
     uint64_t good = vf_session_scan(s, vf_bytes_view(&l->prof), &why);
     if (!s->has_stream)
         return vf_fail(error, "profile.prof: %s; no samples can be recovered", why.text);
-    s->prof_left_out = l->prof.len - good;
-    if (s->prof_left_out && !s->has_trailer)
+    s->spool.written[VF_SPOOL_PROF] = good;
+    if (good < l->prof.len && !s->has_trailer)
         vf_warn(s->warnings, "the last %llu bytes of profile.prof are no whole record",
-                (unsigned long long)s->prof_left_out);
+                (unsigned long long)(l->prof.len - good));
     return VF_OK;
 }
 
@@ -204,15 +222,9 @@ static enum vf_status load(struct loaded *l, const struct vf_remains *remains,
     l->session = (struct vf_session){.options = &l->options,
                                      .target = &l->target,
                                      .warnings = warnings,
-                                     .channel = {.ours = -1, .theirs = -1},
-                                     .prof_fd = -1,
-                                     .stamps_fd = -1,
-                                     .cpu_fd = -1,
-                                     .pc_fd = -1,
-                                     .jitlog_fd = -1,
-                                     .full = true}; /* its files are not written to */
-    for (size_t i = 0; i < PARTS; i++)
-        l->fds[i] = -1;
+                                     .ring = {.fd = -1, .shm = -1},
+                                     .spool = {.folder_fd = -1, .lock_fd = -1}};
+    take_spool(l, remains);
     if (!load_info(l, remains))
         vf_warn(warnings,
                 "session.json can't be read: of the run nothing is known but its samples");
@@ -225,14 +237,7 @@ static enum vf_status load(struct loaded *l, const struct vf_remains *remains,
 
 static void unload(struct loaded *l)
 {
-    struct vf_session *s = &l->session;
-    if (s->prof_fd >= 0)
-        close(s->prof_fd);
-    for (size_t i = 0; i < PARTS; i++)
-        if (l->fds[i] >= 0)
-            close(l->fds[i]);
-    s->prof_fd = s->pc_fd = -1;
-    vf_session_release(s);
+    vf_session_release(&l->session);
     vf_bytes_release(&l->prof);
     free(l->argv[0]);
     json_decref(l->info);
@@ -265,7 +270,7 @@ enum vf_status vf_recover(const struct vf_remains *remains, const struct vf_plac
     *result = (struct vf_record_result){.held = -1};
     enum vf_status status = load(&l, remains, debug, warnings, error);
     if (status == VF_OK) {
-        take_parts(&l, remains);
+        take_pairs(&l, remains);
         take_maps(&l, remains);
         take_end(&l, remains);
         write_known(&l);

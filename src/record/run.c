@@ -1,105 +1,46 @@
 #include "record/bootstrap_files.h"
 #include "record/bytecode.h"
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <ftw.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Between two looks at the channel.  The kernel has stamped the packets, so nothing is lost by
- * waiting, and the recorder wakes up 200 times a second at most. */
-enum { NAP_US = 5000 };
+/* Between two looks at the ring: what is in it has its time, so nothing is lost by waiting.  While
+ * nothing comes the recorder looks less often. */
+enum { NAP_MIN_MS = 5, NAP_MAX_MS = 40 };
+static const int64_t FLUSH_EVERY_NS = 300000000;
 
 /* ---- set-up -----------------------------------------------------------------------------------
  */
-
-static bool has_library(const char *name)
-{
-    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
-    if (!library)
-        return false;
-    dlclose(library);
-    return true;
-}
-
-/* VMProf loads libunwind.so by this very name, and prints a line into the program's standard error
- * when it is not there: so it is asked for native frames only when it will find it. */
-static enum vf_native_way find_libunwind(void)
-{
-    if (has_library("libunwind.so"))
-        return VF_NATIVE_ANY;
-    return vf_libunwind_so_size && has_library("libunwind.so.8") ? VF_NATIVE_OURS : VF_NATIVE_NONE;
-}
 
 static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
 {
     /* Its name goes into PYTHONPATH and PYPYLOG, where these have a meaning. */
     const char *place = strpbrk(vf_temp_folder(), ":%") ? "/tmp" : vf_temp_folder();
-    struct vf_str name = vf_arena_printf(&s->arena, "%s/vmfox-XXXXXX", place);
-    char *folder = vf_strdup(name);
-    if (!mkdtemp(folder)) {
-        free(folder);
-        return vf_fail_errno(error, errno, "can't make a folder in %s", place);
-    }
-    s->folder = folder;
-    s->prof_fd = vf_temp_file();
-    s->stamps_fd = vf_temp_file();
-    s->cpu_fd = vf_temp_file();
-    s->pc_fd = vf_temp_file();
-    if (s->options->jitlog && (s->jitlog_fd = vf_temp_file()) >= 0)
-        s->jitlog_fd = vf_fd_move_up(s->jitlog_fd);
-    if (s->prof_fd < 0 || s->stamps_fd < 0 || s->cpu_fd < 0 || s->pc_fd < 0 ||
-        (s->options->jitlog && s->jitlog_fd < 0))
-        return vf_fail_errno(error, errno, "can't make a temporary file in %s", vf_temp_folder());
-    return vf_channel_open(&s->channel, error);
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void close_session(struct vf_session *s)
-{
-    if (s->folder)
-        nftw(s->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    free(s->folder);
-    vf_session_release(s);
+    if (vf_spool_open(&s->spool, place, error) == VF_FATAL ||
+        vf_ring_open(&s->ring, s->spool.folder_fd, error) == VF_FATAL)
+        return VF_FATAL;
+    s->ring.shared->with_pc = s->options->pc;
+    vf_timers_init(&s->timers, &s->ring, s->options->period_s, s->options->real_time);
+    return VF_OK;
 }
 
 void vf_session_release(struct vf_session *s)
 {
-    if (s->prof_fd >= 0)
-        close(s->prof_fd);
-    if (s->stamps_fd >= 0)
-        close(s->stamps_fd);
-    if (s->cpu_fd >= 0)
-        close(s->cpu_fd);
-    if (s->pc_fd >= 0)
-        close(s->pc_fd);
-    if (s->jitlog_fd >= 0)
-        close(s->jitlog_fd);
+    vf_spool_close(&s->spool);
+    vf_ring_close(&s->ring);
+    vf_timers_close(&s->timers);
     vf_pc_close(&s->pc);
     vf_buf_release(&s->pc_rows);
     free(s->modules.items);
-    free(s->parts.items);
-    vf_channel_close(&s->channel);
     vf_layout_release(&s->layout);
     vf_cpu_release(&s->cpu);
     vf_buf_release(&s->cpu_rows);
     vf_buf_release(&s->partial);
-    vf_buf_release(&s->prof_tail);
-    vf_buf_release(&s->stamps_tail);
-    vf_buf_release(&s->cpu_tail);
-    vf_buf_release(&s->prof);
-    vf_buf_release(&s->stamps);
     vf_buf_release(&s->maps);
     vf_maps_release(&s->known_maps);
     vf_buf_release(&s->bytecode);
@@ -128,54 +69,6 @@ static void pass_signal(struct vf_session *s, int signals)
             kill(s->pid, (int)info.ssi_signo);
 }
 
-static void drain(struct vf_session *s)
-{
-    int got;
-    uint64_t samples = s->samples;
-    while ((got = vf_channel_receive(&s->channel)) > 0)
-        for (int i = 0; i < got; i++)
-            vf_session_packet(s, &s->channel.packets[i]);
-    /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
-     * so they belong to the time of the last sample and not to now. */
-    if (s->samples > samples)
-        vf_cpu_read(&s->cpu, s->python_pid, s->channel.last_ns, &s->cpu_rows);
-    vf_counter_pairs_add(&s->pairs, s->channel.last_ns, false);
-}
-
-/* The rings of instruction addresses have room for some seconds, and nothing wakes us for them. */
-enum { RINGS_EVERY_MS = 200 };
-
-static void drain_rings(struct vf_session *s)
-{
-    vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
-    if (s->pc_rows.len > 1 << 18)
-        vf_session_flush(s);
-}
-
-static uint64_t bytes_of(int fd)
-{
-    struct stat st;
-    return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
-static void watch_space(struct vf_session *s)
-{
-    char text[480];
-    struct stat st;
-    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
-    if (!s->options->tell || !vf_space_is_due(&s->space, now_ns))
-        return;
-    struct vf_space_folder temp = {.fd = s->prof_fd, .path = vf_temp_folder()};
-    struct vf_space_folder output = {.fd = s->place->folder, .path = s->place->folder_path};
-    uint64_t bytes = bytes_of(s->prof_fd) + bytes_of(s->stamps_fd) + bytes_of(s->cpu_fd) +
-                     bytes_of(s->pc_fd) + bytes_of(s->jitlog_fd);
-    if (s->pypylog && stat(vf_session_pypylog(s), &st) == 0)
-        bytes += (uint64_t)st.st_size;
-    s->space.start_ns = s->start_monotonic_ns;
-    if (vf_space_look(&s->space, &temp, &output, bytes, now_ns, text, sizeof text))
-        s->options->tell(text);
-}
-
 static bool has_ended(const struct vf_session *s)
 {
     siginfo_t info = {0};
@@ -183,33 +76,63 @@ static bool has_ended(const struct vf_session *s)
     return got != 0 || info.si_pid == s->pid;
 }
 
+static void watch_space(struct vf_session *s, int64_t now_ns)
+{
+    char text[480];
+    uint64_t bytes = 0;
+    if (!s->options->tell || !vf_space_is_due(&s->space, now_ns))
+        return;
+    struct vf_space_folder temp = {.fd = s->spool.folder_fd, .path = vf_temp_folder()};
+    struct vf_space_folder output = {.fd = s->place->folder, .path = s->place->folder_path};
+    for (int file = 0; file < VF_SPOOL_FILES; file++)
+        bytes += vf_spool_size(&s->spool, (enum vf_spool_file)file);
+    s->space.start_ns = s->start_monotonic_ns;
+    if (vf_space_look(&s->space, &temp, &output, bytes, now_ns, text, sizeof text))
+        s->options->tell(text);
+}
+
+/* Takes what has come; how long to wait until the next time. */
+static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
+{
+    uint64_t before = s->ring.tail;
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_session_drain(s, false);
+    watch_space(s, now_ns);
+    if (s->sampling)
+        vf_timers_look(&s->timers, &s->ring, s->python_pid, now_ns);
+    if (now_ns - *flushed_ns > FLUSH_EVERY_NS) {
+        vf_session_flush(s);
+        *flushed_ns = now_ns;
+    }
+    if (s->ring.tail != before || nap_ms < NAP_MIN_MS)
+        return NAP_MIN_MS;
+    return nap_ms * 2 > NAP_MAX_MS ? NAP_MAX_MS : nap_ms * 2;
+}
+
 /* Until the program has ended; it stays a zombie.  `process` is -1 where the kernel has no pidfd or
- * a container forbids it: then it is asked for twenty times a second. */
+ * a container forbids it: then it is asked for each time. */
 static void watch(struct vf_session *s, int signals, int process)
 {
-    int wait_ms = process < 0 ? 50 : -1;
-    struct pollfd fds[3] = {{.fd = process, .events = POLLIN},
-                            {.fd = signals, .events = POLLIN},
-                            {.fd = s->channel.ours, .events = POLLIN}};
+    int nap_ms = NAP_MIN_MS;
+    int64_t flushed_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    struct pollfd fds[2] = {{.fd = process, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     for (;;) {
-        bool rings = vf_pc_is_open(&s->pc) && (wait_ms < 0 || wait_ms > RINGS_EVERY_MS);
-        if (poll(fds, 3, rings ? RINGS_EVERY_MS : wait_ms) < 0 && errno != EINTR)
+        if (poll(fds, 2, nap_ms) < 0 && errno != EINTR)
             break;
-        drain_rings(s);
-        watch_space(s);
         if (fds[1].revents)
             pass_signal(s, signals);
-        if (fds[2].revents & POLLIN)
-            drain(s);
-        else if (fds[2].revents)
-            fds[2].fd = -1; /* the program has closed its end and goes on without us */
         if (process < 0 ? has_ended(s) : fds[0].revents != 0)
             break;
-        if (fds[2].revents & POLLIN)
-            poll(fds, 2, NAP_US / 1000);
+        nap_ms = look(s, nap_ms, &flushed_ns);
     }
-    drain(s);
-    drain_rings(s);
+    vf_session_drain(s, true);
+}
+
+/* The CPU time of the program, which a zombie still has. */
+static int64_t cpu_time_ns(pid_t pid)
+{
+    clockid_t clock;
+    return clock_getcpuclockid(pid, &clock) == 0 ? vf_clock_now_ns(clock) : 0;
 }
 
 static void reap(struct vf_session *s)
@@ -220,6 +143,7 @@ static void reap(struct vf_session *s)
     s->end_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
     s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_counter_pairs_add(&s->pairs, s->end_monotonic_ns, true);
+    s->program_cpu_ns = cpu_time_ns(s->pid);
     vf_session_see_children(s);
     if (info.si_code == CLD_EXITED)
         s->exit_code = info.si_status;
@@ -295,35 +219,48 @@ static enum vf_status explain_failure(const struct vf_session *s, struct vf_erro
     if (vf_str_eq(s->failure, VF_STR("old-python")))
         return vf_fail(error, "%s is Python %.*s; Python 3.6 or later is needed", python,
                        VF_STR_ARG(s->failure_text));
-    return vf_fail(error, "VMProf can't be started in %s: %.*s", python,
-                   VF_STR_ARG(s->failure_text));
+    return vf_fail(error,
+                   "the program ran as ever, but nothing was recorded: %s can't be led to vmfox "
+                   "without touching what is the program's (%.*s)",
+                   python, VF_STR_ARG(s->failure_text));
+}
+
+/* What the program has done that leaves something out. */
+static void say_of_program(struct vf_session *s)
+{
+    if (s->children)
+        vf_warn(s->warnings,
+                "the program started other processes; only the first one is in the profile");
+    if (s->became.len)
+        vf_warn(s->warnings,
+                "the program was replaced by another one (exec %.*s); from there on nothing is in "
+                "the profile",
+                VF_STR_ARG(s->became));
+    if (s->ring.broken)
+        vf_warn(s->warnings, "the program has written over the memory that it shares with vmfox; "
+                             "from there on nothing is in the profile");
+    uint64_t left_out = vf_ring_left_out(&s->ring, VF_RING_KINDS);
+    if (left_out)
+        vf_warn(s->warnings,
+                "vmfox came too late for %llu records, which were left out (the machine was too "
+                "busy)",
+                (unsigned long long)left_out);
 }
 
 static void say_what_is_missing(struct vf_session *s)
 {
     bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
     if (s->options->native && !s->native)
-        vf_warn(s->warnings, "no native frames: libunwind is not installed (Debian, Ubuntu: apt "
-                             "install libunwind8)");
+        vf_warn(s->warnings, "no native frames: VMProf has them on x86-64 alone");
     else if (s->native && s->connected && !s->innermost)
-        vf_warn(s->warnings, "the innermost native function is missing from every sample: vmfox's "
-                             "libunwind.so could not be loaded into the program");
-    if (s->children)
-        vf_warn(s->warnings,
-                "the program started other processes; only the first one is in the profile");
+        vf_warn(s->warnings, "no native frames: vmfox's libunwind.so could not be loaded into the "
+                             "program");
     if (pypy && s->options->pypylog && !s->pypylog)
         vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
                              "has no log");
-    if (vf_session_wants_pcs(s) && s->pc.missing[0])
-        vf_warn(s->warnings, "no instruction addresses, so no times for lines of %s code: %s",
-                pypy ? "compiled" : "native", s->pc.missing);
-    if (pypy && s->options->real_time && s->threads.len > 1)
-        vf_warn(s->warnings, "PyPy samples only the main thread with --real-time");
-    if (s->exit_signal == SIGSEGV && !pypy &&
-        (vf_str_starts(s->version, VF_STR("3.11.")) || vf_str_starts(s->version, VF_STR("3.12."))))
-        vf_warn(s->warnings, "the program crashed; the vmprof package is known to crash CPython "
-                             "3.11 and 3.12 now and then (it reads a frame that is being made): "
-                             "try again, or another version");
+    if (s->options->pc_thread && s->pc.missing[0])
+        vf_warn(s->warnings, "no thread of instruction addresses: %s", s->pc.missing);
+    say_of_program(s);
 }
 
 /* Of a program that had no time to begin with anything. */
@@ -342,28 +279,61 @@ static enum vf_status explain_nothing(const struct vf_session *s, struct vf_erro
     return vf_fail(error, "VMProf wrote nothing");
 }
 
+/* What had no room in the temporary folder. */
+static void say_what_had_no_room(struct vf_session *s)
+{
+    const struct vf_spool *spool = &s->spool;
+    if (spool->logs_given_up && vf_str_eq(s->implementation, VF_STR("pypy")))
+        vf_warn(s->warnings,
+                "PyPy's logs are left out: files in %s %s; name another folder with TMPDIR, or "
+                "record with --no-pypylog --no-jitlog",
+                vf_temp_folder(), spool->error.text);
+    if (s->left_out_ns)
+        vf_warn(s->warnings, "samples from second %.1f on are not in the recording: files in %s %s",
+                (double)(s->left_out_ns - s->start_monotonic_ns) / 1e9, vf_temp_folder(),
+                spool->error.text);
+}
+
+/* Where nothing takes the recording, what it was to be made of stays. */
+static enum vf_status save(struct vf_session *s, struct vf_record_result *result,
+                           struct vf_error *error)
+{
+    struct vf_error why;
+    if (vf_session_save(s, s->place, result, &why) != VF_FATAL)
+        return VF_OK;
+    s->told = true;
+    vf_session_flush(s);
+    if (s->spool.written[VF_SPOOL_PROF] == 0)
+        return vf_fail(error, "%s %s, and no other folder takes the recording", s->place->path,
+                       why.text);
+    s->spool.keeps_folder = true;
+    return vf_fail(
+        error,
+        "%s %s, and no other folder takes the recording; it is kept in %s; make room and "
+        "go on with: vmfox recover %s",
+        s->place->path, why.text, s->spool.folder, s->spool.folder);
+}
+
 static enum vf_status finish(struct vf_session *s, struct vf_record_result *result,
                              struct vf_error *error)
 {
     result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
     result->exit_signal = s->exit_signal;
-    if (s->failure.len)
+    vf_session_read_failure(s);
+    if (s->failure.len) {
+        result->started = !vf_str_eq(s->failure, VF_STR("no-vmprof")) &&
+                          !vf_str_eq(s->failure, VF_STR("old-python"));
         return explain_failure(s, error);
+    }
     result->started = true;
     say_what_is_missing(s);
     if (!s->connected || !s->has_stream)
         return explain_nothing(s, error);
     vf_session_finish_stream(s);
-    if (s->logs_given_up && vf_str_eq(s->implementation, VF_STR("pypy")))
-        vf_warn(s->warnings,
-                "PyPy's logs are left out: files in %s %s; name another folder with TMPDIR, or "
-                "record with --no-pypylog --no-jitlog",
-                vf_temp_folder(), s->full_error.text);
-    else if (s->logs_given_up)
-        vf_warn(s->warnings, "instruction addresses are left out: files in %s %s", vf_temp_folder(),
-                s->full_error.text);
+    vf_session_flush(s);
+    say_what_had_no_room(s);
     vf_session_bytecode(s);
-    return vf_session_save(s, s->place, result, error);
+    return save(s, result, error);
 }
 
 enum vf_status vf_record_run(const struct vf_target *target,
@@ -375,22 +345,18 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .place = place,
                            .target = target,
                            .warnings = warnings,
-                           .channel = {.ours = -1, .theirs = -1},
-                           .prof_fd = -1,
-                           .stamps_fd = -1,
-                           .cpu_fd = -1,
-                           .pc_fd = -1,
-                           .jitlog_fd = -1};
+                           .ring = {.fd = -1, .shm = -1},
+                           .spool = {.folder_fd = -1, .lock_fd = -1}};
     *result = (struct vf_record_result){.held = -1};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
-        s.native = find_libunwind();
+        s.native = vf_libunwind_so_size != 0;
     enum vf_status status = open_files(&s, error);
     if (status != VF_FATAL)
         status = run_program(&s, error);
     if (status != VF_FATAL)
         status = finish(&s, result, error);
-    close_session(&s);
+    vf_session_release(&s);
     let_signals_in(&s);
     return status;
 }

@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "capture/capture.h"
-#include "record/machine.h"
+#include "record/info.h"
 #include "record/shorten.h"
 #include "record/sources.h"
 #include "record/symbols.h"
@@ -10,63 +10,10 @@
 #include "symbols/elf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- capture.json -----------------------------------------------------------------------------
- */
-
-static void text(struct vf_json *json, const char *key, struct vf_str value)
-{
-    if (value.len == 0)
-        return;
-    vf_json_key(json, key);
-    vf_json_str(json, value);
-}
-
-static void number(struct vf_json *json, const char *key, int64_t value)
-{
-    vf_json_key(json, key);
-    vf_json_int(json, value);
-}
-
-static struct vf_str interpreter_line(struct vf_session *s)
-{
-    if (vf_str_eq(s->implementation, VF_STR("pypy")))
-        return vf_arena_printf(&s->arena, "PyPy %.*s (Python %.*s)", VF_STR_ARG(s->version),
-                               VF_STR_ARG(s->python_version));
-    return vf_arena_printf(&s->arena, "CPython %.*s", VF_STR_ARG(s->version));
-}
-
-static void write_machine(struct vf_json *json, struct vf_session *s)
-{
-    struct vf_machine machine;
-    vf_machine_read(&machine, &s->arena);
-    text(json, "host", machine.host);
-    text(json, "cpu", machine.cpu);
-    text(json, "os", machine.os);
-    text(json, "arch", machine.arch);
-    number(json, "cpu_count", (int64_t)machine.cpu_count);
-    number(json, "memory_bytes", (int64_t)machine.memory_bytes);
-    if (s->pairs.len)
-        number(json, "counter_unsteady", !machine.steady_counter);
-}
-
-static void write_threads(struct vf_json *json, struct vf_session *s)
-{
-    vf_json_key(json, "threads");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < s->threads.len; i++) {
-        vf_json_begin(json, '{');
-        number(json, "number", (int64_t)s->threads.items[i].number);
-        number(json, "tid", (int64_t)s->threads.items[i].tid);
-        text(json, "name", s->threads.items[i].name);
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
+/* ---- modules ------------------------------------------------------------------------------- */
 
 static struct vf_session_module *get_module(struct vf_session *s, struct vf_str path)
 {
@@ -92,92 +39,6 @@ static void find_modules(struct vf_session *s)
         if (map->deleted)
             module->build_id = VF_STR("");
     }
-}
-
-static void write_modules(struct vf_json *json, const struct vf_session *s)
-{
-    vf_json_key(json, "modules");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < s->modules.len; i++) {
-        vf_json_begin(json, '{');
-        text(json, "path", s->modules.items[i].path);
-        text(json, "build_id", s->modules.items[i].build_id);
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
-
-static void name_member(char name[64], const struct vf_found_sources *sources, size_t i)
-{
-    snprintf(name, 64, "sources/%05zu.%s", i, sources->v.items[i].is_native ? "c" : "py");
-}
-
-static void write_source_list(struct vf_json *json, const struct vf_found_sources *sources)
-{
-    char member[64];
-    vf_json_key(json, "sources");
-    vf_json_begin(json, '[');
-    for (size_t i = 0; i < sources->v.len; i++) {
-        vf_json_begin(json, '{');
-        text(json, "path", sources->v.items[i].path);
-        text(json, "real_path", sources->v.items[i].real_path);
-        name_member(member, sources, i);
-        text(json, "member", vf_str_from(member));
-        vf_json_end(json, '}');
-    }
-    vf_json_end(json, ']');
-}
-
-/* All that is known when the program has ended. */
-static void write_run(struct vf_json *json, struct vf_session *s)
-{
-    struct vf_str command;
-    char folder[4096];
-    vf_target_command(s->target, &s->arena, &command);
-    number(json, "version", VF_CAPTURE_VERSION);
-    text(json, "recorder", VF_STR("vmfox " VF_VERSION));
-    text(json, "command", command);
-    text(json, "program", vf_target_name(s->target));
-    text(json, "interpreter", interpreter_line(s));
-    text(json, "interpreter_path", s->exe);
-    if (getcwd(folder, sizeof folder))
-        text(json, "working_dir", vf_str_from(folder));
-    write_machine(json, s);
-    number(json, "pid", s->python_pid);
-    number(json, "children", s->children);
-    number(json, "start_realtime_ns", s->start_realtime_ns);
-    number(json, "start_monotonic_ns", s->start_monotonic_ns);
-    number(json, "end_realtime_ns", s->end_realtime_ns);
-    number(json, "end_monotonic_ns", s->end_monotonic_ns);
-    number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
-    number(json, "exit_code", s->exit_code);
-    number(json, "exit_signal", s->exit_signal);
-    if (s->native)
-        number(json, "native_innermost", s->innermost);
-    if (vf_session_wants_pcs(s)) {
-        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : (int64_t)s->pc.period_ns);
-        number(json, "pc_lost", (int64_t)s->pc.lost);
-        text(json, "pc_missing", vf_str_from(s->pc.missing));
-    }
-    write_threads(json, s);
-}
-
-static void write_info(struct vf_buf *out, struct vf_session *s,
-                       const struct vf_found_sources *sources)
-{
-    struct vf_json writer = {.out = out}, *json = &writer;
-    if (s->known_info.len) {
-        vf_buf_add(out, s->known_info.ptr, s->known_info.len - 1); /* all but the last bracket */
-        json->comma = true;
-    } else {
-        vf_json_begin(json, '{');
-        write_run(json, s);
-    }
-    number(json, "sources_left_out", (int64_t)sources->left_out);
-    write_modules(json, s);
-    write_source_list(json, sources);
-    vf_json_end(json, '}');
-    vf_buf_add(out, "\n", 1);
 }
 
 /* ---- the zip ----------------------------------------------------------------------------------
@@ -216,75 +77,42 @@ struct content {
     struct vf_buf shortened; /* profile.prof then */
 };
 
-/* A temporary file, from its start, and what is to follow it; an empty one makes no member.  A big
- * one is stored as it is: it is soon written, and a reader maps it where it lies. */
-static bool add_file(zip_t *zip, const char *name, int fd, uint64_t bytes, struct vf_str tail,
+/* A file of the spool, and what waits for it and has no room there; an empty one makes no member. A
+ * big one is stored as it is: it is soon written, and a reader maps it where it lies. */
+static bool add_file(zip_t *zip, const struct vf_spool *spool, enum vf_spool_file file,
                      enum detail detail)
 {
-    if (bytes + tail.len == 0)
+    struct vf_str tail = vf_buf_view(&spool->waiting[file]);
+    uint64_t bytes = spool->written[file] + tail.len;
+    const char *name = vf_spool_name(file);
+    if (bytes == 0)
         return true;
-    bool stored = detail == ALL && bytes + tail.len >= VF_STORED_FROM;
-    return add_member(zip, name, vf_zip_in(zip, fd, bytes, tail),
+    bool stored = detail == ALL && bytes >= VF_STORED_FROM;
+    return add_member(zip, name, vf_zip_in(zip, spool->folder_fd, name, spool->written[file], tail),
                       stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
 }
 
-/* The same for a whole file; -1: there is none. */
-static bool add_descriptor(zip_t *zip, const char *name, int fd, struct vf_str tail,
-                           enum detail detail)
+/* What may be left out for the samples' sake. */
+static bool is_log(enum vf_spool_file file)
 {
-    struct stat st = {0};
-    if (fd >= 0 && fstat(fd, &st) != 0)
-        return false;
-    return add_file(zip, name, fd, (uint64_t)st.st_size, tail, detail);
+    return file == VF_SPOOL_PC || file == VF_SPOOL_JITLOG || file == VF_SPOOL_PYPYLOG;
 }
 
-/* What remains hold beside the samples. */
-static bool add_parts(zip_t *zip, const struct vf_session *s, enum detail detail)
+static bool add_spool(zip_t *zip, const struct content *c)
 {
-    for (size_t i = 0; i < s->parts.len; i++) {
-        const struct vf_session_part *part = &s->parts.items[i];
-        bool is_log = vf_str_starts(vf_str_from(part->name), VF_STR("profile.")) ||
-                      vf_str_eq(vf_str_from(part->name), VF_STR("pc.i64"));
-        if ((!is_log || detail < NO_LOGS) &&
-            !add_file(zip, part->name, part->fd, part->bytes, VF_STR(""), detail))
+    const struct vf_session *s = c->session;
+    struct vf_str pairs = {(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items};
+    for (int i = 0; i < VF_SPOOL_FILES; i++) {
+        enum vf_spool_file file = (enum vf_spool_file)i;
+        bool good = true;
+        if (file == VF_SPOOL_PROF && c->detail >= SHORT)
+            good = add_bytes(zip, vf_spool_name(file), vf_buf_view(&c->shortened));
+        else if (!is_log(file) || c->detail < NO_LOGS)
+            good = add_file(zip, &s->spool, file, c->detail);
+        if (!good)
             return false;
     }
-    return true;
-}
-
-const char *vf_session_pypylog(struct vf_session *s)
-{
-    return vf_arena_printf(&s->arena, "%s/pypylog", s->folder).ptr;
-}
-
-static bool add_logs(zip_t *zip, const struct vf_session *s, int pypylog, enum detail detail)
-{
-    return add_descriptor(zip, "pc.i64", s->pc_fd, VF_STR(""), detail) &&
-           add_descriptor(zip, "profile.jitlog", s->jitlog_fd, VF_STR(""), detail) &&
-           add_descriptor(zip, "profile.pypylog", pypylog, VF_STR(""), detail);
-}
-
-static bool add_prof(zip_t *zip, const struct content *c)
-{
-    const struct vf_session *s = c->session;
-    struct stat st = {0};
-    if (c->detail >= SHORT)
-        return add_bytes(zip, "profile.prof", vf_buf_view(&c->shortened));
-    if (s->prof_fd >= 0 && fstat(s->prof_fd, &st) != 0)
-        return false;
-    return add_file(zip, "profile.prof", s->prof_fd, (uint64_t)st.st_size - s->prof_left_out,
-                    vf_buf_view(&s->prof_tail), c->detail);
-}
-
-static bool add_samples(zip_t *zip, const struct content *c)
-{
-    const struct vf_session *s = c->session;
-    enum detail detail = c->detail;
-    struct vf_str pairs = {(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items};
-    return add_prof(zip, c) &&
-           add_descriptor(zip, "stamps.i64", s->stamps_fd, vf_buf_view(&s->stamps_tail), detail) &&
-           add_descriptor(zip, "cpu.i64", s->cpu_fd, vf_buf_view(&s->cpu_tail), detail) &&
-           (pairs.len == 0 || add_bytes(zip, "clock.i64", pairs));
+    return pairs.len == 0 || add_bytes(zip, "clock.i64", pairs);
 }
 
 static bool add_texts(zip_t *zip, const struct content *c)
@@ -302,20 +130,16 @@ static bool add_texts(zip_t *zip, const struct content *c)
         if (texts[i].bytes->len && !add_bytes(zip, texts[i].name, vf_buf_view(texts[i].bytes)))
             return false;
     for (size_t i = 0; i < c->sources.v.len; i++) {
-        name_member(name, &c->sources, i);
+        vf_source_member(name, &c->sources, i);
         if (!add_bytes(zip, name, vf_bytes_view(&c->sources.v.items[i].bytes)))
             return false;
     }
     return true;
 }
 
-static bool add_members(zip_t *zip, const struct content *c, int pypylog)
+static bool add_members(zip_t *zip, const struct content *c)
 {
-    const struct vf_session *s = c->session;
-    return add_bytes(zip, "capture.json", vf_buf_view(&c->info)) && add_samples(zip, c) &&
-           (s->parts.len ? add_parts(zip, s, c->detail)
-                         : s->logs_given_up || c->detail >= NO_LOGS ||
-                               add_logs(zip, s, pypylog, c->detail)) &&
+    return add_bytes(zip, "capture.json", vf_buf_view(&c->info)) && add_spool(zip, c) &&
            (c->detail >= NO_SOURCES || add_texts(zip, c));
 }
 
@@ -326,17 +150,13 @@ static enum vf_status write_zip(const struct content *c, int fd, int *why, struc
     zip_t *zip = vf_zip_out_open(&out, fd);
     if (!zip)
         return vf_fail(error, "there is no memory to write it");
-    int pypylog =
-        c->session->pypylog ? open(vf_session_pypylog(c->session), O_RDONLY | O_CLOEXEC) : -1;
     enum vf_status status = VF_OK;
-    if (!add_members(zip, c, pypylog) || zip_close(zip) != 0) {
+    if (!add_members(zip, c) || zip_close(zip) != 0) {
         status = out.why ? vf_fail_errno(error, out.why, "can't be written")
                          : vf_fail(error, "can't be written: %s", zip_strerror(zip));
         zip_discard(zip);
     }
     *why = out.why;
-    if (pypylog >= 0)
-        close(pypylog);
     vf_zip_out_release(&out);
     return status;
 }
@@ -377,15 +197,17 @@ static enum vf_status try_place(const struct content *c, const struct vf_place *
 static bool shorten(struct content *c)
 {
     struct vf_bytes prof = {0};
-    const struct vf_session *s = c->session;
-    uint64_t samples = s->samples >> (c->detail - SHORT);
+    struct vf_session *s = c->session;
+    struct vf_str tail = vf_buf_view(&s->spool.waiting[VF_SPOOL_PROF]);
+    uint64_t samples = s->samples >> (c->detail - SHORT), written = s->spool.written[VF_SPOOL_PROF];
     c->shortened.len = 0;
-    if (samples == 0 || vf_bytes_map_fd(s->prof_fd, &prof, NULL) == VF_FATAL)
+    if (samples == 0 || written + tail.len > SHORTENED_MAX)
         return false;
-    if (prof.len + s->prof_tail.len <= SHORTENED_MAX)
-        vf_shorten(&c->shortened,
-                   (struct vf_str){(const char *)prof.ptr, prof.len - s->prof_left_out},
-                   vf_buf_view(&s->prof_tail), samples);
+    if (written && !vf_spool_map(&s->spool, VF_SPOOL_PROF, &prof))
+        return false;
+    vf_shorten(&c->shortened,
+               (struct vf_str){(const char *)prof.ptr, written < prof.len ? written : prof.len},
+               tail, samples);
     vf_bytes_release(&prof);
     return c->shortened.len > 0;
 }
@@ -434,7 +256,7 @@ enum vf_status vf_session_save(struct vf_session *s, const struct vf_place *plac
     find_modules(s);
     vf_symbols_find(&content.symbols, s);
     vf_sources_find(&content.sources, s, &content.symbols.pack);
-    write_info(&content.info, s, &content.sources);
+    vf_session_write_info(&content.info, s, &content.sources);
     enum vf_status status = save_somewhere(&content, place, result);
     if (status == VF_OK)
         say_what_was_left_out(&content);

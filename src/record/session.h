@@ -2,17 +2,20 @@
 #ifndef VF_RECORD_SESSION_H
 #define VF_RECORD_SESSION_H
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/table.h"
 #include "capture/maps.h"
 #include "capture/vmprof.h"
-#include "record/channel.h"
 #include "record/counter.h"
 #include "record/cpu.h"
 #include "record/layout.h"
 #include "record/pc.h"
 #include "record/record.h"
+#include "record/ring.h"
 #include "record/space.h"
+#include "record/spool.h"
+#include "record/timers.h"
 
 #include <signal.h>
 #include <sys/types.h>
@@ -23,23 +26,16 @@ struct vf_named_code {
     uint32_t file; /* row of session->files */
 };
 
+enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
+
 /* A file that lies executable in the program's memory. */
 struct vf_session_module {
     struct vf_str path, build_id;
 };
 
-/* A member that is in a file already. */
-struct vf_session_part {
-    const char *name;
-    int fd; /* borrowed */
-    uint64_t bytes;
-};
-
-enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
-
 struct vf_told_thread {
-    uint64_t number; /* in the name of its root frame's code; 0: it has none */
     uint64_t tid;
+    int64_t from_ns; /* when it was told of: a number may be used again */
     struct vf_str name;
 };
 
@@ -55,26 +51,26 @@ struct vf_session {
     const struct vf_target *target;
     const struct vf_place *place; /* of the recording */
     struct vf_warnings *warnings;
-    struct vf_channel channel;
     struct vf_space space;
-    char *folder; /* the temporary folder with the bootstrap and PYPYLOG's file */
-    int prof_fd, stamps_fd, cpu_fd, pc_fd, jitlog_fd;
-    pid_t pid;        /* what was started, and is waited for */
-    pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started */
+    struct vf_ring_reader ring;
+    struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
+    pid_t pid;             /* what was started, and is waited for */
+    pid_t python_pid;      /* the interpreter; the same, unless a script that runs it was started */
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;
     enum vf_native_way native;
     bool innermost; /* ours is loaded: samples have their innermost native function */
-    bool pypylog;
-    bool logs_given_up; /* there was no room for them */
+    bool pypylog;   /* PYPYLOG is set, as it was not set already */
 
     /* What the program's bootstrap has told. */
     bool connected, forked;
+    bool sampling; /* its handler is set */
+    bool ended;    /* sampling has ended in good order */
     struct vf_str implementation, version, python_version;
     struct vf_str failure, failure_text; /* why it could not start the recording; may be empty */
     VF_VEC(struct vf_told_thread) threads;
-    struct vf_table thread_index; /* by number, or by tid where that is 0 */
+    struct vf_table thread_index; /* by tid; the last one of it is the living one */
     VF_VEC(struct vf_str) long_files;
 
     /* VMProf's stream, checked record by record. */
@@ -82,20 +78,17 @@ struct vf_session {
     bool has_stream, has_trailer;
     int64_t trailer_us;
     uint64_t samples, damaged_bytes;
-    uint64_t memory_kb;         /* of the last sample that had it */
-    struct vf_buf partial;      /* the beginning of a record */
-    struct vf_buf prof, stamps; /* not yet in their files */
+    struct vf_ring_note note; /* of the sample that is taken in */
+    int64_t last_ns;          /* stamps never go back */
+    struct vf_buf partial;    /* the beginning of a record */
     struct vf_cpu cpu;
-    struct vf_buf cpu_rows; /* likewise */
-    struct vf_pc pc;
-    struct vf_buf pc_rows; /* likewise */
+    struct vf_buf cpu_rows; /* not yet in the spool */
+    int64_t memory_ns;      /* when it was read last */
+    struct vf_timers timers;
+    struct vf_pc pc; /* with --pc-thread */
+    struct vf_buf pc_rows;
     struct vf_counter_pairs pairs;
-    /* There was no room any more for PyPy's logs, then for samples; of these the last that had come
-     * are kept in memory, and all names, but none that come later. */
-    struct vf_error full_error; /* the reason */
-    bool full;
-    int64_t left_out_ns; /* when the first came that was left out; 0: none was */
-    struct vf_buf prof_tail, stamps_tail, cpu_tail;
+    bool told;                  /* something new is to go into session.json */
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;
     VF_VEC(struct vf_named_code) names; /* one an id: the last name wins, as for the reader */
@@ -103,13 +96,12 @@ struct vf_session {
     VF_VEC(struct vf_str) files;        /* of name records, once each */
     struct vf_table file_index;
     struct vf_layout layout;
-    size_t early_names; /* rows of layout.names that are in the file already */
+    size_t early_names;  /* rows of layout.names that are in the spool already */
+    int64_t left_out_ns; /* when the first sample came for which there was no room; 0: none did */
 
-    /* Of a recording that is made of remains (recover.h). */
-    struct vf_str known_info; /* capture.json, but for what is added at the end; else empty */
-    uint64_t prof_left_out;   /* bytes at the end of profile.prof */
-    VF_VEC(struct vf_session_part) parts;
-
+    /* Of a recording that is made of remains (recover.h): what capture.json has but for what is
+     * added at the end; else empty. */
+    struct vf_str known_info;
     VF_VEC(struct vf_session_module) modules; /* at the end */
     struct vf_buf bytecode;                   /* bytecode.h; may be empty */
     struct vf_buf maps;        /* /proc/PID/maps, and of earlier ones what is there no longer */
@@ -118,32 +110,38 @@ struct vf_session {
     bool maps_stale;           /* a native function has come that is in none */
     struct vf_str exe;         /* /proc/PID/exe */
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
+    int64_t program_cpu_ns; /* that the program has used, as of its end */
+    struct vf_str became;   /* the program that took its place; empty: none */
     int exit_code, exit_signal;
     bool children;
     struct vf_arena arena;
 };
 
-/* True where instruction addresses are of use: with PyPy's JIT log, and with native frames. */
-static inline bool vf_session_wants_pcs(const struct vf_session *session)
-{
-    return session->options->pc &&
-           (session->native ||
-            (session->options->jitlog && !vf_str_eq(session->implementation, VF_STR("cpython"))));
-}
+/* drain.c: takes what is in the ring.  With `last` the program has ended. */
+void vf_session_drain(struct vf_session *session, bool last);
 
-/* packets.c: takes one packet of the channel. */
-void vf_session_packet(struct vf_session *session, const struct vf_packet *packet);
-/* Writes what is buffered into the temporary files; where these are full, PyPy's logs are given up
- * for it. */
-void vf_session_flush(struct vf_session *session);
-/* Notes what a profile that is already in a file holds: addresses, names, the trailer's time.
+/* records.c: takes bytes that VMProf has written: a sample with what is known of it, or others. */
+void vf_session_sample(struct vf_session *session, const struct vf_ring_note *note,
+                       struct vf_str bytes);
+void vf_session_records(struct vf_session *session, struct vf_str bytes);
+/* Puts names that memory told into the spool early, in case this process is killed; of two for one
+ * id the last one holds, so those that come at the end are not disturbed. */
+void vf_session_early_names(struct vf_session *session);
+/* Forgets all that was taken: another interpreter begins. */
+void vf_session_forget_records(struct vf_session *session);
+/* Notes what a profile that is in the spool already holds: addresses, names, the trailer's time.
  * Returns how many of its bytes are whole records before the trailer; 0, with has_stream unset: it
  * is no profile, and `error` says why. */
 uint64_t vf_session_scan(struct vf_session *session, struct vf_str prof, struct vf_error *error);
 /* After the program is gone: names that only memory held, and a trailer where there is none. */
 void vf_session_finish_stream(struct vf_session *session);
 
-/* run.c: frees memory and descriptors. */
+/* messages.c: takes what the bootstrap or the library in the program tells. */
+void vf_session_message(struct vf_session *session, struct vf_str words);
+/* Reads why the bootstrap could not begin, where it could not. */
+void vf_session_read_failure(struct vf_session *session);
+
+/* run.c: frees memory and descriptors, and removes the spool's folder. */
 void vf_session_release(struct vf_session *session);
 
 /* child.c: starts the program.  On failure nothing runs. */
@@ -154,8 +152,16 @@ enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *sign
 void vf_session_read_maps(struct vf_session *session);
 void vf_session_see_children(struct vf_session *session);
 
-/* Where PyPy writes its log. */
-const char *vf_session_pypylog(struct vf_session *session);
+/* Where PyPy writes its log until it goes into the ring. */
+#define VF_SESSION_EARLY_LOG "early.pypylog"
+
+/* info.c: what is known of the run, as capture.json has it; `sources` may be NULL. */
+struct vf_found_sources;
+void vf_session_write_info(struct vf_buf *out, struct vf_session *session,
+                           const struct vf_found_sources *sources);
+/* Writes what waits into the files, and what is known into session.json. */
+void vf_session_flush(struct vf_session *session);
+
 /* save.c: writes the capture file to the first name of `place` that takes it; fills path, held,
  * elsewhere and why of `result`. */
 enum vf_status vf_session_save(struct vf_session *session, const struct vf_place *place,

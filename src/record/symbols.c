@@ -33,29 +33,30 @@ static void want_functions(struct vf_pack *pack, const struct vf_session *s)
     }
 }
 
-/* The instructions of the samples, where they are in a file already. */
-static void want_interrupted(struct vf_pack *pack, const struct vf_session *s)
+static void want_pairs(struct vf_pack *pack, const struct vf_session *s, struct vf_str rows)
 {
-    struct vf_bytes rows;
-    for (size_t i = 0; i < s->parts.len; i++) {
-        if (!vf_str_eq(vf_str_from(s->parts.items[i].name), VF_STR("interrupted.i64")) ||
-            vf_bytes_map_fd(s->parts.items[i].fd, &rows, NULL) == VF_FATAL)
-            continue;
-        for (size_t at = 0; at + VF_PAIR_BYTES <= rows.len; at += VF_PAIR_BYTES)
-            want(pack, s, vf_load_u64(rows.ptr + at + 8), true);
-        vf_bytes_release(&rows);
+    int64_t row[2];
+    for (size_t at = 0; at + sizeof row <= rows.len; at += sizeof row) {
+        memcpy(row, rows.ptr + at, sizeof row);
+        want(pack, s, (uint64_t)row[1], true);
     }
 }
 
-static void want_instructions(struct vf_pack *pack, const struct vf_session *s)
+/* The instructions that were interrupted, and those of --pc-thread. */
+static void want_instructions(struct vf_pack *pack, struct vf_session *s)
 {
     struct vf_bytes rows;
-    if (s->pc_fd < 0 || s->logs_given_up || vf_bytes_map_fd(s->pc_fd, &rows, NULL) == VF_FATAL)
-        return;
-    struct vf_str view = vf_bytes_view(&rows);
-    for (size_t i = 0; i < vf_rows_count(view); i++)
-        want(pack, s, (uint64_t)vf_rows_get(view, i).third, true);
-    vf_bytes_release(&rows);
+    if (vf_spool_map(&s->spool, VF_SPOOL_INTERRUPTED, &rows)) {
+        want_pairs(pack, s, vf_bytes_view(&rows));
+        vf_bytes_release(&rows);
+    }
+    want_pairs(pack, s, vf_buf_view(&s->spool.waiting[VF_SPOOL_INTERRUPTED]));
+    if (vf_spool_map(&s->spool, VF_SPOOL_PC, &rows)) {
+        struct vf_str view = vf_bytes_view(&rows);
+        for (size_t i = 0; i < vf_rows_count(view); i++)
+            want(pack, s, (uint64_t)vf_rows_get(view, i).third, true);
+        vf_bytes_release(&rows);
+    }
 }
 
 /* ---- in a process of its own ----------------------------------------------------------------- */
@@ -127,7 +128,6 @@ void vf_symbols_find(struct vf_found_symbols *found, struct vf_session *s)
     if (s->native)
         want_functions(&found->pack, s);
     want_instructions(&found->pack, s);
-    want_interrupted(&found->pack, s);
     if (found->pack.libraries.len == 0)
         return;
     if (vf_apart(look_up, &job, &limits, &result, &error) == VF_OK)

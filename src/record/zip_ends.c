@@ -3,6 +3,7 @@
 #include "base/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 enum { OUT_BYTES = 1 << 18 };
@@ -103,7 +104,8 @@ void vf_zip_out_release(struct vf_zip_out *out)
 /* ---- in -------------------------------------------------------------------------------------- */
 
 struct in {
-    int fd;
+    int folder, fd;
+    const char *name;
     uint64_t file_bytes, pos;
     struct vf_str tail;
     zip_error_t error;
@@ -133,6 +135,26 @@ static zip_int64_t in_read(struct in *in, void *data, zip_uint64_t len)
     return (zip_int64_t)len;
 }
 
+static zip_int64_t in_open(struct in *in)
+{
+    in->pos = 0;
+    if (in->file_bytes == 0)
+        return 0;
+    in->fd = openat(in->folder, in->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (in->fd >= 0)
+        return 0;
+    zip_error_set(&in->error, ZIP_ER_OPEN, errno);
+    return -1;
+}
+
+static zip_int64_t in_close(struct in *in)
+{
+    if (in->fd >= 0)
+        close(in->fd);
+    in->fd = -1;
+    return 0;
+}
+
 static zip_int64_t in_stat(const struct in *in, zip_stat_t *st)
 {
     zip_stat_init(st);
@@ -146,17 +168,17 @@ static zip_int64_t in_call(void *context, void *data, zip_uint64_t len, zip_sour
     struct in *in = context;
     switch ((int)command) {
     case ZIP_SOURCE_OPEN:
-        in->pos = 0;
-        return 0;
+        return in_open(in);
     case ZIP_SOURCE_READ:
         return in_read(in, data, len);
     case ZIP_SOURCE_CLOSE:
-        return 0;
+        return in_close(in);
     case ZIP_SOURCE_STAT:
         return in_stat(in, data);
     case ZIP_SOURCE_ERROR:
         return zip_error_to_data(&in->error, data, len);
     case ZIP_SOURCE_FREE:
+        in_close(in);
         zip_error_fini(&in->error);
         free(in);
         return 0;
@@ -170,10 +192,11 @@ static zip_int64_t in_call(void *context, void *data, zip_uint64_t len, zip_sour
     }
 }
 
-zip_source_t *vf_zip_in(zip_t *zip, int fd, uint64_t file_bytes, struct vf_str tail)
+zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, uint64_t bytes,
+                        struct vf_str tail)
 {
     struct in *in = vf_alloc_zeroed(1, sizeof *in);
-    *in = (struct in){.fd = fd, .file_bytes = fd < 0 ? 0 : file_bytes, .tail = tail};
+    *in = (struct in){.folder = folder, .fd = -1, .name = name, .file_bytes = bytes, .tail = tail};
     zip_error_init(&in->error);
     zip_source_t *source = zip_source_function(zip, in_call, in);
     if (!source)

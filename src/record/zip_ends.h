@@ -20,8 +20,10 @@ struct vf_zip_out {
 zip_t *vf_zip_out_open(struct vf_zip_out *out, int fd);
 void vf_zip_out_release(struct vf_zip_out *out);
 
-/* The bytes of a member: those of a file from its start, and `tail` behind them; borrowed until the
- * zip is closed.  `fd` -1: the tail alone.  NULL: there is no memory for it. */
-zip_source_t *vf_zip_in(zip_t *zip, int fd, uint64_t file_bytes, struct vf_str tail);
+/* The bytes of a member: `bytes` of the file `name` in a folder, which is open only while it is
+ * read, and `tail` behind them; all are borrowed until the zip is closed.  NULL: there is no
+ * memory. */
+zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, uint64_t bytes,
+                        struct vf_str tail);
 
 #endif

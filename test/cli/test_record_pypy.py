@@ -54,10 +54,9 @@ def test_inlined_functions_are_kept_in_order(pypy, tmp_path):
             assert part.split() in ([], ["outer"], ["outer", "inner"]), stack
 
 
-def test_lines_and_memory_are_absent(pypy, recorder):
+def test_lines_are_absent(pypy, recorder):
     profile = recorder(pypy, "shares.py", "--no-pc").profile
     assert all(frame.line is None for frame in profile.frames)
-    assert "Memory" not in [counter["name"] for counter in profile.counters]
 
 
 def test_options_for_lines_and_memory_change_nothing(pypy, recorder):
@@ -72,20 +71,16 @@ def test_logs_are_kept(pypy, recorder):
     assert len(support.member(made.capture, "profile.jitlog")) > 100
 
 
-# Writes samples into the channel as VMProf does, 8 MB of them, each as deep as its own could be.
+# Writes samples as VMProf does, to the number that it was given in place of a descriptor, 8 MB of
+# them, each as deep as its own could be.
 FLOOD = """
 import os, struct, time
-fd = next(int(fd) for fd in os.listdir("/proc/self/fd")
-          if int(fd) >= 700 and os.readlink("/proc/self/fd/" + fd).startswith("socket:"))
 stack = [1, 0x1000] * 500
 sample = b"\\x01" + struct.pack("<%dq" % (len(stack) + 3), 1, len(stack), *stack, 0)
-left = 1000
-while left:
-    try:
-        os.write(fd, sample)
-        left -= 1
-    except BlockingIOError:
-        time.sleep(0.002)
+for i in range(1000):
+    os.write(0x7ffff0f1, sample)
+    if i % 100 == 0:
+        time.sleep(0.05)
 """
 
 

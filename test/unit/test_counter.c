@@ -1,7 +1,7 @@
 /* Pairs of readings of the counter and the clock, as the recorder takes them. */
 #include "test.h"
 
-#include "record/channel.h"
+#include "base/clock.h"
 #include "record/counter.h"
 
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "capture/rows.h"
-#include "record/channel.h"
+#include "base/clock.h"
 #include "record/pc.h"
 
 #include <errno.h>

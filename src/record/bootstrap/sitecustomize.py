@@ -6,7 +6,7 @@ _folder = _os.path.dirname(__file__)
 _sys.path[:] = [_item for _item in _sys.path if _item != _folder]
 _sys.path_importer_cache.pop(_folder, None)
 _path = _os.path.join(_folder, "vmfox_bootstrap.py")
-_scope = {"__name__": "vmfox_bootstrap"}
+_scope = {"__name__": "sitecustomize"}
 with open(_path, "rb") as _file:
-    exec(compile(_file.read(), "<vmfox>", "exec"), _scope)
+    exec(compile(_file.read(), "<sitecustomize>", "exec"), _scope)
 _scope["as_sitecustomize"]()

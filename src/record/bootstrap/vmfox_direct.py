@@ -29,7 +29,7 @@ def vmfox_main(kind, target, arguments):
         raise
     except BaseException:
         kind, value, trace = sys.exc_info()
-        while trace is not None and trace.tb_frame.f_code.co_filename == "<vmfox>":
+        while trace is not None and trace.tb_frame.f_code.co_filename == "<sitecustomize>":
             trace = trace.tb_next
         try:
             sys.stdout.flush()

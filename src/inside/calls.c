@@ -1,0 +1,135 @@
+/* What VMProf, PyPy and the interpreter call in place of the C library. */
+#include "inside/inside.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+/* Records of the JIT's log that tell of operations (docs/formats/jitlog.md). */
+static bool is_of_operation(unsigned char marker)
+{
+    return (marker >= 0x11 && marker <= 0x14 && marker != 0x12) || marker == 0x16 ||
+           marker == 0x1d || marker == 0x1f || marker == 0x20;
+}
+
+/* PyPy writes each record by itself.  A log with a hole can't be read behind it, so after a record
+ * that found no room there are no more. */
+static void write_jitlog(const void *bytes, size_t len)
+{
+    struct vf_ring *ring = inside.ring;
+    static bool cut;
+    if (!ring || len == 0 || cut)
+        return;
+    if (ring->jitlog_brief && is_of_operation(*(const unsigned char *)bytes)) {
+        ring->jitlog_left_out += len;
+        return;
+    }
+    cut = !inside_put(VF_RING_JITLOG, bytes, len, NULL, 0) && !inside.off;
+}
+
+static ssize_t inside_write(int fd, const void *bytes, size_t len)
+{
+    if (__builtin_expect((unsigned)fd - INSIDE_NUMBER_CONTROL > 2u, 1))
+        return write(fd, bytes, len);
+    int saved = errno;
+    ssize_t done = (ssize_t)len;
+    if (fd == INSIDE_NUMBER_VMPROF)
+        inside_vmprof_record(bytes, len);
+    else if (fd == INSIDE_NUMBER_JITLOG)
+        write_jitlog(bytes, len);
+    else if (vmfox_call(bytes, (long)len) < 0)
+        done = -1;
+    errno = done < 0 ? EIO : saved;
+    return done;
+}
+
+/* _vmprof tries whether it may read. */
+static ssize_t inside_read(int fd, void *bytes, size_t len)
+{
+    return fd == INSIDE_NUMBER_VMPROF ? 0 : read(fd, bytes, len);
+}
+
+static int inside_close(int fd)
+{
+    return (unsigned)fd - INSIDE_NUMBER_CONTROL > 2u ? close(fd) : 0;
+}
+
+static int inside_fsync(int fd)
+{
+    return (unsigned)fd - INSIDE_NUMBER_CONTROL > 2u ? fsync(fd) : 0;
+}
+
+/* While VMProf is started or stopped, its handler is taken and nothing is set; at any other time
+ * the call is the program's (PyPy's object holds both). */
+static int inside_sigaction(int number, const struct sigaction *now, struct sigaction *before)
+{
+    if (!inside.window || (number != SIGPROF && number != SIGALRM))
+        return sigaction(number, now, before);
+    if (now && now->sa_flags & SA_SIGINFO)
+        inside.vmprof = now->sa_sigaction;
+    if (before)
+        memset(before, 0, sizeof *before);
+    return 0;
+}
+
+static int inside_setitimer(__itimer_which_t which, const struct itimerval *now,
+                            struct itimerval *before)
+{
+    if (!inside.window)
+        return setitimer(which, now, before);
+    if (before)
+        memset(before, 0, sizeof *before);
+    return 0;
+}
+
+/* VMProf stops and starts its timer around a fork, and closes its file in the child.  It has
+ * neither; the number stays, so that what a child would write is taken and forgotten. */
+static int inside_register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                                  void *object)
+{
+    extern int __register_atfork(void (*)(void), void (*)(void), void (*)(void), void *);
+    return inside.window ? 0 : __register_atfork(prepare, parent, child, object);
+}
+
+/* CPython's VMProf sets a handler of SIGSEGV in each sample and then puts the former one back
+ * without its flags.  The stack is guarded by handler.c. */
+static void (*inside_signal(int number, void (*handler)(int)))(int)
+{
+    return number == SIGSEGV ? SIG_DFL : signal(number, handler);
+}
+
+int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
+{
+    enum { NEEDED = 4 };
+    struct inside_slot slots[] = {
+        {"write", (uintptr_t)inside_write, 0},
+        {"sigaction", (uintptr_t)inside_sigaction, 0},
+        {"setitimer", (uintptr_t)inside_setitimer, 0},
+        {"__register_atfork", (uintptr_t)inside_register_atfork, 0},
+        {"fsync", (uintptr_t)inside_fsync, 0},
+        {"close", (uintptr_t)inside_close, 0},
+        {is_pypy ? "getenv" : "read", is_pypy ? (uintptr_t)inside_getenv : (uintptr_t)inside_read,
+         0},
+        {is_pypy ? "fopen" : "signal", is_pypy ? (uintptr_t)inside_fopen : (uintptr_t)inside_signal,
+         0},
+        {"fopen64", (uintptr_t)inside_fopen, 0},
+    };
+    inside_object_patch(object, slots, sizeof slots / sizeof *slots - !is_pypy);
+    for (int i = 0; i < NEEDED; i++)
+        if (!slots[i].found)
+            return -(i + 1);
+    return 0;
+}
+
+int inside_attach_interpreter(const struct inside_object *object)
+{
+    struct inside_slot slots[] = {
+        {"pthread_create", (uintptr_t)inside_pthread_create, 0},
+        {"execve", (uintptr_t)inside_execve, 0},
+        {"execv", (uintptr_t)inside_execv, 0},
+        {"fexecve", (uintptr_t)inside_fexecve, 0},
+    };
+    inside_object_patch(object, slots, sizeof slots / sizeof *slots);
+    return slots[0].found ? 0 : -1;
+}

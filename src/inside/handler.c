@@ -1,0 +1,347 @@
+/* The signal at which samples are taken.
+ *
+ * It is one that nothing sends and nobody uses (SIGSTKFLT), so that SIGPROF, SIGALRM and the
+ * interval timers stay the program's.  VMProf sets its handler for SIGPROF; that call is caught
+ * (calls.c), and the handler is called from ours, with the interrupted context.
+ *
+ * One thread at a time is in VMProf: its buffers then hold the sample of this thread and no other,
+ * and so what is noted (instruction, thread, time) is that of the record.  A thread that comes
+ * meanwhile waits for some microseconds and gives this sample up; that is counted. */
+#include "inside/inside.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { SPINS = 1500, SEEN_BITS = 1 << 16 };
+
+/* The sample that is being taken.
+ *
+ * VMProf puts it into a buffer and writes that at once, unless another thread is writing (one that
+ * registers code): then it stays in its buffer until a later sample is taken, and is written before
+ * that one.  Samples that were not written are counted, most of them VMProf has dropped; but where
+ * others were writing meanwhile, as many of the next ones are of nobody that is known. */
+static struct {
+    uintptr_t owner; /* the thread that takes it; 0: nobody does */
+    struct vf_ring_note note;
+    bool written;
+    unsigned unwritten; /* samples */
+    bool contended;     /* they may be in buffers */
+    unsigned others;    /* writes of other threads */
+    sigjmp_buf back;
+} taking;
+
+static uint64_t seen[SEEN_BITS / 64];
+
+static uintptr_t self(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+/* ---- timers ---------------------------------------------------------------------------------- */
+
+static struct vf_ring_thread *find_thread(struct vf_ring *ring, uint32_t tid)
+{
+    enum { TRIES = 32 };
+    for (uint32_t i = 0; i < TRIES; i++) {
+        struct vf_ring_thread *thread = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
+        if (__atomic_load_n(&thread->tid, __ATOMIC_ACQUIRE) == tid)
+            return thread;
+    }
+    return NULL;
+}
+
+static struct vf_ring_thread *make_thread(struct vf_ring *ring, uint32_t tid)
+{
+    enum { TRIES = 32 };
+    struct vf_ring_thread *thread = find_thread(ring, tid);
+    for (uint32_t i = 0; i < TRIES && !thread; i++) {
+        struct vf_ring_thread *free = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
+        uint32_t nobody = 0;
+        if (__atomic_compare_exchange_n(&free->tid, &nobody, tid, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            free->perf = 0;
+            free->timer = -1;
+            thread = free;
+        }
+    }
+    return thread;
+}
+
+/* The clock of a thread's CPU time (linux/posix-timers.h, CPUCLOCK_PERTHREAD and SCHED). */
+static clockid_t cpu_clock(pid_t tid)
+{
+    return (clockid_t)(~(uint32_t)tid << 3 | 6);
+}
+
+static void set_timer(struct vf_ring_thread *thread, uint32_t period_ns)
+{
+    struct itimerspec every = {.it_interval = {period_ns / 1000000000, period_ns % 1000000000}};
+    every.it_value = every.it_interval;
+    if (syscall(SYS_timer_settime, thread->timer, 0, &every, NULL) == 0)
+        thread->period_ns = period_ns;
+}
+
+void inside_timer_arm(pid_t tid)
+{
+    struct vf_ring *ring = inside.ring;
+    struct vf_ring_thread *thread = ring ? make_thread(ring, (uint32_t)tid) : NULL;
+    int saved = errno, made;
+    if (!thread || thread->timer >= 0 || ring->timer == VF_TIMER_NONE || !inside.sampling)
+        return;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ring->signal};
+    event._sigev_un._tid = tid;
+    clockid_t clock = ring->timer == VF_TIMER_WALL ? CLOCK_MONOTONIC : cpu_clock(tid);
+    if (syscall(SYS_timer_create, clock, &event, &made) == 0) {
+        thread->timer = made;
+        set_timer(thread, ring->period_ns);
+    }
+    errno = saved;
+}
+
+void inside_timer_drop(pid_t tid)
+{
+    struct vf_ring *ring = inside.ring;
+    struct vf_ring_thread *thread = ring ? find_thread(ring, (uint32_t)tid) : NULL;
+    int saved = errno;
+    if (!thread)
+        return;
+    if (thread->timer >= 0)
+        syscall(SYS_timer_delete, thread->timer);
+    thread->timer = -1;
+    __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
+    errno = saved;
+}
+
+void inside_timers_drop_all(void)
+{
+    struct vf_ring *ring = inside.ring;
+    for (size_t i = 0; ring && i < VF_RING_THREADS; i++)
+        if (ring->threads[i].tid)
+            inside_timer_drop((pid_t)ring->threads[i].tid);
+}
+
+/* Threads that the recorder has seen and that were not started by the interpreter; with the highest
+ * bit set one that has ended. */
+static void arm_waiting(struct vf_ring *ring)
+{
+    const uint32_t ended = 1u << 31;
+    for (size_t i = 0; i < sizeof ring->arm / sizeof *ring->arm; i++) {
+        if (__atomic_load_n(&ring->arm[i], __ATOMIC_RELAXED) == 0)
+            continue;
+        uint32_t tid = __atomic_exchange_n(&ring->arm[i], 0, __ATOMIC_ACQ_REL);
+        if (tid & ended)
+            inside_timer_drop((pid_t)(tid & ~ended));
+        else if (tid)
+            inside_timer_arm((pid_t)tid);
+    }
+}
+
+/* ---- the sample ------------------------------------------------------------------------------ */
+
+static uintptr_t interrupted(const void *context)
+{
+    const ucontext_t *where = context;
+#if defined(__x86_64__)
+    return (uintptr_t)where->uc_mcontext.gregs[REG_RIP];
+#else
+    return (uintptr_t)where->uc_mcontext.pc;
+#endif
+}
+
+/* True where the thread was in the kernel: it comes back behind the instruction that calls it. */
+static bool is_behind_system_call(uintptr_t pc)
+{
+#if defined(__x86_64__)
+    static const unsigned char call[] = {0x0f, 0x05};
+#else
+    static const unsigned char call[] = {0x01, 0x00, 0x00, 0xd4};
+#endif
+    return (pc & 4095) >= sizeof call &&
+           memcmp((const void *)(pc - sizeof call), call, sizeof call) == 0;
+}
+
+/* A perf event gives a thread's user time at the rate that was asked for; its own timer ticks on
+ * for the time it spends in the kernel, which that event does not count. */
+static bool is_counted_elsewhere(const struct vf_ring_thread *thread, const siginfo_t *info,
+                                 uintptr_t pc)
+{
+    return thread && info->si_code == SI_TIMER &&
+           __atomic_load_n(&thread->perf, __ATOMIC_RELAXED) && !is_behind_system_call(pc);
+}
+
+static bool take_turn(void)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        uintptr_t nobody = 0;
+        if (__atomic_compare_exchange_n(&taking.owner, &nobody, self(), false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    return false;
+}
+
+static void on_fault(int number, siginfo_t *info, void *context);
+static struct sigaction fault_before;
+
+/* VMProf reads CPython's frames while they may be half made.  What it can't read costs a sample,
+ * and not the program. */
+static bool call_vmprof(siginfo_t *info, void *context)
+{
+    if (!inside.guard) {
+        inside.vmprof(SIGPROF, info, context);
+        return true;
+    }
+    struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigaction(SIGSEGV, &ours, &fault_before);
+    bool whole = sigsetjmp(taking.back, 0) == 0;
+    if (whole)
+        inside.vmprof(SIGPROF, info, context);
+    sigaction(SIGSEGV, &fault_before, NULL);
+    return whole;
+}
+
+static void on_fault(int number, siginfo_t *info, void *context)
+{
+    (void)info, (void)context;
+    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self())
+        siglongjmp(taking.back, 1);
+    sigaction(number, &fault_before, NULL); /* another thread's own: it happens again */
+}
+
+static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *info, void *context)
+{
+    if (!take_turn()) {
+        __atomic_fetch_add(&ring->skipped, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    taking.note = (struct vf_ring_note){
+        .stamp_ns = inside_now_ns(), .pc = ring->with_pc ? pc : 0, .tid = tid};
+    taking.written = false;
+    unsigned others = taking.others;
+    bool whole = call_vmprof(info, context);
+    if (!taking.written) {
+        taking.unwritten++;
+        taking.contended |= others != taking.others;
+    }
+    ring->handler_ns += (uint64_t)(inside_now_ns() - taking.note.stamp_ns);
+    ring->samples++;
+    ring->faults += !whole;
+    __atomic_store_n(&taking.owner, 0, __ATOMIC_RELEASE);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    struct vf_ring *ring = inside.ring;
+    (void)number;
+    if (ring && inside.sampling && !inside.off) {
+        uint32_t tid = (uint32_t)inside_tid();
+        uintptr_t pc = interrupted(context);
+        struct vf_ring_thread *thread = find_thread(ring, tid);
+        arm_waiting(ring);
+        if (thread && thread->timer >= 0 && thread->period_ns != ring->period_ns)
+            set_timer(thread, ring->period_ns);
+        if (!is_counted_elsewhere(thread, info, pc))
+            take(ring, tid, pc, info, context);
+    } else if (ring && inside.off) {
+        inside_timers_drop_all();
+    }
+    errno = saved;
+}
+
+/* ---- VMProf's records ------------------------------------------------------------------------ */
+
+bool inside_may_have_seen(uint64_t id)
+{
+    uint64_t bit = (id >> 4) * 0x9e3779b97f4a7c15ull >> 48;
+    return seen[bit / 64] >> (bit % 64) & 1;
+}
+
+/* Ids of code in a sample, for those who want to know whether one is of interest. */
+static void note_seen(const char *bytes, size_t len)
+{
+    for (size_t at = 17; at + 8 <= len; at += 8) {
+        uint64_t id;
+        memcpy(&id, bytes + at, 8);
+        uint64_t bit = (id >> 4) * 0x9e3779b97f4a7c15ull >> 48;
+        __atomic_fetch_or(&seen[bit / 64], 1ull << (bit % 64), __ATOMIC_RELAXED);
+    }
+}
+
+/* A sample that is written in the course of taking one: that one, or one that was left over. */
+static struct vf_ring_note note_of_taken(void)
+{
+    if (taking.contended && taking.unwritten) {
+        taking.unwritten--;
+        return (struct vf_ring_note){.stamp_ns = taking.note.stamp_ns};
+    }
+    taking.contended = false;
+    taking.unwritten = 0;
+    taking.written = true;
+    return taking.note;
+}
+
+/* One that another thread writes was left over. */
+static struct vf_ring_note note_of_left(void)
+{
+    if (taking.unwritten)
+        taking.unwritten--;
+    return (struct vf_ring_note){.stamp_ns = inside_now_ns()};
+}
+
+void inside_vmprof_record(const void *bytes, size_t len)
+{
+    enum { SAMPLE = 0x01 };
+    if (len == 0)
+        return;
+    bool ours = __atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self();
+    if (!ours) {
+        __atomic_fetch_add(&taking.others, 1, __ATOMIC_RELAXED);
+        taking.contended |= taking.unwritten > 0;
+    }
+    if (*(const unsigned char *)bytes != SAMPLE) {
+        inside_put(VF_RING_RECORDS, bytes, len, NULL, 0);
+        return;
+    }
+    struct vf_ring_note note = ours ? note_of_taken() : note_of_left();
+    if (inside.guard)
+        note_seen(bytes, len);
+    inside_put(VF_RING_SAMPLE, &note, sizeof note, bytes, len);
+}
+
+/* ---- start and end --------------------------------------------------------------------------- */
+
+bool inside_sampling_start(void)
+{
+    struct vf_ring *ring = inside.ring;
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
+    if (!ring || !inside.vmprof)
+        return false;
+    /* Another handler that leaves by longjmp would leave VMProf half way. */
+    sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sigdelset(&action.sa_mask, faults[i]);
+    if (sigaction(ring->signal, &action, NULL) != 0)
+        return false;
+    inside.sampling = true;
+    inside_timer_arm(inside_tid());
+    inside_tell("sampling", "");
+    return true;
+}
+
+void inside_sampling_stop(void)
+{
+    inside.sampling = false;
+    inside_timers_drop_all();
+    if (inside.ring)
+        __atomic_store_n(&inside.ring->ended, 1, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,136 @@
+/* What vmfox loads into a recorded program: one small library, of the C library alone.
+ *
+ * VMProf, PyPy's JIT log and its runtime log write to descriptors.  They are given numbers that no
+ * descriptor can have (INSIDE_NUMBER_*), and the places where their code keeps the address of
+ * write() are led to inside_write(), which knows these numbers and puts the bytes into the ring
+ * (ring.h).  So the program has no descriptor of ours: whatever it closes, copies or writes to is
+ * its own.
+ *
+ *   slots.c    the places in the program's objects where addresses of functions are kept
+ *   entries.c  entries into the ring
+ *   calls.c    what is called in place of the C library's functions
+ *   handler.c  the signal at which samples are taken, and the timers that send it
+ *   threads.c  threads that begin and end, forks, exec
+ *   log.c      PyPy's runtime log
+ *   cpython.c  what CPython calls; PyPy writes to INSIDE_NUMBER_CONTROL
+ *   control.c  the bootstrap's commands
+ *
+ * Much of this runs in a signal's handler or between fork and exec, so: no allocation but where a
+ * thread is started, no lock that a thread could hold for long, no errno that is not put back. */
+#ifndef VF_INSIDE_INSIDE_H
+#define VF_INSIDE_INSIDE_H
+
+#include "inside/ring.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* In place of descriptors.  The kernel gives none above 2^30. */
+enum {
+    INSIDE_NUMBER_CONTROL = 0x7ffff0f0, /* messages and commands (control.c) */
+    INSIDE_NUMBER_VMPROF = 0x7ffff0f1,
+    INSIDE_NUMBER_JITLOG = 0x7ffff0f2,
+};
+
+#define INSIDE_EXPORT __attribute__((visibility("default")))
+
+struct inside {
+    struct vf_ring *ring; /* NULL: none, or this is a child */
+    char *data;
+    uint64_t mask; /* data bytes - 1, not to be read from the ring again */
+    pid_t pid;     /* the recorded process */
+    bool forked;   /* this is a child of it */
+    bool sampling;
+    bool off;    /* the recorder is gone, or the program becomes another one */
+    bool window; /* VMProf is being started or stopped: what it asks of the kernel is ours */
+    bool guard;  /* stacks may be read that are being made (CPython) */
+    void (*vmprof)(int, siginfo_t *, void *); /* its handler */
+};
+extern struct inside inside;
+
+/* ---- entries.c ---- */
+
+/* Puts an entry of two pieces into the ring.  False: there was no room, which was counted, or the
+ * ring is gone. */
+bool inside_put(enum vf_ring_kind kind, const void *first, size_t first_bytes, const void *second,
+                size_t second_bytes);
+/* Words separated by NUL; `text` is cut at 1,000 bytes. */
+void inside_tell(const char *word, const char *text);
+int64_t inside_now_ns(void);
+pid_t inside_tid(void);
+/* True when the recorder is gone: then `off` is set as well. */
+bool inside_recorder_gone(void);
+
+/* ---- slots.c ---- */
+
+struct inside_object {
+    uintptr_t base;
+    const void *dynamic;
+    uintptr_t relro, relro_end; /* read-only after start; 0: nothing */
+    const char *name;
+};
+struct inside_slot {
+    const char *symbol;
+    uintptr_t ours;
+    unsigned found;
+};
+/* The first object for which `wanted` is true, in the order in which symbols are looked for. */
+bool inside_object_find(bool (*wanted)(const struct inside_object *, const void *),
+                        const void *what, struct inside_object *out);
+/* The address of a symbol that the object defines; NULL: it does not. */
+void *inside_object_symbol(const struct inside_object *object, const char *symbol);
+/* Leads all slots of the object for these symbols to ours; each counts how many were found. */
+void inside_object_patch(const struct inside_object *object, struct inside_slot *slots,
+                         size_t count);
+/* The address of a function as the program's own look-up gives it; 0: none. */
+uintptr_t inside_function(const char *symbol);
+
+/* ---- calls.c ---- */
+
+/* In which object what is replaced.  0, or a negative number that says what was not found. */
+int inside_attach_vmprof(const struct inside_object *object, bool is_pypy);
+int inside_attach_interpreter(const struct inside_object *object);
+
+/* ---- handler.c ---- */
+
+/* Puts our handler in front of VMProf's, which was caught when it was set. */
+bool inside_sampling_start(void);
+void inside_sampling_stop(void);
+/* A record of VMProf: of the sample that is being taken, or from elsewhere. */
+void inside_vmprof_record(const void *bytes, size_t len);
+/* The timer of a thread, as the ring says. */
+void inside_timer_arm(pid_t tid);
+void inside_timer_drop(pid_t tid);
+void inside_timers_drop_all(void);
+/* VMProf has sampled the code object `id` perhaps; false: it has not. */
+bool inside_may_have_seen(uint64_t id);
+
+/* ---- threads.c ---- */
+
+int inside_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*routine)(void *), void *argument);
+int inside_execve(const char *path, char *const *words, char *const *environment);
+int inside_execv(const char *path, char *const *words);
+int inside_fexecve(int fd, char *const *words, char *const *environment);
+/* The name of the thread that this thread starts next. */
+void inside_name_next(const char *name);
+void inside_watch_forks(void);
+
+/* ---- log.c ---- */
+
+/* PyPy's log goes into the ring from here on; what it has written before stays in its file. */
+bool inside_log_take(const struct inside_object *object);
+char *inside_getenv(const char *name);
+FILE *inside_fopen(const char *path, const char *mode);
+
+/* ---- control.c ---- */
+
+/* A command of the bootstrap's or a message to the recorder: words separated by NUL.  Not negative
+ * when it was done. */
+INSIDE_EXPORT long vmfox_call(const char *words, long bytes);
+
+#endif

@@ -1,0 +1,112 @@
+#include "record/session.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const int64_t MEMORY_EVERY_NS = 10000000;
+
+static void take_sample_entry(struct vf_session *s, struct vf_str bytes)
+{
+    struct vf_ring_note note;
+    if (bytes.len <= sizeof note)
+        return;
+    memcpy(&note, bytes.ptr, sizeof note);
+    bytes.ptr += sizeof note;
+    bytes.len -= sizeof note;
+    vf_session_sample(s, &note, bytes);
+}
+
+static void take_entry(struct vf_session *s, const struct vf_ring_entry *entry)
+{
+    switch (entry->kind) {
+    case VF_RING_SAMPLE:
+        take_sample_entry(s, entry->bytes);
+        break;
+    case VF_RING_RECORDS:
+        vf_session_records(s, entry->bytes);
+        break;
+    case VF_RING_JITLOG:
+        vf_spool_add(&s->spool, VF_SPOOL_JITLOG, entry->bytes.ptr, entry->bytes.len);
+        break;
+    case VF_RING_PYPYLOG:
+        vf_spool_add(&s->spool, VF_SPOOL_PYPYLOG, entry->bytes.ptr, entry->bytes.len);
+        break;
+    case VF_RING_MESSAGE:
+        vf_session_message(s, entry->bytes);
+        break;
+    case VF_RING_KINDS:
+        break;
+    }
+}
+
+/* The memory that the program has resident, from outside: /proc/PID/statm, see proc(5). */
+static void read_memory(struct vf_session *s)
+{
+    char path[64], text[128];
+    uint64_t pages;
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (!s->options->memory || !s->sampling || now_ns - s->memory_ns < MEMORY_EVERY_NS)
+        return;
+    s->memory_ns = now_ns;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)s->python_pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    if (got <= 0)
+        return;
+    struct vf_str rest = {text, (size_t)got};
+    vf_str_cut(&rest, ' ');
+    if (!vf_str_to_u64(vf_str_cut(&rest, ' '), 10, &pages) || pages == 0)
+        return;
+    int64_t row[2] = {now_ns, (int64_t)pages * sysconf(_SC_PAGESIZE)};
+    vf_spool_add(&s->spool, VF_SPOOL_MEMORY, row, sizeof row);
+}
+
+static void add_rows(struct vf_session *s, enum vf_spool_file file, struct vf_buf *rows)
+{
+    vf_spool_add(&s->spool, file, rows->ptr, rows->len);
+    rows->len = 0;
+}
+
+void vf_session_drain(struct vf_session *s, bool last)
+{
+    enum { FLUSH_BYTES = 1 << 20 };
+    struct vf_ring_entry entry;
+    uint64_t samples = s->samples;
+    while (vf_ring_next(&s->ring, last, &entry)) {
+        take_entry(s, &entry);
+        if (s->spool.waiting_bytes > FLUSH_BYTES)
+            vf_spool_flush(&s->spool);
+    }
+    /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
+     * so they belong to the time of the last sample and not to now. */
+    if (s->samples > samples) {
+        vf_cpu_read(&s->cpu, s->python_pid, s->last_ns, &s->cpu_rows);
+        read_memory(s);
+    }
+    vf_counter_pairs_add(&s->pairs, vf_clock_now_ns(CLOCK_MONOTONIC), false);
+    vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
+    add_rows(s, VF_SPOOL_CPU, &s->cpu_rows);
+    add_rows(s, VF_SPOOL_PC, &s->pc_rows);
+}
+
+void vf_session_flush(struct vf_session *s)
+{
+    struct vf_buf info = {0};
+    vf_session_early_names(s);
+    vf_spool_flush(&s->spool);
+    if (s->told) {
+        vf_session_write_info(&info, s, NULL);
+        vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
+        if (s->maps.len)
+            vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
+        vf_buf_release(&info);
+    }
+    if (s->pairs.len)
+        vf_spool_put(
+            &s->spool, "clock.i64",
+            (struct vf_str){(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items});
+    s->told = false;
+}

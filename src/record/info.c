@@ -1,0 +1,171 @@
+#include "record/session.h"
+
+#include "record/info.h"
+#include "record/machine.h"
+#include "record/sources.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void text(struct vf_json *json, const char *key, struct vf_str value)
+{
+    if (value.len == 0)
+        return;
+    vf_json_key(json, key);
+    vf_json_str(json, value);
+}
+
+static void number(struct vf_json *json, const char *key, int64_t value)
+{
+    vf_json_key(json, key);
+    vf_json_int(json, value);
+}
+
+static struct vf_str interpreter_line(struct vf_session *s)
+{
+    if (vf_str_eq(s->implementation, VF_STR("pypy")))
+        return vf_arena_printf(&s->arena, "PyPy %.*s (Python %.*s)", VF_STR_ARG(s->version),
+                               VF_STR_ARG(s->python_version));
+    return vf_arena_printf(&s->arena, "CPython %.*s", VF_STR_ARG(s->version));
+}
+
+static void write_machine(struct vf_json *json, struct vf_session *s)
+{
+    struct vf_machine machine;
+    vf_machine_read(&machine, &s->arena);
+    text(json, "host", machine.host);
+    text(json, "cpu", machine.cpu);
+    text(json, "os", machine.os);
+    text(json, "arch", machine.arch);
+    number(json, "cpu_count", (int64_t)machine.cpu_count);
+    number(json, "memory_bytes", (int64_t)machine.memory_bytes);
+    if (s->pairs.len)
+        number(json, "counter_unsteady", !machine.steady_counter);
+}
+
+static void write_threads(struct vf_json *json, struct vf_session *s)
+{
+    vf_json_key(json, "threads");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < s->threads.len; i++) {
+        vf_json_begin(json, '{');
+        number(json, "number", 0);
+        number(json, "tid", (int64_t)s->threads.items[i].tid);
+        number(json, "from_ns", s->threads.items[i].from_ns);
+        text(json, "name", s->threads.items[i].name);
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+}
+
+static void write_modules(struct vf_json *json, const struct vf_session *s)
+{
+    vf_json_key(json, "modules");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < s->modules.len; i++) {
+        vf_json_begin(json, '{');
+        text(json, "path", s->modules.items[i].path);
+        text(json, "build_id", s->modules.items[i].build_id);
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+}
+
+void vf_source_member(char name[64], const struct vf_found_sources *sources, size_t i)
+{
+    snprintf(name, 64, "sources/%05zu.%s", i, sources->v.items[i].is_native ? "c" : "py");
+}
+
+static void write_source_list(struct vf_json *json, const struct vf_found_sources *sources)
+{
+    char member[64];
+    vf_json_key(json, "sources");
+    vf_json_begin(json, '[');
+    for (size_t i = 0; i < sources->v.len; i++) {
+        vf_json_begin(json, '{');
+        text(json, "path", sources->v.items[i].path);
+        text(json, "real_path", sources->v.items[i].real_path);
+        vf_source_member(member, sources, i);
+        text(json, "member", vf_str_from(member));
+        vf_json_end(json, '}');
+    }
+    vf_json_end(json, ']');
+}
+
+/* How samples were taken, and what that has cost. */
+static void write_sampling(struct vf_json *json, struct vf_session *s)
+{
+    const struct vf_ring *ring = s->ring.shared;
+    if (!ring)
+        return;
+    text(json, "channel", VF_STR("ring"));
+    text(json, "stamps", VF_STR("program"));
+    text(json, "timer", vf_str_from(vf_timers_name(&s->timers, &s->ring)));
+    text(json, "timer_note", vf_str_from(s->timers.note));
+    number(json, "records_left_out", (int64_t)vf_ring_left_out(&s->ring, VF_RING_KINDS));
+    number(json, "samples_skipped", (int64_t)ring->skipped);
+    vf_json_key(json, "cost");
+    vf_json_begin(json, '{');
+    number(json, "samples", (int64_t)ring->samples);
+    number(json, "handler_ns", (int64_t)ring->handler_ns);
+    number(json, "jitlog_ns", (int64_t)ring->jitlog_ns);
+    number(json, "runtime_log_ns", (int64_t)ring->pypylog_ns);
+    number(json, "recorder_cpu_ns", vf_clock_now_ns(CLOCK_PROCESS_CPUTIME_ID));
+    number(json, "program_cpu_ns", s->program_cpu_ns);
+    vf_json_end(json, '}');
+}
+
+/* All but what is found at the end. */
+static void write_run(struct vf_json *json, struct vf_session *s)
+{
+    struct vf_str command;
+    char folder[4096];
+    vf_target_command(s->target, &s->arena, &command);
+    number(json, "version", VF_CAPTURE_VERSION);
+    text(json, "recorder", VF_STR("vmfox " VF_VERSION));
+    text(json, "command", command);
+    text(json, "program", vf_target_name(s->target));
+    text(json, "interpreter", interpreter_line(s));
+    text(json, "interpreter_path", s->exe);
+    if (getcwd(folder, sizeof folder))
+        text(json, "working_dir", vf_str_from(folder));
+    write_machine(json, s);
+    number(json, "pid", s->python_pid);
+    number(json, "children", s->children);
+    number(json, "start_realtime_ns", s->start_realtime_ns);
+    number(json, "start_monotonic_ns", s->start_monotonic_ns);
+    number(json, "end_realtime_ns", s->end_realtime_ns);
+    number(json, "end_monotonic_ns", s->end_monotonic_ns);
+    number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
+    number(json, "exit_code", s->exit_code);
+    number(json, "exit_signal", s->exit_signal);
+    if (s->native)
+        number(json, "native_innermost", s->innermost);
+    if (s->options->pc_thread) {
+        number(json, "pc_period_ns", s->pc.missing[0] ? 0 : (int64_t)s->pc.period_ns);
+        number(json, "pc_lost", (int64_t)s->pc.lost);
+        text(json, "pc_missing", vf_str_from(s->pc.missing));
+    }
+    write_sampling(json, s);
+    write_threads(json, s);
+}
+
+void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
+                           const struct vf_found_sources *sources)
+{
+    struct vf_json writer = {.out = out}, *json = &writer;
+    if (s->known_info.len) {
+        vf_buf_add(out, s->known_info.ptr, s->known_info.len - 1); /* all but the last bracket */
+        json->comma = true;
+    } else {
+        vf_json_begin(json, '{');
+        write_run(json, s);
+    }
+    write_modules(json, s);
+    if (sources) {
+        number(json, "sources_left_out", (int64_t)sources->left_out);
+        write_source_list(json, sources);
+    }
+    vf_json_end(json, '}');
+    vf_buf_add(out, "\n", 1);
+}

@@ -1,0 +1,198 @@
+#include "record/session.h"
+
+static struct vf_str keep(struct vf_session *s, struct vf_str text)
+{
+    return vf_arena_str(&s->arena, text);
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+/* The living thread of that number, which is the last that was told of; NULL: none. */
+static struct vf_told_thread *find_thread(struct vf_session *s, uint64_t tid)
+{
+    struct vf_probe probe = vf_table_probe(&s->thread_index, vf_hash_u64(tid, 0));
+    struct vf_told_thread *found = NULL;
+    uint32_t row;
+    while (vf_table_next(&s->thread_index, &probe, &row))
+        if (s->threads.items[row].tid == tid && (!found || found < &s->threads.items[row]))
+            found = &s->threads.items[row];
+    return found;
+}
+
+static void add_thread(struct vf_session *s, uint64_t tid, struct vf_str name)
+{
+    vf_table_insert(&s->thread_index, vf_hash_u64(tid, 0), (uint32_t)s->threads.len);
+    VF_APPEND(&s->threads,
+              ((struct vf_told_thread){tid, vf_clock_now_ns(CLOCK_MONOTONIC), keep(s, name)}));
+}
+
+/* `tid`, `name`: a thread that begins. */
+static void tell_thread(struct vf_session *s, struct vf_str words)
+{
+    uint64_t tid;
+    if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
+        return;
+    add_thread(s, tid, words);
+    vf_timers_follow(&s->timers, &s->ring, (pid_t)tid);
+}
+
+/* `tid`, `name`: another name for one, or the first one for the main thread. */
+static void tell_name(struct vf_session *s, struct vf_str words)
+{
+    uint64_t tid;
+    if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
+        return;
+    struct vf_told_thread *thread = find_thread(s, tid);
+    if (!thread)
+        add_thread(s, tid, words);
+    else if (!vf_str_eq(thread->name, words))
+        thread->name = keep(s, words);
+}
+
+/* ---- how CPython lays out its objects -------------------------------------------------------- */
+
+static void tell_layout(struct vf_session *s, struct vf_str words)
+{
+    uint64_t code, name_at, file_at, line;
+    struct vf_str code_text = vf_str_cut(&words, 0);
+    struct vf_str name_at_text = vf_str_cut(&words, 0);
+    struct vf_str name = vf_str_cut(&words, 0);
+    struct vf_str file_at_text = vf_str_cut(&words, 0);
+    struct vf_str file = vf_str_cut(&words, 0);
+    if (vf_str_to_u64(code_text, 10, &code) && vf_str_to_u64(name_at_text, 10, &name_at) &&
+        vf_str_to_u64(file_at_text, 10, &file_at) &&
+        vf_str_to_u64(vf_str_cut(&words, 0), 10, &line) && name.len && file.len)
+        vf_layout_find(&s->layout, s->python_pid, code, name_at, name, file_at, file,
+                       (uint32_t)line);
+}
+
+static void tell_string(struct vf_session *s, struct vf_str words)
+{
+    uint64_t at;
+    if (vf_str_to_u64(vf_str_cut(&words, 0), 10, &at) && words.len)
+        vf_layout_find_string(&s->layout, s->python_pid, at, words);
+}
+
+/* ---- the interpreter ------------------------------------------------------------------------- */
+
+/* A second interpreter: a script ran one before it became the program.  The program is what comes
+ * last, so all that was taken is forgotten. */
+static void start_anew(struct vf_session *s)
+{
+    vf_session_forget_records(s);
+    s->threads.len = 0;
+    s->cpu_rows.len = s->pc_rows.len = 0;
+    vf_table_release(&s->thread_index);
+    vf_cpu_release(&s->cpu);
+    s->maps.len = 0; /* of another program */
+    vf_maps_release(&s->known_maps);
+    s->exe = VF_STR("");
+    s->innermost = s->sampling = s->ended = false;
+    s->pc.lost = 0;
+}
+
+/* Events that were opened on a script which has started the interpreter do not follow it. */
+static void follow(struct vf_session *s, pid_t pid)
+{
+    if (s->options->pc_thread && (pid != s->python_pid || !vf_pc_is_open(&s->pc))) {
+        vf_pc_close(&s->pc);
+        vf_pc_open(&s->pc, pid, false);
+    }
+    vf_timers_close(&s->timers);
+    s->python_pid = pid;
+}
+
+static void take_hello(struct vf_session *s, struct vf_str words)
+{
+    uint64_t pid;
+    if (s->connected)
+        start_anew(s);
+    s->connected = true;
+    s->implementation = keep(s, vf_str_cut(&words, 0));
+    s->version = keep(s, vf_str_cut(&words, 0));
+    s->python_version = keep(s, vf_str_cut(&words, 0));
+    if (vf_str_to_u64(vf_str_cut(&words, 0), 10, &pid) && pid > 0 && pid <= INT32_MAX)
+        follow(s, (pid_t)pid);
+    vf_session_read_maps(s);
+}
+
+static void take_sampling(struct vf_session *s)
+{
+    s->sampling = true;
+    vf_timers_follow(&s->timers, &s->ring, s->python_pid);
+}
+
+/* PyPy's log goes into the ring from here on; what it has written before is the file's. */
+static void take_log(struct vf_session *s)
+{
+    enum { LIMIT = 64 << 20 };
+    struct vf_buf early = {0};
+    vf_spool_get(&s->spool, VF_SESSION_EARLY_LOG, LIMIT, &early);
+    vf_spool_add(&s->spool, VF_SPOOL_PYPYLOG, early.ptr, early.len);
+    vf_spool_remove(&s->spool, VF_SESSION_EARLY_LOG);
+    vf_buf_release(&early);
+}
+
+static void take_exec(struct vf_session *s, struct vf_str words)
+{
+    vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
+    vf_pc_close(&s->pc);
+    vf_timers_close(&s->timers);
+    s->became = keep(s, words);
+    s->sampling = false;
+}
+
+/* The last time that the program can be looked at, if it still lives. */
+static void take_ended(struct vf_session *s)
+{
+    s->ended = true;
+    vf_session_read_maps(s);
+    vf_session_see_children(s);
+}
+
+void vf_session_message(struct vf_session *s, struct vf_str words)
+{
+    struct vf_str what = vf_str_cut(&words, 0);
+    s->told = true;
+    if (vf_str_eq(what, VF_STR("hello")))
+        take_hello(s, words);
+    else if (vf_str_eq(what, VF_STR("sampling")))
+        take_sampling(s);
+    else if (vf_str_eq(what, VF_STR("innermost")))
+        s->innermost = true;
+    else if (vf_str_eq(what, VF_STR("log")))
+        take_log(s);
+    else if (vf_str_eq(what, VF_STR("layout")))
+        tell_layout(s, words);
+    else if (vf_str_eq(what, VF_STR("string")))
+        tell_string(s, words);
+    else if (vf_str_eq(what, VF_STR("thread")))
+        tell_thread(s, words);
+    else if (vf_str_eq(what, VF_STR("name")))
+        tell_name(s, words);
+    else if (vf_str_eq(what, VF_STR("file")))
+        VF_APPEND(&s->long_files, keep(s, words));
+    else if (vf_str_eq(what, VF_STR("forked")))
+        s->forked = true;
+    else if (vf_str_eq(what, VF_STR("ended")))
+        take_ended(s);
+    else if (vf_str_eq(what, VF_STR("exec")))
+        take_exec(s, words);
+    else if (vf_str_eq(what, VF_STR("exec-failed")))
+        s->became = VF_STR("");
+    else if (vf_str_eq(what, VF_STR("trouble")))
+        vf_warn(s->warnings, "in the program: %.*s", VF_STR_ARG(words));
+}
+
+void vf_session_read_failure(struct vf_session *s)
+{
+    enum { LIMIT = 16384 };
+    struct vf_buf text = {0};
+    vf_spool_get(&s->spool, "failed", LIMIT, &text);
+    struct vf_str words = vf_buf_view(&text);
+    if (words.len) {
+        s->failure = keep(s, vf_str_cut(&words, 0));
+        s->failure_text = keep(s, words);
+    }
+    vf_buf_release(&text);
+}

@@ -1,0 +1,209 @@
+#include "record/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const names[VF_SPOOL_FILES] = {
+    [VF_SPOOL_PROF] = "profile.prof",           [VF_SPOOL_STAMPS] = "stamps.i64",
+    [VF_SPOOL_INTERRUPTED] = "interrupted.i64", [VF_SPOOL_CPU] = "cpu.i64",
+    [VF_SPOOL_MEMORY] = "memory.i64",           [VF_SPOOL_PC] = "pc.i64",
+    [VF_SPOOL_JITLOG] = "profile.jitlog",       [VF_SPOOL_PYPYLOG] = "profile.pypylog",
+};
+
+const char *vf_spool_name(enum vf_spool_file file)
+{
+    return names[file];
+}
+
+enum vf_status vf_spool_open(struct vf_spool *spool, const char *place, struct vf_error *error)
+{
+    size_t size = strlen(place) + 16;
+    char *folder = vf_alloc(size, 1);
+    *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
+    snprintf(folder, size, "%s/vmfox-XXXXXX", place);
+    if (!mkdtemp(folder)) {
+        int why = errno;
+        free(folder);
+        return vf_fail_errno(error, why, "can't make a folder in %s", place);
+    }
+    spool->folder = folder;
+    spool->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (spool->folder_fd >= 0)
+        spool->lock_fd =
+            openat(spool->folder_fd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (spool->lock_fd < 0 || flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return vf_fail_errno(error, errno, "can't make a file in %s", folder);
+    return VF_OK;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+void vf_spool_close(struct vf_spool *spool)
+{
+    if (spool->folder && !spool->keeps_folder)
+        nftw(spool->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
+    free(spool->folder);
+    if (spool->folder_fd >= 0)
+        close(spool->folder_fd);
+    if (spool->lock_fd >= 0)
+        close(spool->lock_fd);
+    for (size_t i = 0; i < VF_SPOOL_FILES; i++)
+        vf_buf_release(&spool->waiting[i]);
+    *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
+}
+
+/* ---- columns and logs ------------------------------------------------------------------------ */
+
+static bool is_log(enum vf_spool_file file)
+{
+    return file == VF_SPOOL_JITLOG || file == VF_SPOOL_PYPYLOG || file == VF_SPOOL_PC;
+}
+
+void vf_spool_add(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len)
+{
+    if (spool->status != VF_OK || (spool->logs_given_up && is_log(file)))
+        return;
+    vf_spool_keep(spool, file, bytes, len);
+}
+
+void vf_spool_keep(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len)
+{
+    vf_buf_add(&spool->waiting[file], bytes, len);
+    spool->waiting_bytes += len;
+}
+
+void vf_spool_forget(struct vf_spool *spool, enum vf_spool_file file)
+{
+    spool->waiting_bytes -= spool->waiting[file].len;
+    spool->waiting[file].len = 0;
+    spool->written[file] = 0;
+    unlinkat(spool->folder_fd, names[file], 0);
+}
+
+uint64_t vf_spool_size(const struct vf_spool *spool, enum vf_spool_file file)
+{
+    return spool->written[file] + spool->waiting[file].len;
+}
+
+/* Appends to the file all that waits for it, or nothing. */
+static enum vf_status append(struct vf_spool *spool, enum vf_spool_file file,
+                             struct vf_error *error)
+{
+    struct vf_buf *waiting = &spool->waiting[file];
+    int fd = openat(spool->folder_fd, names[file],
+                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return vf_fail_errno(error, errno, "can't make %s in %s", names[file], spool->folder);
+    enum vf_status status = vf_write_fd(fd, vf_buf_view(waiting), error);
+    if (status == VF_OK) {
+        spool->written[file] += waiting->len;
+        spool->waiting_bytes -= waiting->len;
+        waiting->len = 0;
+    } else if (ftruncate(fd, (off_t)spool->written[file]) != 0) {
+        spool->status = VF_FATAL; /* half of a row is at its end */
+        spool->error = *error;
+    }
+    close(fd);
+    return status;
+}
+
+static void give_up_logs(struct vf_spool *spool)
+{
+    vf_spool_forget(spool, VF_SPOOL_JITLOG);
+    vf_spool_forget(spool, VF_SPOOL_PYPYLOG);
+    vf_spool_forget(spool, VF_SPOOL_PC);
+    spool->logs_given_up = true;
+}
+
+static void write_out(struct vf_spool *spool, enum vf_spool_file file)
+{
+    struct vf_error error;
+    if (spool->waiting[file].len == 0 || spool->status != VF_OK ||
+        append(spool, file, &error) == VF_OK)
+        return;
+    bool had_logs = !spool->logs_given_up;
+    spool->error = error;
+    if (had_logs)
+        give_up_logs(spool);
+    if (is_log(file) || (had_logs && append(spool, file, &error) == VF_OK))
+        return;
+    spool->status = VF_FATAL;
+    spool->error = error;
+}
+
+void vf_spool_flush(struct vf_spool *spool)
+{
+    for (size_t i = 0; i < VF_SPOOL_FILES; i++)
+        write_out(spool, (enum vf_spool_file)i);
+}
+
+int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file)
+{
+    struct stat st;
+    write_out(spool, file);
+    int fd = openat(spool->folder_fd, names[file], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+        return fd;
+    close(fd);
+    return -1;
+}
+
+bool vf_spool_map(struct vf_spool *spool, enum vf_spool_file file, struct vf_bytes *out)
+{
+    int fd = vf_spool_read(spool, file);
+    if (fd < 0)
+        return false;
+    enum vf_status status = vf_bytes_map_fd(fd, out, NULL);
+    close(fd);
+    return status != VF_FATAL;
+}
+
+/* ---- small files ----------------------------------------------------------------------------- */
+
+bool vf_spool_put(struct vf_spool *spool, const char *name, struct vf_str bytes)
+{
+    static const char temporary[] = "new";
+    int fd = openat(spool->folder_fd, temporary,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return false;
+    bool good = vf_write_fd(fd, bytes, NULL) == VF_OK;
+    good = close(fd) == 0 && good;
+    if (good && renameat(spool->folder_fd, temporary, spool->folder_fd, name) == 0)
+        return true;
+    unlinkat(spool->folder_fd, temporary, 0);
+    return false;
+}
+
+void vf_spool_get(const struct vf_spool *spool, const char *name, size_t limit, struct vf_buf *out)
+{
+    enum { STEP = 65536 };
+    int fd = openat(spool->folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return;
+    while (out->len < limit) {
+        ssize_t got = read(fd, vf_buf_reserve(out, STEP), STEP);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        out->len += (size_t)got;
+    }
+    if (out->len > limit)
+        out->len = limit;
+    close(fd);
+}
+
+void vf_spool_remove(struct vf_spool *spool, const char *name)
+{
+    unlinkat(spool->folder_fd, name, 0);
+}

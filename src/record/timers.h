@@ -1,0 +1,51 @@
+/* When samples are taken: the recorder's part of it.
+ *
+ * Each thread of the program has a timer there (inside/handler.c): of its CPU time, which the
+ * kernel looks at in its ticks only (often 250 a second), or with --real-time of the wall clock.
+ * For CPU time at the rate that was asked for there is better: an event of perf_event_open(2) a
+ * thread, of its CPU clock in user space, which sends the thread the signal.  It is opened here, so
+ * that the program has no descriptor of it, and it ends with this process.
+ *
+ * Threads that the interpreter starts tell of themselves; others are looked for in
+ * /proc/PID/task. */
+#ifndef VF_RECORD_TIMERS_H
+#define VF_RECORD_TIMERS_H
+
+#include "base/mem.h"
+#include "record/ring.h"
+
+#include <sys/types.h>
+
+enum { VF_TIMERS_MAX = 1024 }; /* threads that have an event */
+
+struct vf_timer_thread {
+    pid_t tid;
+    int fd;    /* its event; -1: none */
+    bool seen; /* in the folder of threads, when that was read last */
+};
+
+struct vf_timers {
+    bool perf; /* events are used */
+    uint64_t period_ns;
+    VF_VEC(struct vf_timer_thread) threads;
+    int64_t listed_ns;
+    char note[200]; /* why there are no events, where they are wanted; else empty */
+};
+
+/* Finds out what the kernel allows, and sets the ring's timer and period. */
+void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, double period_s,
+                    bool real_time);
+/* A thread that is to be sampled from now on. */
+void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t tid);
+/* Looks for threads that have begun or ended, at most every 20 ms. */
+void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
+                    int64_t now_ns);
+/* Another time between samples, for all threads. */
+void vf_timers_set_period(struct vf_timers *timers, struct vf_ring_reader *ring,
+                          uint64_t period_ns);
+/* Ends all events. */
+void vf_timers_close(struct vf_timers *timers);
+/* "perf", "itimer" (ticks of CPU time) or "posix" (wall clock), as capture.json has it. */
+const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_reader *ring);
+
+#endif
