@@ -92,6 +92,25 @@ static long attach(const char *module)
     return code;
 }
 
+static bool is_in_wheel(const struct inside_object *object, const void *part)
+{
+    return object->name && strstr(object->name, part);
+}
+
+/* Finds the library that walks native stacks; not when it says that it can't here, or where VMProf
+ * takes a libunwind of its own (wheels before 0.5). */
+static long find_unwind(void)
+{
+    struct inside_object other;
+    if (inside_object_find(is_in_wheel, ".libs_vmprof/libunwind", &other))
+        return -1;
+    int (*ready)(void) = (int (*)(void))inside_function("vmfox_unwind_ready");
+    if (!ready || !ready())
+        return -1;
+    inside.unwind_from = (void (*)(const void *))inside_function("vmfox_unwind_from");
+    return inside.unwind_from ? 0 : -1;
+}
+
 /* ---- commands -------------------------------------------------------------------------------- */
 
 static long command(const char *word, const char *rest)
@@ -100,6 +119,8 @@ static long command(const char *word, const char *rest)
         return open_ring(rest);
     if (strcmp(word, "!attach") == 0)
         return attach(rest);
+    if (strcmp(word, "!unwind") == 0)
+        return find_unwind();
     if (strcmp(word, "!window") == 0)
         return inside.window = *rest == '1', 0;
     if (strcmp(word, "!log") == 0)

@@ -6,6 +6,7 @@
  * (ring.h).  So the program has no descriptor of ours: whatever it closes, copies or writes to is
  * its own.
  *
+ *   unwind*.c  what VMProf takes for libunwind: a library of its own (unwind.h)
  *   slots.c    the places in the program's objects where addresses of functions are kept
  *   entries.c  entries into the ring
  *   calls.c    what is called in place of the C library's functions
@@ -49,6 +50,7 @@ struct inside {
     bool window; /* VMProf is being started or stopped: what it asks of the kernel is ours */
     bool guard;  /* stacks may be read that are being made (CPython) */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
+    void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
 extern struct inside inside;
 

@@ -90,7 +90,8 @@ struct vf_ring {
     uint64_t samples;                 /* how often the handler called VMProf */
     uint64_t skipped;                 /* and did not, as another thread was in it */
     uint64_t faults;                  /* stacks that could not be read */
-    uint64_t handler_ns, jitlog_ns, pypylog_ns;
+    uint64_t timed, timed_ns;         /* of the samples some, and the CPU time they took */
+    uint64_t jitlog_ns, pypylog_ns;
     uint64_t jitlog_left_out; /* bytes of operations */
     uint32_t program_pid;
     uint32_t ended; /* 1: no more samples are taken */

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* unwind/libunwind.c, built; empty where libunwind was not there to build it with. */
+/* inside/unwind.c and its like, built; empty where VMProf has no native frames. */
 extern const unsigned char vf_libunwind_so[];
 extern const size_t vf_libunwind_so_size;
 /* src/inside, built; empty for machines it does not know. */

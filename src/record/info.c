@@ -107,7 +107,9 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     vf_json_key(json, "cost");
     vf_json_begin(json, '{');
     number(json, "samples", (int64_t)ring->samples);
-    number(json, "handler_ns", (int64_t)ring->handler_ns);
+    if (ring->timed)
+        number(json, "handler_ns",
+               (int64_t)((double)ring->timed_ns / (double)ring->timed * (double)ring->samples));
     number(json, "jitlog_ns", (int64_t)ring->jitlog_ns);
     number(json, "runtime_log_ns", (int64_t)ring->pypylog_ns);
     number(json, "recorder_cpu_ns", vf_clock_now_ns(CLOCK_PROCESS_CPUTIME_ID));

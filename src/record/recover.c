@@ -94,7 +94,7 @@ static void take_info(struct loaded *l)
     s->start_monotonic_ns = get_int(l, "start_monotonic_ns");
     s->end_realtime_ns = get_int(l, "end_realtime_ns");
     s->end_monotonic_ns = get_int(l, "end_monotonic_ns");
-    s->native = json_object_get(l->info, "native_innermost") ? VF_NATIVE_ANY : VF_NATIVE_NONE;
+    s->native = json_object_get(l->info, "native_innermost") != NULL;
     struct vf_str program = get_text(l, "program");
     l->argv[0] = vf_strdup(program.len ? program : VF_STR("program"));
     l->target = (struct vf_target){.interpreter = l->argv[0],

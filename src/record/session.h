@@ -39,13 +39,6 @@ struct vf_told_thread {
     struct vf_str name;
 };
 
-/* How VMProf comes to native frames. */
-enum vf_native_way {
-    VF_NATIVE_NONE, /* not asked for, or there is no libunwind */
-    VF_NATIVE_ANY,  /* VMProf finds a libunwind.so, ours or the system's */
-    VF_NATIVE_OURS, /* it finds none without ours (unwind/libunwind.c) */
-};
-
 struct vf_session {
     const struct vf_record_options *options;
     const struct vf_target *target;
@@ -59,8 +52,8 @@ struct vf_session {
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;
-    enum vf_native_way native;
-    bool innermost; /* ours is loaded: samples have their innermost native function */
+    bool native;    /* they are asked for, and can be had on this machine */
+    bool innermost; /* inside/unwind.c is loaded: samples have native functions, and all of them */
     bool pypylog;   /* PYPYLOG is set, as it was not set already */
 
     /* What the program's bootstrap has told. */

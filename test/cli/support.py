@@ -5,6 +5,7 @@ vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
 """
 import atexit
 import collections
+import functools
 import gzip
 import json
 import os
@@ -89,6 +90,13 @@ def vmfox_apart(*words, cwd, **extra):
     env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
     done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
     return Result(done.code, done.out.decode(), done.err.decode())
+
+
+@functools.lru_cache(None)
+def pc_thread():
+    """What samples instructions a second time, for a thread of their own."""
+    told = subprocess.run([VMFOX, "help", "record"], capture_output=True, text=True).stdout
+    return ("--pc-thread",) if "--pc-thread" in told else ()
 
 
 def record(*words, cwd, out="x.vmfox", crashes=False, **options):
@@ -215,6 +223,10 @@ class Profile:
         return {entry["label"]: entry["value"]
                 for section in self.meta["extra"] for entry in section["entries"]}
 
+    def knows_instructions(self):
+        """Whether samples, or addresses beside them, say at which instructions the program was."""
+        return self.addresses is not None or "Samples with their instruction" in self.facts()
+
     def levels(self, counter):
         """(time, level) of a counter; the file holds differences, the first of them unused."""
         rows, level, out = counter["samples"], 0, []
@@ -230,6 +242,13 @@ def share(samples, name, within=None):
     whole = sum(s.weight for s in chosen)
     assert whole > 0
     return 100 * sum(s.weight for s in chosen if any(f.name == name for f in s.stack)) / whole
+
+
+def with_instructions(profile):
+    """The samples that say it: those of the thread of addresses, else the program's own."""
+    if profile.addresses:
+        return profile.samples_of(profile.addresses)
+    return [sample for sample in profile.all_samples() if sample.stack]
 
 
 def self_counts(samples):

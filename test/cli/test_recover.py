@@ -2,13 +2,16 @@
 import fcntl
 import json
 import os
+import re
 import shutil
+import subprocess
+import time
 import zipfile
 
 import pytest
 
 import support
-from support import DATA, convert, share, vmfox, vmfox_apart
+from support import DATA, PROGRAMS, convert, share, vmfox, vmfox_apart
 
 LEFT_AT_THE_END = {"bytecode.txt", "symbols.json", "code.bin", "capture.json"}
 OF_THE_END = {"sources", "modules", "end_realtime_ns", "end_monotonic_ns", "exit_code", "exit_signal",
@@ -219,3 +222,77 @@ def test_sources_and_names_come_as_at_the_end(cpython, tmp_path):
     profile = convert(tmp_path / "y.vmfox", tmp_path)
     assert share(profile.samples(), "hot") > 50
     assert of_samples(profile) == of_samples(convert(tmp_path / "x.vmfox", tmp_path))
+
+
+# ---- a recorder that is killed ------------------------------------------------------------------
+
+
+def start(python, tmp_path, *words):
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    child = subprocess.Popen([support.VMFOX, "record", "-q", "-o", "x.vmfox", python,
+                              PROGRAMS / "busy.py", *words], cwd=tmp_path, text=True,
+                             env=support.environment(tmp_path / "tmp"), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    return child
+
+
+def wait_for_samples(tmp_path, child):
+    deadline = time.monotonic() + support.PATIENCE
+    while time.monotonic() < deadline and child.poll() is None:
+        for folder in (tmp_path / "tmp").glob("vmfox-*"):
+            prof = folder / "profile.prof"
+            if (folder / "session.json").exists() and prof.exists() and prof.stat().st_size > 5000:
+                return folder
+        time.sleep(0.02)
+    raise AssertionError("no samples came")
+
+
+def test_the_program_goes_on_and_the_recording_is_recovered(python, tmp_path):
+    child = start(python, tmp_path, "2", "3")
+    folder = wait_for_samples(tmp_path, child)
+    refused = vmfox("recover", str(folder), cwd=tmp_path)
+    assert refused.code == 1 and "still at work" in refused.err
+    child.kill()
+    out, _ = child.communicate(timeout=support.PATIENCE)  # until the program has ended, too
+    assert out == "finished\n"
+    assert not (tmp_path / "x.vmfox").exists()
+    done = vmfox("recover", "-q", "-o", "y.vmfox", str(folder), cwd=tmp_path)
+    assert (done.code, done.err) == (0, "") and not folder.exists()
+    assert os.listdir(tmp_path / "tmp") == []
+    profile = convert(tmp_path / "y.vmfox", tmp_path)
+    assert share(profile.samples(), "busy") > 50
+    assert "Recovered" in profile.facts() and "Ended" not in profile.facts()
+    assert {"capture.json", "profile.prof", "stamps.i64", "interrupted.i64", "sources/00000.py"} <= \
+        set(support.members(tmp_path / "y.vmfox"))
+
+
+def test_where_no_folder_takes_a_recording_it_is_recovered_later(cpython, tmp_path):
+    """Not even the shortest recording has room in the folders there are; then room is made."""
+    small = tmp_path / "tmp"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "none", small],
+                      capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        fill = tmp_path / "fill.py"
+        fill.write_text("import os, sys\nsys.argv[1:] = ['0.6', '0']\nexec(%r)\n" %
+                        (PROGRAMS / "busy.py").read_text().replace(
+                            "    print(", "    import time; time.sleep(1)\n"
+                            "    with open(%r, 'wb') as f:\n"
+                            "        try:\n            while True: f.write(b'x' * 4096); f.flush()\n"
+                            "        except OSError: pass\n    print(" % str(small / "full")))
+        script = ('mount --bind tmp /var/tmp && mount --bind tmp /mnt && exec "$@"')
+        done = support.run(["unshare", "-m", "sh", "-c", script, "sh", support.VMFOX, "record", "-q",
+                            "-o", "tmp/x.vmfox", cpython, fill], tmp_path,
+                           env=support.environment(small, HOME="/mnt"))
+        err = done.err.decode()
+        assert done.code == 1 and done.out == b"finished\n", err
+        assert "no other folder takes the recording; it is kept in " in err
+        folder = re.search(r"vmfox recover (\S+)", err)[1]
+        (small / "full").unlink()
+        again = vmfox("recover", "-o", "y.vmfox", folder, cwd=tmp_path)
+        assert again.code == 0, again.err
+        assert share(convert(tmp_path / "y.vmfox", tmp_path).samples(), "busy") > 30
+        assert os.listdir(small) == []
+    finally:
+        subprocess.run(["umount", small], check=True)

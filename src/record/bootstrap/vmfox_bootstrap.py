@@ -19,8 +19,6 @@
 import os
 import sys
 
-# The recorder's session.h: VMProf finds no libunwind.so but ours.
-NATIVE_OURS = 2
 # inside.h
 CONTROL, VMPROF, JITLOG = 0x7FFFF0F0, 0x7FFFF0F1, 0x7FFFF0F2
 
@@ -91,7 +89,8 @@ def load_inside(settings, is_pypy):
 
 
 def load_libunwind(settings, is_pypy):
-    """Loads vmfox's libunwind.so, for VMProf to find it under that name, and keeps it."""
+    """Loads vmfox's libunwind.so (inside/unwind.h), for VMProf to find it under that name, and keeps
+    it."""
     path = os.path.join(settings["folder"], "libunwind.so")
     if not os.path.exists(path) or os.path.getsize(path) == 0:
         return False
@@ -105,7 +104,7 @@ def load_libunwind(settings, is_pypy):
             del sys.modules[name]
         _rawffi.CDLL(path)
         return True
-    except Exception:  # no libunwind
+    except Exception:  # a machine whose stacks it can't walk
         return False
 
 
@@ -134,11 +133,11 @@ def start(settings):
     version = "%d.%d.%d" % sys.pypy_version_info[:3] if is_pypy else python
     call(message("hello", "pypy" if is_pypy else "cpython", version, python, os.getpid()))
     vmprof = import_vmprof()
-    native = int(settings["native"])
-    if native and load_libunwind(settings, is_pypy):
+    # libunwind itself is not let near the program's descriptors.
+    native = int(settings["native"] == "1" and load_libunwind(settings, is_pypy) and
+                 call(message("!unwind")) >= 0)
+    if native:
         call(message("innermost"))
-    elif native == NATIVE_OURS:
-        native = 0
     done = call(message("!attach", "" if is_pypy else vmprof.__file__))
     if done < 0 and not is_pypy:  # under another name that leads to it
         done = call(message("!attach", os.path.realpath(vmprof.__file__)))
