@@ -240,8 +240,9 @@ def wait_for_samples(tmp_path, child):
     deadline = time.monotonic() + support.PATIENCE
     while time.monotonic() < deadline and child.poll() is None:
         for folder in (tmp_path / "tmp").glob("vmfox-*"):
-            prof = folder / "profile.prof"
-            if (folder / "session.json").exists() and prof.exists() and prof.stat().st_size > 5000:
+            rows = folder / "interrupted.i64"
+            if (folder / "session.json").exists() and rows.exists() and \
+                    rows.stat().st_size > 60 * 16:
                 return folder
         time.sleep(0.02)
     raise AssertionError("no samples came")
@@ -278,9 +279,9 @@ def test_where_no_folder_takes_a_recording_it_is_recovered_later(cpython, tmp_pa
         fill.write_text("import os, sys\nsys.argv[1:] = ['0.6', '0']\nexec(%r)\n" %
                         (PROGRAMS / "busy.py").read_text().replace(
                             "    print(", "    import time; time.sleep(1)\n"
-                            "    with open(%r, 'wb') as f:\n"
-                            "        try:\n            while True: f.write(b'x' * 4096); f.flush()\n"
-                            "        except OSError: pass\n    print(" % str(small / "full")))
+                            "    f = os.open(%r, os.O_WRONLY | os.O_CREAT)\n"
+                            "    try:\n        while True: os.write(f, b'x' * 4096)\n"
+                            "    except OSError: pass\n    print(" % str(small / "full")))
         script = ('mount --bind tmp /var/tmp && mount --bind tmp /mnt && exec "$@"')
         done = support.run(["unshare", "-m", "sh", "-c", script, "sh", support.VMFOX, "record", "-q",
                             "-o", "tmp/x.vmfox", cpython, fill], tmp_path,
