@@ -3,11 +3,13 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
 #include "cmd/progress.h"
+#include "record/record.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,13 +19,25 @@ const struct vf_command *const vf_commands[] = {
     NULL,
 };
 
+static void put(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+/* A program that is being recorded is not left alone: its exit code is ours. */
 static void out_of_memory(size_t bytes)
 {
-    static const char text[] = "vmfox: out of memory\n";
+    const char *folder = vf_record_folder();
     (void)bytes;
     vf_work_give_up();
-    (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    _exit(VF_EXIT_INPUT);
+    put("vmfox: out of memory");
+    if (folder) {
+        put("; the program goes on; what was recorded until now is kept, go on with: vmfox "
+            "recover ");
+        put(folder);
+    }
+    put("\n");
+    _exit(folder ? vf_record_wait() : VF_EXIT_INPUT);
 }
 
 static int run_command(const struct vf_command *command, int argc, char **argv)

@@ -52,4 +52,11 @@ enum vf_status vf_record_run(const struct vf_target *target,
                              struct vf_record_result *result, struct vf_warnings *warnings,
                              struct vf_error *error);
 
+/* For where there is no memory (vf_set_oom_handler()) and this process must end: the folder with
+ * what has been recorded, of which `vmfox recover` makes a recording, or NULL where no program runs
+ * or ran.  Asks for no memory. */
+const char *vf_record_folder(void);
+/* Waits until the program has ended; its exit code as in vf_record_result, 1 where that is 0. */
+int vf_record_wait(void);
+
 #endif

@@ -195,6 +195,28 @@ static void let_signals_in(struct vf_session *s)
     sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
 }
 
+/* ---- no memory --------------------------------------------------------------------------------
+ */
+
+/* The one that is being recorded. */
+static struct vf_session *at_work;
+
+const char *vf_record_folder(void)
+{
+    return at_work && at_work->pid > 0 ? at_work->spool.folder : NULL;
+}
+
+int vf_record_wait(void)
+{
+    const struct vf_session *s = at_work;
+    int code = s->exit_signal ? 128 + s->exit_signal : s->exit_code, status = 0;
+    while (!s->end_monotonic_ns && waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!s->end_monotonic_ns)
+        code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return code ? code : 1;
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -347,6 +369,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .warnings = warnings,
                            .ring = {.fd = -1, .shm = -1},
                            .spool = {.folder_fd = -1, .lock_fd = -1}};
+    at_work = &s;
     *result = (struct vf_record_result){.held = -1};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
@@ -356,6 +379,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
         status = run_program(&s, error);
     if (status != VF_FATAL)
         status = finish(&s, result, error);
+    at_work = NULL;
     vf_session_release(&s);
     let_signals_in(&s);
     return status;

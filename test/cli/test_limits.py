@@ -1,5 +1,8 @@
 """Limits of the shell (ulimit): the program runs as without vmfox, and what can be recorded is."""
+import re
+import resource
 import subprocess
+import time
 
 import pytest
 
@@ -101,4 +104,27 @@ def test_memory(cpython, tmp_path, kilobytes):
     for line in done.err.splitlines():
         assert line.startswith(("vmfox: wrote x.vmfox", "vmfox: warning: native functions are without "
                                 "names", "vmfox: warning: no native frames"))
+    check_samples(tmp_path)
+
+
+def test_no_memory_in_the_middle(pypy, tmp_path):
+    """The program is not left alone, and what was recorded until then is recovered."""
+    (tmp_path / "tmp").mkdir()
+    words = [support.VMFOX, "record", "-q", "-o", "x.vmfox", pypy, BUSY, "3", "4"]
+    child = subprocess.Popen(["bash", "-c", "ulimit -Sv 800000 && exec \"$@\"", "bash", *words],
+                             cwd=tmp_path, env=support.environment(tmp_path / "tmp"), text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + support.PATIENCE
+    rows = None
+    while time.monotonic() < deadline and not rows:
+        time.sleep(0.02)
+        rows = [path for path in (tmp_path / "tmp").glob("*/interrupted.i64")
+                if path.stat().st_size > 1000]
+    resource.prlimit(child.pid, resource.RLIMIT_AS, (1 << 20, 1 << 20))
+    out, err = child.communicate(timeout=support.PATIENCE)
+    assert (child.returncode, out) == (4, "finished\n")
+    assert "out of memory; the program goes on" in err
+    folder = re.search(r"vmfox recover (\S+)", err)[1]
+    done = support.vmfox("recover", "-q", "-o", "x.vmfox", folder, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
     check_samples(tmp_path)

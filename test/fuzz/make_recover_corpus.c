@@ -10,7 +10,7 @@ static const char session_json[] =
     "\"interpreter\":\"PyPy 7.3.11 (Python 3.9.16)\",\"pid\":7,\"start_realtime_ns\":1000000000,"
     "\"start_monotonic_ns\":500,\"native_innermost\":1,\"threads\":[{\"number\":1,\"tid\":8,"
     "\"name\":\"worker\"}],\"modules\":[],\"sources\":[{\"path\":\"/a.py\",\"member\":\"s\"}]}";
-static const char maps[] = "00400000-00460000 r-xp 00000000 00:19 40633395   /bin/sh\n"
+static const char maps[] = "00400000-00460000 r-xp 00000000 00:19 40633395   /nowhere/sh\n"
                            "7f2a11000000-7f2a12000000 r-xp 00001000 00:19 1 /nowhere/libc.so.6\n";
 
 static void add(struct vf_buf *pack, const char *name, struct vf_str bytes)
