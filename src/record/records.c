@@ -154,7 +154,7 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     while (s->stream.in.pos < bytes.len && vf_vmprof_next(&s->stream, &record)) {
         size_t from = good;
         good = s->stream.in.pos;
-        if (s->spool.status != VF_OK && record.type != VF_RECORD_END) {
+        if (vf_spool_is_full(&s->spool) && record.type != VF_RECORD_END) {
             keep_name(s, &record, (struct vf_str){bytes.ptr + from, good - from});
             continue;
         }

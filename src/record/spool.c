@@ -70,7 +70,7 @@ static bool is_log(enum vf_spool_file file)
 
 void vf_spool_add(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len)
 {
-    if (spool->status != VF_OK || (spool->logs_given_up && is_log(file)))
+    if (vf_spool_is_full(spool) || (spool->logs_given_up && is_log(file)))
         return;
     vf_spool_keep(spool, file, bytes, len);
 }

@@ -8,7 +8,8 @@
  *
  * When there is no room for a file, the logs (PyPy's two, and the instruction addresses of
  * --pc-thread) are given up for the samples; when that does not help, nothing more is written: what
- * is there stays, and what waits is kept in memory, as the end of each file. */
+ * is there stays, and what comes then is kept in memory as the end of each file, up to
+ * VF_SPOOL_IN_MEMORY. */
 #ifndef VF_RECORD_SPOOL_H
 #define VF_RECORD_SPOOL_H
 
@@ -27,6 +28,8 @@ enum vf_spool_file {
     VF_SPOOL_PYPYLOG,
     VF_SPOOL_FILES,
 };
+
+#define VF_SPOOL_IN_MEMORY ((uint64_t)32 << 20)
 
 struct vf_spool {
     char *folder;      /* NULL: none */
@@ -48,7 +51,12 @@ void vf_spool_close(struct vf_spool *spool);
 /* The member's name. */
 const char *vf_spool_name(enum vf_spool_file file);
 void vf_spool_add(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len);
-/* The same, also where no more is written. */
+/* True where there is no room any more for what is added, neither in the files nor in memory. */
+static inline bool vf_spool_is_full(const struct vf_spool *spool)
+{
+    return spool->status != VF_OK && spool->waiting_bytes > VF_SPOOL_IN_MEMORY;
+}
+/* As vf_spool_add(), also where it is full. */
 void vf_spool_keep(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len);
 /* Empties the file, and what waits for it. */
 void vf_spool_forget(struct vf_spool *spool, enum vf_spool_file file);

@@ -22,7 +22,7 @@ def small(tmp_path):
     """A folder on a disk of its own that is almost full."""
     folder = tmp_path / "small"
     folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=700", "none", folder],
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=700", "none", folder],
                       capture_output=True).returncode != 0:
         pytest.skip("nothing can be mounted here")
     yield folder
