@@ -188,10 +188,12 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     char *recovered = vf_recover_for_reading(path, options->debug, options->quiet, &failed);
     if (failed)
         return false;
+    vf_new_file_watch(recovered);
     enum vf_status opened =
         vf_capture_open(&input->capture, recovered ? recovered : path, &warnings, &error);
     if (recovered)
         unlink(recovered); /* it is mapped */
+    vf_new_file_watch(NULL);
     free(recovered);
     if (opened == VF_FATAL) {
         vf_say_error(name, &error, 0);

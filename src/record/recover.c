@@ -100,7 +100,7 @@ static void take_info(struct loaded *l)
     l->target = (struct vf_target){.interpreter = l->argv[0],
                                    .argv = l->argv,
                                    .argc = 1,
-                                   .kind = VF_TARGET_FILE,
+                                   .kind = VF_TARGET_STDIN, /* no file is a source by its name */
                                    .arguments_at = 1};
 }
 
@@ -243,6 +243,21 @@ static void unload(struct loaded *l)
     json_decref(l->info);
 }
 
+/* What the folder calls the program may have been made up: it becomes the name of a file. */
+static void plain_name(char out[128], struct vf_str name)
+{
+    size_t len = name.len < 100 ? name.len : 100;
+    if (len == 0)
+        return;
+    memcpy(out, name.ptr, len);
+    out[len] = 0;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)out[i];
+        if (c < ' ' || c == 0x7f || c == '/' || (i == 0 && (c == '.' || c == '-')))
+            out[i] = '_';
+    }
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 enum vf_status vf_recover_look(const struct vf_remains *remains, struct vf_recover_facts *facts,
@@ -252,9 +267,7 @@ enum vf_status vf_recover_look(const struct vf_remains *remains, struct vf_recov
     *facts = (struct vf_recover_facts){.program = "program"};
     enum vf_status status = load(&l, remains, NULL, NULL, error);
     if (status == VF_OK) {
-        struct vf_str name = vf_str_basename(vf_str_from(l.argv[0]));
-        if (name.len)
-            snprintf(facts->program, sizeof facts->program, "%.*s", VF_STR_ARG(name));
+        plain_name(facts->program, vf_str_basename(vf_str_from(l.argv[0])));
         facts->start_realtime_ns = l.session.start_realtime_ns;
         facts->samples = l.session.samples;
     }

@@ -12,7 +12,7 @@
 #include "record/remains.h"
 
 struct vf_recover_facts {
-    char program[128];         /* short name; "program" where it is not known */
+    char program[128];         /* short name, fit for a file; "program" where it is not known */
     int64_t start_realtime_ns; /* 0: not known */
     uint64_t samples;
 };

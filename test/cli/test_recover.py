@@ -224,6 +224,21 @@ def test_sources_and_names_come_as_at_the_end(cpython, tmp_path):
     assert of_samples(profile) == of_samples(convert(tmp_path / "x.vmfox", tmp_path))
 
 
+def test_what_a_folder_names_is_not_run(remains, tmp_path):
+    """Nor is a file read that its session.json makes a source by name."""
+    trap = tmp_path / "trap"
+    trap.write_text("#!/bin/sh\ntouch %s\n" % (tmp_path / "ran"))
+    trap.chmod(0o755)
+    known = json.loads((remains / "session.json").read_text())
+    known.update(interpreter_path=str(trap), command=str(trap), program="..\x1b[31m/-evil\n")
+    (remains / "session.json").write_text(json.dumps(known))
+    listed = vmfox_apart("recover", "-n", cwd=tmp_path)
+    assert listed.code == 0 and "\x1b" not in listed.out and listed.out.count("\n") == 1
+    assert vmfox_apart("recover", "-q", cwd=tmp_path).code == 0
+    made, = tmp_path.glob("*.vmfox")
+    assert made.name.startswith("_evil_-") and not (tmp_path / "ran").exists()
+
+
 # ---- a recorder that is killed ------------------------------------------------------------------
 
 
