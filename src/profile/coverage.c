@@ -21,7 +21,8 @@ static enum vf_coverage_clock choose_clock(const struct vf_profile *profile,
     for (size_t i = 0; i < profile->threads.len; i++)
         if (profile->threads.items[i].samples.len)
             profile->threads.items[i].cpu_measured ? measured++ : others++;
-    return others == 0 || (by_thread && measured) ? VF_COVERAGE_CPU : VF_COVERAGE_NONE;
+    bool known = by_thread ? measured > 0 : others == 0;
+    return known ? VF_COVERAGE_CPU : VF_COVERAGE_NONE;
 }
 
 /* The readings of the timer's clock come from a curve, unless the samples' times are of that clock

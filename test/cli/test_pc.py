@@ -33,7 +33,8 @@ def test_rows_are_of_the_run(pypy, recorder):
     made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     info = support.capture_info(made.capture)
     found = rows(made.capture)
-    assert 375 < len(found) < 875  # two seconds of CPU time and the start, one in 4 ms
+    asked = 2e9 / info["pc_period_ns"]  # two seconds of CPU time, and the start
+    assert 0.75 * asked < len(found) < 1.75 * asked
     for time, tid, _ in found:
         assert info["start_monotonic_ns"] <= time <= info["end_monotonic_ns"]
         assert tid == info["pid"]
@@ -90,7 +91,7 @@ def test_most_hits_are_on_the_hot_line(pypy, recorder):
     profile = made.profile
     lines = [s.stack[-2].line for s in profile.samples_of(profile.addresses)
              if len(s.stack) > 1 and s.stack[-2].name == "work"]
-    assert len(lines) > 250
+    assert len(lines) > 0.5 * 2e9 / support.capture_info(made.capture)["pc_period_ns"]
     assert lines.count(hot_line(made)) > 2 / 3 * len(lines)
 
 
@@ -172,6 +173,7 @@ def test_a_program_that_is_killed(pypy, tmp_path):
         "os.kill(os.getpid(), signal.SIGKILL)\n")
     done = support.record(*support.pc_thread(), pypy, "p.py", cwd=tmp_path)
     assert done.code == 128 + signal.SIGKILL
-    if not support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns"):
+    period_ns = support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns")
+    if not period_ns:
         pytest.skip("the kernel gives no instruction addresses here")
-    assert len(rows(tmp_path / "x.vmfox")) > 20  # those in the kernel are not counted
+    assert len(rows(tmp_path / "x.vmfox")) > 0.13 * 6e8 / period_ns  # without those in the kernel

@@ -504,6 +504,26 @@ static void a_timer_of_each_thread_weighs_by_its_own_cpu_time(void **state)
     recording_release(&r);
 }
 
+/* Nothing is known of any thread's CPU time, or there is no sample at all. */
+static void without_their_cpu_time_samples_weigh_one(void **state)
+{
+    (void)state;
+    for (int count = 0; count <= 2; count += 2) {
+        struct recording r;
+        begin(&r, 0);
+        r.capture.info.timer = VF_STR("perf");
+        for (int i = 0; i < count; i++)
+            in_thread(&r, 77, i);
+        if (count == 0)
+            recording_stamp_ms(&r, 1);
+        cpu_at(&r, 0, 102, 0);
+        cpu_at(&r, 1, 102, 1);
+        recording_build(&r);
+        assert_all_weigh_one(&r);
+        recording_release(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -526,6 +546,7 @@ int main(void)
         cmocka_unit_test(the_forks_times_give_weights_of_wall_time),
         cmocka_unit_test(the_weights_are_the_time),
         cmocka_unit_test(a_timer_of_each_thread_weighs_by_its_own_cpu_time),
+        cmocka_unit_test(without_their_cpu_time_samples_weigh_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
