@@ -211,6 +211,7 @@ static void read_recording(struct bundle *b, json_t *root)
     info->jitlog_mode = get_text(b, root, "jitlog_mode");
     info->jitlog_detail_until_ns = get_int(root, "jitlog_detail_until_ns");
     info->records_left_out = get_count(root, "records_left_out");
+    info->recovered = get_count(root, "recovered");
     info->samples_skipped = get_count(root, "samples_skipped");
     info->cost = (struct vf_capture_cost){.samples = get_count(cost, "samples"),
                                           .handler_ns = get_count(cost, "handler_ns"),

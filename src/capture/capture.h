@@ -70,6 +70,7 @@ struct vf_capture_info {
     struct vf_str jitlog_mode;          /* "auto", "full" or "none" */
     int64_t jitlog_detail_until_ns; /* CLOCK_MONOTONIC from which on operations of further traces
                                        are left out of the JIT's log; 0: never */
+    uint64_t recovered;             /* 1: of what a killed recorder left */
     uint64_t records_left_out;      /* the channel had no room for them */
     uint64_t samples_skipped;       /* not taken, for another thread was taking one */
     struct vf_capture_cost cost;

@@ -15,6 +15,10 @@ static void add_channel(struct vf_profile *profile, const struct vf_capture_info
     else if (is_text(info->channel, "socket"))
         vf_profile_extra(profile, section, "Channel", "a socket%s%.*s",
                          info->channel_why.len ? ", for " : "", VF_STR_ARG(info->channel_why));
+    if (info->recovered)
+        vf_profile_extra(profile, section, "Recovered",
+                         "vmfox was killed while it recorded: this is what it had written until "
+                         "then, and how the program ended is not known");
     if (info->records_left_out)
         vf_profile_extra(profile, section, "Records left out",
                          "%llu: the channel had no room for them, and the program does not wait",

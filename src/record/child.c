@@ -161,8 +161,9 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->spool.folder, files[i].name);
         struct vf_str bytes = {(const char *)files[i].bytes, *files[i].size};
-        if (vf_write_file(path.ptr, bytes, error) == VF_FATAL)
-            return VF_FATAL;
+        struct vf_error why;
+        if (vf_write_file(path.ptr, bytes, &why) == VF_FATAL)
+            return vf_fail(error, "%s %s; name another folder with TMPDIR", path.ptr, why.text);
     }
     return VF_OK;
 }

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { CAPTURE_VERSION = 1 };
-
 static void text(struct vf_json *json, const char *key, struct vf_str value)
 {
     if (value.len == 0)
@@ -137,15 +135,13 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     vf_json_end(json, '}');
 }
 
-void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
-                           const struct vf_found_sources *sources)
+/* All but what is found at the end. */
+static void write_run(struct vf_json *json, struct vf_session *s)
 {
-    struct vf_json writer = {.out = out}, *json = &writer;
     struct vf_str command;
     char folder[4096];
     vf_target_command(s->target, &s->arena, &command);
-    vf_json_begin(json, '{');
-    number(json, "version", CAPTURE_VERSION);
+    number(json, "version", VF_CAPTURE_VERSION);
     text(json, "recorder", VF_STR("vmfox " VF_VERSION));
     text(json, "command", command);
     text(json, "program", vf_target_name(s->target));
@@ -163,8 +159,6 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
-    if (sources)
-        number(json, "sources_left_out", (int64_t)sources->left_out);
     if (s->native)
         number(json, "native_innermost", s->innermost);
     if (s->options->pc_thread) {
@@ -174,9 +168,24 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
     }
     write_sampling(json, s);
     write_threads(json, s);
+}
+
+void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
+                           const struct vf_found_sources *sources)
+{
+    struct vf_json writer = {.out = out}, *json = &writer;
+    if (s->known_info.len) {
+        vf_buf_add(out, s->known_info.ptr, s->known_info.len - 1); /* all but the last bracket */
+        json->comma = true;
+    } else {
+        vf_json_begin(json, '{');
+        write_run(json, s);
+    }
     write_modules(json, s);
-    if (sources)
+    if (sources) {
+        number(json, "sources_left_out", (int64_t)sources->left_out);
         write_source_list(json, sources);
+    }
     vf_json_end(json, '}');
     vf_buf_add(out, "\n", 1);
 }

@@ -3,6 +3,7 @@
 VMFOX is the program to test (default: build/dev/vmfox), VMFOX_TEST_CPYTHON a CPython that has the
 vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
 """
+import atexit
 import collections
 import functools
 import gzip
@@ -10,8 +11,11 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
+
+import pytest
 
 import slabs
 
@@ -37,9 +41,17 @@ Result = collections.namedtuple("Result", "code out err")
 # ---- running ------------------------------------------------------------------------------------
 
 
+# Where `run` keeps its recordings, of which the user has been told.
+CACHE = Path(tempfile.mkdtemp(prefix="test-cache-"))
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+(CACHE / "vmfox" / "recordings").mkdir(parents=True)
+(CACHE / "vmfox" / "recordings" / "README").touch()
+
+
 def environment(tmp, **extra):
     """An environment of few and known variables; temporary files go below `tmp`."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+           "XDG_CACHE_HOME": str(CACHE)}
     for name, value in os.environ.items():
         if name.endswith("SAN_OPTIONS") or name in ("LD_LIBRARY_PATH", "VMFOX_CHECK"):
             env[name] = value
@@ -64,6 +76,20 @@ def vmfox(*words, cwd, **options):
     done = run((VMFOX,) + words, cwd, **options)
     return Result(done.code, done.out.decode("utf-8", "surrogateescape"),
                   done.err.decode("utf-8", "surrogateescape"))
+
+
+def vmfox_apart(*words, cwd, **extra):
+    """Runs vmfox where /tmp is the folder `tmp` below `cwd` and /var/tmp is empty: for what looks
+    through these, in which there may be something of the user's.  Names must be relative."""
+    script = ('mount --bind tmp /tmp && mount -t tmpfs none /var/tmp && exec "$@"')
+    apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    (Path(cwd) / "tmp").mkdir(exist_ok=True)
+    if subprocess.run(apart + ["sh", "-c", script, "sh", "true"], cwd=cwd,
+                      capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
+    done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
+    return Result(done.code, done.out.decode(), done.err.decode())
 
 
 @functools.lru_cache(None)

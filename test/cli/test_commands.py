@@ -8,7 +8,7 @@ import builder
 import support
 from support import vmfox
 
-COMMANDS = ["run", "record", "view", "jit", "convert", "share", "help"]
+COMMANDS = ["run", "record", "view", "jit", "convert", "share", "recover", "clean", "help"]
 MARK = "open('ran', 'w').close()\n"
 
 
