@@ -17,6 +17,41 @@ static bool parse_period(const char *text, double *period_s)
     return true;
 }
 
+static bool parse_budget(const char *text, double *budget)
+{
+    char *end;
+    if (!text)
+        return true;
+    errno = 0;
+    double percent = strtod(text, &end);
+    if (errno || end == text || *end || !(percent >= 0.1 && percent <= 50)) {
+        vf_say("--budget takes a percentage from 0.1 to 50, not %s", text);
+        return false;
+    }
+    *budget = percent / 100;
+    return true;
+}
+
+/* --jitlog[=MODE], --no-jitlog. */
+static bool parse_jitlog(const struct vf_args *args, enum vf_jitlog_detail *detail)
+{
+    const char *mode = vf_args_get(args, "jitlog");
+    *detail = VF_JITLOG_AUTO;
+    if (mode && (!*mode || strcmp(mode, "full") == 0))
+        *detail = VF_JITLOG_FULL;
+    else if (mode && strcmp(mode, "none") == 0)
+        *detail = VF_JITLOG_NONE;
+    else if (mode && strcmp(mode, "auto") != 0) {
+        vf_say("--jitlog takes auto, full or none behind a =, not %s", mode);
+        return false;
+    }
+    if (mode && vf_args_has(args, "no-jitlog") && *detail != VF_JITLOG_NONE)
+        vf_say("warning: --jitlog and --no-jitlog both given; it is off");
+    if (vf_args_has(args, "no-jitlog"))
+        *detail = VF_JITLOG_NONE;
+    return true;
+}
+
 static bool is_on(const struct vf_args *args, const char *on, const char *off)
 {
     if (vf_args_has(args, on) && vf_args_has(args, off))
@@ -50,7 +85,6 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
                 .native = !vf_args_has(args, "no-native"),
                 .lines = !vf_args_has(args, "no-lines"),
                 .memory = !vf_args_has(args, "no-memory"),
-                .jitlog = is_on(args, "jitlog", "no-jitlog") ? VF_JITLOG_FULL : VF_JITLOG_NONE,
                 .pc = !vf_args_has(args, "no-pc"),
                 .pc_thread = vf_args_has(args, "pc-thread"),
                 .pypylog = is_on(args, "pypylog", "no-pypylog"),
@@ -65,7 +99,9 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
         vf_say("name a script to run; see vmfox help %s", args->command->name);
         return VF_EXIT_USAGE;
     }
-    if (!parse_period(vf_args_get(args, "period"), &recording->options.period_s))
+    if (!parse_period(vf_args_get(args, "period"), &recording->options.period_s) ||
+        !parse_budget(vf_args_get(args, "budget"), &recording->options.budget) ||
+        !parse_jitlog(args, &recording->options.jitlog))
         return VF_EXIT_USAGE;
     if (!chosen)
         chosen = getenv("VMFOX_PYTHON");

@@ -16,10 +16,16 @@
         {"no-native", 0, NULL, "no frames of C functions"},                                        \
         {"no-lines", 0, NULL, "CPython: no line numbers"},                                         \
         {"no-memory", 0, NULL, "no memory counter"},                                               \
-        {"jitlog", 0, NULL, "PyPy: keep the JIT's log (the default)"},                             \
+        {"jitlog", 0, "=MODE",                                                                     \
+         "PyPy: keep the JIT's log: auto (operations as far as that\n"                             \
+         "                               costs little; the default), full (also without\n"         \
+         "                               =MODE), none"},                                           \
         {"no-jitlog", 0, NULL, "PyPy: keep no JIT log"},                                           \
         {"pypylog", 0, NULL, "PyPy: keep the runtime's log (the default)"},                        \
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
+        {"budget", 0, "PERCENT",                                                                   \
+         "hold the recording below this part of the program's CPU\n"                               \
+         "                               time: fewer samples, less of the JIT's log"},             \
         {"no-pc", 0, NULL, "samples without the interrupted instruction"},                         \
         {"pc-thread", 0, NULL, "sample instructions a second time, as a thread of their own"},     \
         VF_DEBUG_OPTIONS,                                                                          \

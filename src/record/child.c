@@ -13,7 +13,8 @@
  * as text, nor jit-log and jit-abort, which bring every operation. */
 static const char LOG_SECTIONS[] =
     "gc,jit-summary,jit-tracing,jit-optimize,jit-mem,jit-backend-addr,jit-invalidate";
-/* How often each trace ran.  The JIT's log counts the same, and sets these counters back. */
+/* How often each trace ran.  The JIT's log counts the same, and sets these counters back; but
+ * traces that were made while it was off have counters only with this section. */
 static const char COUNT_SECTIONS[] = ",jit-backend-counts";
 
 /* ---- the environment and command line -------------------------------------------------------- */
@@ -79,9 +80,10 @@ static char **make_environment(struct vf_session *s)
     VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->spool.folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
-                                                 s->options->jitlog ? "" : COUNT_SECTIONS,
-                                                 s->spool.folder, VF_SESSION_EARLY_LOG)));
+        VF_APPEND(&list, keep(s, vf_arena_printf(
+                                     &s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
+                                     s->options->jitlog == VF_JITLOG_FULL ? "" : COUNT_SECTIONS,
+                                     s->spool.folder, VF_SESSION_EARLY_LOG)));
     VF_APPEND(&list, NULL);
     return list.items;
 }

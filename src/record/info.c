@@ -94,18 +94,36 @@ static void write_source_list(struct vf_json *json, const struct vf_found_source
     vf_json_end(json, ']');
 }
 
+static void write_jitlog(struct vf_json *json, struct vf_session *s)
+{
+    static const char *const modes[] = {
+        [VF_JITLOG_NONE] = "none", [VF_JITLOG_AUTO] = "auto", [VF_JITLOG_FULL] = "full"};
+    const struct vf_ring *ring = s->ring.shared;
+    text(json, "jitlog_mode", vf_str_from(modes[s->options->jitlog]));
+    if (ring->jitlog_brief == 0)
+        return;
+    number(json, "jitlog_detail_until_ns", ring->jitlog_brief_ns);
+    number(json, "jitlog_traces", (int64_t)ring->jitlog_traces);
+    number(json, "jitlog_traces_brief", (int64_t)ring->jitlog_brief);
+}
+
 /* How samples were taken, and what that has cost. */
 static void write_sampling(struct vf_json *json, struct vf_session *s)
 {
     const struct vf_ring *ring = s->ring.shared;
+    char note[400];
     if (!ring)
         return;
     text(json, "channel", VF_STR("ring"));
     text(json, "stamps", VF_STR("program"));
     text(json, "timer", vf_str_from(vf_timers_name(&s->timers, &s->ring)));
-    text(json, "timer_note", vf_str_from(s->timers.note));
+    snprintf(note, sizeof note, "%s", s->timers.note);
+    vf_rate_note(&s->rate, s->start_monotonic_ns, note, sizeof note);
+    text(json, "timer_note", vf_str_from(note));
     number(json, "records_left_out", (int64_t)vf_ring_left_out(&s->ring, VF_RING_KINDS));
     number(json, "samples_skipped", (int64_t)ring->skipped);
+    if (vf_str_eq(s->implementation, VF_STR("pypy")))
+        write_jitlog(json, s);
     vf_json_key(json, "cost");
     vf_json_begin(json, '{');
     number(json, "samples", (int64_t)ring->samples);

@@ -18,6 +18,7 @@ enum vf_jitlog_detail {
 
 struct vf_record_options {
     double period_s;
+    double budget; /* part of the program's CPU time that recording may take; 0: any */
     bool real_time, native, memory;
     bool lines;                   /* on CPython */
     enum vf_jitlog_detail jitlog; /* on PyPy */

@@ -26,6 +26,8 @@ static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
         return VF_FATAL;
     s->ring.shared->with_pc = s->options->pc;
     vf_timers_init(&s->timers, &s->ring, s->options->period_s, s->options->real_time);
+    vf_rate_init(&s->rate, &s->ring, s->options->budget, s->options->jitlog == VF_JITLOG_AUTO,
+                 s->timers.period_ns);
     return VF_OK;
 }
 
@@ -82,8 +84,10 @@ static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
     uint64_t before = s->ring.tail;
     int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_drain(s, false);
-    if (s->sampling)
+    if (s->sampling) {
         vf_timers_look(&s->timers, &s->ring, s->python_pid, now_ns);
+        vf_rate_look(&s->rate, &s->timers, &s->ring, s->python_pid, now_ns);
+    }
     if (now_ns - *flushed_ns > FLUSH_EVERY_NS) {
         vf_session_flush(s);
         *flushed_ns = now_ns;

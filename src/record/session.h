@@ -11,6 +11,7 @@
 #include "record/cpu.h"
 #include "record/layout.h"
 #include "record/pc.h"
+#include "record/rate.h"
 #include "record/record.h"
 #include "record/ring.h"
 #include "record/spool.h"
@@ -73,6 +74,7 @@ struct vf_session {
     struct vf_buf cpu_rows; /* not yet in the spool */
     int64_t memory_ns;      /* when it was read last */
     struct vf_timers timers;
+    struct vf_rate rate;
     struct vf_pc pc; /* with --pc-thread */
     struct vf_buf pc_rows;
     struct vf_counter_pairs pairs;

@@ -60,7 +60,7 @@ def test_help_of_a_command(tmp_path, command):
 @pytest.mark.parametrize("command, options", [
     ("run", "--output --no-serve --port --no-open --profiler-url"),
     ("run record", "--python --period --real-time --no-native --no-lines --no-memory --jitlog "
-                   "--no-jitlog --pypylog --no-pypylog --quiet --output --help"),
+                   "--no-jitlog --pypylog --no-pypylog --budget --no-pc --pc-thread --quiet --output --help"),
     ("convert", "--output --jitlog --pypylog --quiet --help"),
     ("view", "--port --no-open --profiler-url --jitlog --pypylog --help"),
     ("share", "--output --no-paths --no-arguments --no-env --jitlog --pypylog --quiet --help"),
