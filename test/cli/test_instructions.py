@@ -149,8 +149,8 @@ def test_what_the_recording_tells_of_the_recorder_is_said(tmp_path):
     assert facts["Channel"].startswith("shared memory")
     assert facts["Records left out"].startswith("3:")
     assert "stamped in the program" in facts["Sample times"]
-    assert facts["A sample"] == "10.00 \u00b5s in the signal handler, of 47"
-    assert facts["All samples"] == "0.5 ms, 0.50 % of the program's CPU time"
+    assert facts["A sample"].startswith("10.00 \u00b5s in the signal handler")
+    assert facts["All samples"].startswith("0.5 ms, 0.50 % of the program's CPU time")
 
 
 @pytest.mark.parametrize("seed", range(12))
