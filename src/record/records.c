@@ -131,6 +131,8 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     struct vf_record record;
     size_t good = 0, kept = 0;
     bool begins = !s->has_stream;
+    if (s->has_trailer)
+        return 0; /* readers end there */
     if (begins) {
         if (vf_vmprof_open(&s->stream, bytes.ptr, bytes.len, NULL) == VF_FATAL)
             return 0;
@@ -139,7 +141,8 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     } else {
         s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
     }
-    while (s->stream.in.pos < bytes.len && vf_vmprof_next(&s->stream, &record)) {
+    while (!s->has_trailer && s->stream.in.pos < bytes.len &&
+           vf_vmprof_next(&s->stream, &record)) {
         take_record(s, &record);
         if (!s->has_trailer)
             kept = s->stream.in.pos;

@@ -100,7 +100,7 @@ struct vf_session {
     struct vf_arena arena;
 };
 
-/* drain.c: takes what is in the ring.  With `last` the program has ended. */
+/* drain.c: takes what is in the ring, once around at most.  With `last` the program has ended. */
 void vf_session_drain(struct vf_session *session, bool last);
 
 /* records.c: takes bytes that VMProf has written: a sample with what is known of it, or others. */
