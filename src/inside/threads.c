@@ -154,8 +154,7 @@ static void after_fork_in_child(void)
     struct vf_ring *ring = inside.ring;
     if (!ring)
         return;
-    if (inside.sampling)
-        signal(ring->signal, SIG_DFL);
+    inside_signal_give_back();
     let_signal_in();
     memset(forking, 0, sizeof forking);
     inside.forked = true;
@@ -186,8 +185,7 @@ static bool leave(const char *path)
         return false;
     inside_tell("exec", path);
     inside_sampling_stop();
-    signal(inside.ring->signal, SIG_IGN); /* one that is on its way is gone with this */
-    signal(inside.ring->signal, SIG_DFL);
+    inside_signal_leave();
     return true;
 }
 

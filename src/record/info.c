@@ -151,7 +151,7 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
     if (getcwd(folder, sizeof folder))
         text(json, "working_dir", vf_str_from(folder));
     write_machine(json, s);
-    number(json, "pid", s->python_pid);
+    number(json, "pid", s->python_pid > 0 ? s->python_pid : s->pid);
     number(json, "children", s->children);
     number(json, "start_realtime_ns", s->start_realtime_ns);
     number(json, "start_monotonic_ns", s->start_monotonic_ns);

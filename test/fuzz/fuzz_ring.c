@@ -122,8 +122,9 @@ static void check_info(struct vf_session *s)
 {
     struct vf_buf info = {0};
     vf_session_write_info(&info, s, NULL);
-    json_t *json = json_loadb(info.ptr, info.len, 0, NULL);
-    check(json != NULL, "capture.json is none");
+    json_error_t why;
+    json_t *json = json_loadb(info.ptr, info.len, 0, &why);
+    check(json != NULL, why.text);
     json_decref(json);
     vf_buf_release(&info);
 }

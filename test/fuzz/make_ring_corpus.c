@@ -77,6 +77,7 @@ static void pypy(struct vf_buf *out)
     add_byte(out, DRAIN);
     ADD_MESSAGE(out, "thread\00077\0worker");
     ADD_MESSAGE(out, "name\00077\0another");
+    ADD_MESSAGE(out, "thread\00078\0of two\0words");
     ADD_MESSAGE(out, "file\0/a/very/long/name.py");
     prof_trailer(&b, 1700000001, 7);
     add_built(out, PUT_RECORDS, &b);
