@@ -445,6 +445,8 @@ bool inside_sampling_start(void)
     static bool was_set;
     if (sigaction(ring->signal, &action, was_set ? NULL : &theirs) != 0)
         return false;
+    if (!was_set) /* whoever started vmfox may have blocked all */
+        inside_signal_let_in();
     was_set = true;
     inside.sampling = true;
     inside_timer_arm(inside_tid());

@@ -105,6 +105,11 @@ static void mask_signal(int how)
     errno = saved;
 }
 
+void inside_signal_let_in(void)
+{
+    mask_signal(SIG_UNBLOCK);
+}
+
 /* A large process takes long to fork, and a signal lets it begin again.  Threads that have blocked
  * it for that; one that has no place here forks with it, one that had blocked it itself stays so.
  */
