@@ -124,6 +124,16 @@ static void add_profile(struct vf_session *s, const char *bytes, size_t len, boo
     vf_spool_add(&s->spool, VF_SPOOL_PROF, bytes + at + 1, len - at - 1);
 }
 
+/* Half a header leaves nothing behind in the reader: it is not in the profile either. */
+static bool next_record(struct vf_session *s, struct vf_record *record)
+{
+    struct vf_vmprof before = s->stream;
+    if (vf_vmprof_next(&s->stream, record))
+        return true;
+    s->stream = before;
+    return false;
+}
+
 /* Takes whole records off the front of `bytes` and adds them to the profile; returns how many bytes
  * they are.  The trailer is held back: names may still have to go before it. */
 static size_t take_whole(struct vf_session *s, struct vf_str bytes)
@@ -141,8 +151,7 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     } else {
         s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
     }
-    while (!s->has_trailer && s->stream.in.pos < bytes.len &&
-           vf_vmprof_next(&s->stream, &record)) {
+    while (!s->has_trailer && s->stream.in.pos < bytes.len && next_record(s, &record)) {
         take_record(s, &record);
         if (!s->has_trailer)
             kept = s->stream.in.pos;
@@ -176,7 +185,8 @@ void vf_session_records(struct vf_session *s, struct vf_str bytes)
         s->damaged_bytes += left;
         left = 0;
     }
-    memmove(s->partial.ptr, s->partial.ptr + good, left);
+    if (left)
+        memmove(s->partial.ptr, s->partial.ptr + good, left);
     s->partial.len = left;
 }
 

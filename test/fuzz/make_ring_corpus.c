@@ -116,6 +116,22 @@ static void twice(struct vf_buf *out)
     vf_buf_release(&b.out);
 }
 
+/* A header that breaks off, and samples all the same. */
+static void headless(struct vf_buf *out)
+{
+    struct prof_builder b = builder(true);
+    ADD_MESSAGE(out, "hello\0pypy\0007.3.11\0003.9.16\0001");
+    prof_static_header(&b, 1000);
+    prof_header(&b, "pypy");
+    b.out.len -= 2;
+    add_built(out, PUT_RECORDS, &b);
+    add_byte(out, PUT_RECORDS);
+    add_number(out, 0, 2);
+    for (uint64_t i = 0; i < 3; i++)
+        add_sample(out, &b, 0x7f0010 + 8 * i);
+    vf_buf_release(&b.out);
+}
+
 /* Entries in parts, and scribbling of every kind. */
 static void scribbled(struct vf_buf *out, unsigned kind)
 {
@@ -155,6 +171,8 @@ static bool write_all(const char *folder)
     good = good && write_one(folder, "cpython", 0, &out);
     twice(&out);
     good = good && write_one(folder, "twice", 0, &out);
+    headless(&out);
+    good = good && write_one(folder, "headless", 0, &out);
     for (unsigned kind = 1; kind < 8 && good; kind++) {
         scribbled(&out, kind);
         good = write_one(folder, "scribbled", kind, &out);
