@@ -43,7 +43,7 @@ static int inside_fsync(int fd)
 static int inside_sigaction(int number, const struct sigaction *now, struct sigaction *before)
 {
     if (!inside.window || (number != SIGPROF && number != SIGALRM))
-        return sigaction(number, now, before);
+        return inside_signal_change(number, now, before);
     if (now && now->sa_flags & SA_SIGINFO)
         inside.vmprof = now->sa_sigaction;
     if (before)
@@ -77,6 +77,35 @@ static void (*inside_signal(int number, void (*handler)(int)))(int)
     return number == SIGSEGV ? SIG_DFL : signal(number, handler);
 }
 
+/* A program that waits for all signals gets none of ours, which may be there while it is blocked. */
+static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
+{
+    struct vf_ring *ring = inside.ring;
+    if (!ring || !inside.sampling || sigismember(set, ring->signal) != 1)
+        return set;
+    *copy = *set;
+    sigdelset(copy, ring->signal);
+    return sigisemptyset(copy) ? set : copy;
+}
+
+static int inside_sigwait(const sigset_t *set, int *number)
+{
+    sigset_t copy;
+    return sigwait(without_ours(set, &copy), number);
+}
+
+static int inside_sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+    sigset_t copy;
+    return sigwaitinfo(without_ours(set, &copy), info);
+}
+
+static int inside_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+{
+    sigset_t copy;
+    return sigtimedwait(without_ours(set, &copy), info, limit);
+}
+
 int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
 {
     enum { NEEDED = 4 };
@@ -107,6 +136,10 @@ int inside_attach_interpreter(const struct inside_object *object)
         {"execve", (uintptr_t)inside_execve, 0},
         {"execv", (uintptr_t)inside_execv, 0},
         {"fexecve", (uintptr_t)inside_fexecve, 0},
+        {"sigaction", (uintptr_t)inside_sigaction, 0},
+        {"sigwait", (uintptr_t)inside_sigwait, 0},
+        {"sigwaitinfo", (uintptr_t)inside_sigwaitinfo, 0},
+        {"sigtimedwait", (uintptr_t)inside_sigtimedwait, 0},
     };
     inside_object_patch(object, slots, sizeof slots / sizeof *slots);
     return slots[0].found ? 0 : -1;

@@ -34,7 +34,8 @@ static bool own(struct vf_ring *ring)
         return false;
     ring->program_pid = (uint32_t)inside.pid;
     ring->ended = 0;
-    memset(ring->threads, 0, sizeof ring->threads);
+    for (size_t i = 0; i < VF_RING_THREADS; i++)
+        ring->threads[i] = (struct vf_ring_thread){.timer = -1};
     return true;
 }
 

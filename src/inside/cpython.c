@@ -282,10 +282,12 @@ static void note_code_type(void)
     memcpy(type_before, PyCode_Type, sizeof type_before);
 }
 
-/* The word of the type that VMProf has changed is the one that frees code. */
+/* The word of the type that VMProf has changed is the one that frees code.  It stands behind the
+ * counts of references, which change by themselves, and near the name and sizes, which do not. */
 static void guard_code_type(void)
 {
-    for (size_t i = 0; i < TYPE_WORDS; i++) {
+    enum { FIRST = 5, BEHIND = 12 };
+    for (size_t i = FIRST; i < BEHIND; i++) {
         if (PyCode_Type[i] == type_before[i] || dealloc_plain)
             continue;
         dealloc_plain = (dealloc)type_before[i];

@@ -10,6 +10,7 @@
 #include "inside/inside.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -63,11 +64,9 @@ static struct vf_ring_thread *make_thread(struct vf_ring *ring, uint32_t tid)
         struct vf_ring_thread *free = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
         uint32_t nobody = 0;
         if (__atomic_compare_exchange_n(&free->tid, &nobody, tid, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED)) {
-            free->perf = 0;
-            free->timer = -1;
+                                        __ATOMIC_RELAXED) ||
+            nobody == tid)
             thread = free;
-        }
     }
     return thread;
 }
@@ -86,19 +85,34 @@ static void set_timer(struct vf_ring_thread *thread, uint32_t period_ns)
         thread->period_ns = period_ns;
 }
 
+static void tell_no_timer(void)
+{
+    static bool told;
+    if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+        inside_tell("trouble", "a timer for a thread could not be made (ulimit -i); samples of it "
+                               "may be missing");
+}
+
+/* The thread itself and one that was asked to may come here at once. */
 void inside_timer_arm(pid_t tid)
 {
     struct vf_ring *ring = inside.ring;
     struct vf_ring_thread *thread = ring ? make_thread(ring, (uint32_t)tid) : NULL;
+    int32_t none = -1;
     int saved = errno, made;
-    if (!thread || thread->timer >= 0 || ring->timer == VF_TIMER_NONE || !inside.sampling)
+    if (!thread || ring->timer == VF_TIMER_NONE || !inside.sampling ||
+        !__atomic_compare_exchange_n(&thread->timer, &none, VF_RING_TIMER_COMES, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ring->signal};
     event._sigev_un._tid = tid;
     clockid_t clock = ring->timer == VF_TIMER_WALL ? CLOCK_MONOTONIC : cpu_clock(tid);
     if (syscall(SYS_timer_create, clock, &event, &made) == 0) {
-        thread->timer = made;
+        __atomic_store_n(&thread->timer, made, __ATOMIC_RELEASE);
         set_timer(thread, ring->period_ns);
+    } else {
+        __atomic_store_n(&thread->timer, -1, __ATOMIC_RELEASE);
+        tell_no_timer();
     }
     errno = saved;
 }
@@ -113,6 +127,7 @@ void inside_timer_drop(pid_t tid)
     if (thread->timer >= 0)
         syscall(SYS_timer_delete, thread->timer);
     thread->timer = -1;
+    thread->perf = 0;
     __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
     errno = saved;
 }
@@ -139,6 +154,46 @@ static void arm_waiting(struct vf_ring *ring)
         else if (tid)
             inside_timer_arm((pid_t)tid);
     }
+}
+
+/* ---- the program's own signals ---------------------------------------------------------------
+ */
+
+/* What the program wants to be done at our signal, which it sees as if it was set. */
+static struct sigaction theirs;
+
+/* What others send is the program's; an event's signal may come without its information, and then
+ * looks like one that nobody has sent. */
+static bool is_sent(const siginfo_t *info)
+{
+    return info->si_code == SI_TKILL || info->si_code == SI_QUEUE ||
+           (info->si_code == SI_USER && info->si_pid != 0);
+}
+
+static void hand_on(int number, siginfo_t *info, void *context)
+{
+    if (theirs.sa_flags & SA_SIGINFO) {
+        theirs.sa_sigaction(number, info, context);
+    } else if (theirs.sa_handler == SIG_DFL) { /* it ends the program when we come back */
+        signal(number, SIG_DFL);
+        syscall(SYS_tgkill, inside.pid, inside_tid(), number);
+    } else if (theirs.sa_handler != SIG_IGN) {
+        theirs.sa_handler(number);
+    }
+}
+
+void inside_signal_give_back(void)
+{
+    if (inside.ring && inside.sampling)
+        sigaction(inside.ring->signal, &theirs, NULL);
+}
+
+void inside_signal_leave(void)
+{
+    bool ignored = !(theirs.sa_flags & SA_SIGINFO) && theirs.sa_handler == SIG_IGN;
+    signal(inside.ring->signal, SIG_IGN); /* one that is on its way is gone with this */
+    if (!ignored)
+        signal(inside.ring->signal, SIG_DFL);
 }
 
 /* ---- the sample ------------------------------------------------------------------------------ */
@@ -186,6 +241,39 @@ static bool take_turn(void)
 #endif
     }
     return false;
+}
+
+static void give_turn(void)
+{
+    __atomic_store_n(&taking.owner, 0, __ATOMIC_RELEASE);
+}
+
+/* While a sample is taken SIGSEGV is ours: the program neither sees that nor is its own action lost
+ * when the former one is put back. */
+static int change_fault(const struct sigaction *now, struct sigaction *before)
+{
+    enum { TRIES = 1000 };
+    bool turn = false;
+    for (unsigned i = 0; i < TRIES && !(turn = take_turn()); i++)
+        sched_yield();
+    int done = sigaction(SIGSEGV, now, before);
+    if (turn)
+        give_turn();
+    return done;
+}
+
+int inside_signal_change(int number, const struct sigaction *now, struct sigaction *before)
+{
+    struct vf_ring *ring = inside.ring;
+    if (!ring || !inside.sampling || (number != ring->signal && number != SIGSEGV))
+        return sigaction(number, now, before);
+    if (number == SIGSEGV)
+        return inside.guard ? change_fault(now, before) : sigaction(number, now, before);
+    struct sigaction wanted = now ? *now : theirs;
+    if (before)
+        *before = theirs;
+    theirs = wanted;
+    return 0;
 }
 
 static void on_fault(int number, siginfo_t *info, void *context);
@@ -257,15 +345,16 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
     }
     ring->samples++;
     ring->faults += !whole;
-    __atomic_store_n(&taking.owner, 0, __ATOMIC_RELEASE);
+    give_turn();
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     struct vf_ring *ring = inside.ring;
-    (void)number;
-    if (ring && inside.sampling && !inside.off) {
+    if (is_sent(info)) {
+        hand_on(number, info, context);
+    } else if (ring && inside.sampling && !inside.off) {
         uint32_t tid = (uint32_t)inside_tid();
         uintptr_t pc = interrupted(context);
         struct vf_ring_thread *thread = find_thread(ring, tid);
@@ -353,8 +442,12 @@ bool inside_sampling_start(void)
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         sigdelset(&action.sa_mask, faults[i]);
-    if (sigaction(ring->signal, &action, NULL) != 0)
+    static bool was_set;
+    if (sigaction(ring->signal, &action, was_set ? NULL : &theirs) != 0)
         return false;
+    if (!was_set) /* whoever started vmfox may have blocked all */
+        inside_signal_let_in();
+    was_set = true;
     inside.sampling = true;
     inside_timer_arm(inside_tid());
     inside_tell("sampling", "");

@@ -105,6 +105,13 @@ int inside_attach_interpreter(const struct inside_object *object);
 /* Puts our handler in front of VMProf's, which was caught when it was set. */
 bool inside_sampling_start(void);
 void inside_sampling_stop(void);
+/* sigaction(2) as the program calls it: our handler is not seen, and stays. */
+int inside_signal_change(int number, const struct sigaction *now, struct sigaction *before);
+/* Sets what the program has set for our signal; for exec, what another program inherits of it. */
+void inside_signal_give_back(void);
+void inside_signal_leave(void);
+/* Takes our signal out of this thread's mask. */
+void inside_signal_let_in(void);
 /* A record of VMProf: of the sample that is being taken, or from elsewhere. */
 void inside_vmprof_record(const void *bytes, size_t len);
 /* The timer of a thread, as the ring says. */

@@ -105,6 +105,11 @@ static void mask_signal(int how)
     errno = saved;
 }
 
+void inside_signal_let_in(void)
+{
+    mask_signal(SIG_UNBLOCK);
+}
+
 /* A large process takes long to fork, and a signal lets it begin again.  Threads that have blocked
  * it for that; one that has no place here forks with it, one that had blocked it itself stays so.
  */
@@ -154,8 +159,7 @@ static void after_fork_in_child(void)
     struct vf_ring *ring = inside.ring;
     if (!ring)
         return;
-    if (inside.sampling)
-        signal(ring->signal, SIG_DFL);
+    inside_signal_give_back();
     let_signal_in();
     memset(forking, 0, sizeof forking);
     inside.forked = true;
@@ -186,8 +190,7 @@ static bool leave(const char *path)
         return false;
     inside_tell("exec", path);
     inside_sampling_stop();
-    signal(inside.ring->signal, SIG_IGN); /* one that is on its way is gone with this */
-    signal(inside.ring->signal, SIG_DFL);
+    inside_signal_leave();
     return true;
 }
 

@@ -74,8 +74,10 @@ void vf_session_drain(struct vf_session *s, bool last)
 {
     enum { FLUSH_BYTES = 1 << 20 };
     struct vf_ring_entry entry;
-    uint64_t samples = s->samples;
-    while (vf_ring_next(&s->ring, last, &entry)) {
+    uint64_t samples = s->samples, end = s->ring.tail + s->ring.bytes;
+    /* What comes meanwhile has its turn the next time: a program that writes as fast as we read
+     * does not keep us here. */
+    while (s->ring.tail < end && vf_ring_next(&s->ring, last, &entry)) {
         take_entry(s, &entry);
         if (s->spool.waiting_bytes > FLUSH_BYTES)
             vf_spool_flush(&s->spool);

@@ -21,6 +21,23 @@ static void number(struct vf_json *json, const char *key, int64_t value)
     vf_json_int(json, value);
 }
 
+/* A number that the program counts; what can't be one is what it has written over it. */
+static void counted(struct vf_json *json, const char *key, uint64_t value)
+{
+    const uint64_t most = UINT64_C(1) << 53;
+    number(json, key, value <= most ? (int64_t)value : 0);
+}
+
+/* One sample in some was timed. */
+static uint64_t handler_ns(const struct vf_ring *ring)
+{
+    uint64_t timed = __atomic_load_n(&ring->timed, __ATOMIC_RELAXED);
+    uint64_t timed_ns = __atomic_load_n(&ring->timed_ns, __ATOMIC_RELAXED);
+    uint64_t samples = __atomic_load_n(&ring->samples, __ATOMIC_RELAXED);
+    double ns = timed ? (double)timed_ns / (double)timed * (double)samples : 0;
+    return ns < 9e15 ? (uint64_t)ns : 0;
+}
+
 static struct vf_str interpreter_line(struct vf_session *s)
 {
     if (vf_str_eq(s->implementation, VF_STR("pypy")))
@@ -101,8 +118,8 @@ static void write_jitlog(struct vf_json *json, struct vf_session *s)
     if (ring->jitlog_brief == 0)
         return;
     number(json, "jitlog_detail_until_ns", ring->jitlog_brief_ns);
-    number(json, "jitlog_traces", (int64_t)ring->jitlog_traces);
-    number(json, "jitlog_traces_brief", (int64_t)ring->jitlog_brief);
+    counted(json, "jitlog_traces", ring->jitlog_traces);
+    counted(json, "jitlog_traces_brief", ring->jitlog_brief);
 }
 
 /* How samples were taken, and what that has cost. */
@@ -118,18 +135,16 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     snprintf(note, sizeof note, "%s", s->timers.note);
     vf_rate_note(&s->rate, s->start_monotonic_ns, note, sizeof note);
     text(json, "timer_note", vf_str_from(note));
-    number(json, "records_left_out", (int64_t)vf_ring_left_out(&s->ring, VF_RING_KINDS));
-    number(json, "samples_skipped", (int64_t)ring->skipped);
+    counted(json, "records_left_out", vf_ring_left_out(&s->ring, VF_RING_KINDS));
+    counted(json, "samples_skipped", ring->skipped);
     if (vf_str_eq(s->implementation, VF_STR("pypy")))
         write_jitlog(json, s);
     vf_json_key(json, "cost");
     vf_json_begin(json, '{');
-    number(json, "samples", (int64_t)ring->samples);
-    if (ring->timed)
-        number(json, "handler_ns",
-               (int64_t)((double)ring->timed_ns / (double)ring->timed * (double)ring->samples));
-    number(json, "jitlog_ns", (int64_t)ring->jitlog_ns);
-    number(json, "runtime_log_ns", (int64_t)ring->pypylog_ns);
+    counted(json, "samples", ring->samples);
+    counted(json, "handler_ns", handler_ns(ring));
+    counted(json, "jitlog_ns", ring->jitlog_ns);
+    counted(json, "runtime_log_ns", ring->pypylog_ns);
     number(json, "recorder_cpu_ns", vf_clock_now_ns(CLOCK_PROCESS_CPUTIME_ID));
     number(json, "program_cpu_ns", s->program_cpu_ns);
     vf_json_end(json, '}');
@@ -150,7 +165,7 @@ static void write_run(struct vf_json *json, struct vf_session *s)
     if (getcwd(folder, sizeof folder))
         text(json, "working_dir", vf_str_from(folder));
     write_machine(json, s);
-    number(json, "pid", s->python_pid);
+    number(json, "pid", s->python_pid > 0 ? s->python_pid : s->pid);
     number(json, "children", s->children);
     number(json, "start_realtime_ns", s->start_realtime_ns);
     number(json, "start_monotonic_ns", s->start_monotonic_ns);

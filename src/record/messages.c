@@ -1,8 +1,9 @@
 #include "record/session.h"
 
+/* No word holds a NUL: readers of capture.json refuse it. */
 static struct vf_str keep(struct vf_session *s, struct vf_str text)
 {
-    return vf_arena_str(&s->arena, text);
+    return vf_arena_str(&s->arena, vf_str_cut(&text, 0));
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -33,7 +34,7 @@ static void tell_thread(struct vf_session *s, struct vf_str words)
     if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
         return;
     add_thread(s, tid, words);
-    vf_timers_follow(&s->timers, &s->ring, (pid_t)tid);
+    vf_timers_follow(&s->timers, &s->ring, s->python_pid, (pid_t)tid);
 }
 
 /* `tid`, `name`: another name for one, or the first one for the main thread. */
@@ -91,10 +92,15 @@ static void start_anew(struct vf_session *s)
     s->pc.lost = 0;
 }
 
-/* Events that were opened on a script which has started the interpreter do not follow it. */
+/* Events that were opened on a script which has started the interpreter do not follow it.  A number
+ * that is not of what was started is another namespace's: nothing is asked of a stranger. */
 static void follow(struct vf_session *s, pid_t pid)
 {
-    if (s->options->pc_thread && (pid != s->python_pid || !vf_pc_is_open(&s->pc))) {
+    if (!vf_session_has_started(s, pid)) {
+        vf_timers_unknown(&s->timers, &s->ring);
+        pid = -1;
+    }
+    if (s->options->pc_thread && pid > 0 && (pid != s->python_pid || !vf_pc_is_open(&s->pc))) {
         vf_pc_close(&s->pc);
         vf_pc_open(&s->pc, pid, false);
     }
@@ -119,7 +125,7 @@ static void take_hello(struct vf_session *s, struct vf_str words)
 static void take_sampling(struct vf_session *s)
 {
     s->sampling = true;
-    vf_timers_follow(&s->timers, &s->ring, s->python_pid);
+    vf_timers_follow(&s->timers, &s->ring, s->python_pid, s->python_pid);
 }
 
 /* PyPy's log goes into the ring from here on; what it has written before is the file's. */

@@ -101,3 +101,11 @@ void vf_session_see_children(struct vf_session *s)
     if (tasks)
         closedir(tasks);
 }
+
+bool vf_session_has_started(const struct vf_session *s, pid_t pid)
+{
+    enum { FIELD_PPID = 4, GENERATIONS_MAX = 100 };
+    for (int i = 0; i < GENERATIONS_MAX && pid > 1 && pid != s->pid; i++)
+        pid = (pid_t)stat_field(pid, FIELD_PPID);
+    return pid == s->pid;
+}

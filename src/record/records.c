@@ -136,6 +136,16 @@ static void add_profile(struct vf_session *s, const char *bytes, size_t len, boo
     vf_spool_add(&s->spool, VF_SPOOL_PROF, bytes + at + 1, len - at - 1);
 }
 
+/* Half a header leaves nothing behind in the reader: it is not in the profile either. */
+static bool next_record(struct vf_session *s, struct vf_record *record)
+{
+    struct vf_vmprof before = s->stream;
+    if (vf_vmprof_next(&s->stream, record))
+        return true;
+    s->stream = before;
+    return false;
+}
+
 /* Takes whole records off the front of `bytes` and adds them to the profile; returns how many bytes
  * they are.  The trailer is held back: names may still have to go before it. */
 static size_t take_whole(struct vf_session *s, struct vf_str bytes)
@@ -143,6 +153,8 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     struct vf_record record;
     size_t good = 0, kept = 0;
     bool begins = !s->has_stream;
+    if (s->has_trailer)
+        return 0; /* readers end there */
     if (begins) {
         if (vf_vmprof_open(&s->stream, bytes.ptr, bytes.len, NULL) == VF_FATAL)
             return 0;
@@ -151,7 +163,7 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     } else {
         s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
     }
-    while (s->stream.in.pos < bytes.len && vf_vmprof_next(&s->stream, &record)) {
+    while (!s->has_trailer && s->stream.in.pos < bytes.len && next_record(s, &record)) {
         size_t from = good;
         good = s->stream.in.pos;
         if (vf_spool_is_full(&s->spool) && record.type != VF_RECORD_END) {
@@ -190,7 +202,8 @@ void vf_session_records(struct vf_session *s, struct vf_str bytes)
         s->damaged_bytes += left;
         left = 0;
     }
-    memmove(s->partial.ptr, s->partial.ptr + good, left);
+    if (left)
+        memmove(s->partial.ptr, s->partial.ptr + good, left);
     s->partial.len = left;
 }
 

@@ -27,11 +27,16 @@ static int move_up(int fd)
     return moved;
 }
 
-static void *map_file(int fd)
+/* Beyond that limit there would be a signal. */
+static bool may_be_so_large(void)
 {
     struct rlimit limit;
-    bool fits = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= RING_BYTES;
-    if (fd < 0 || !fits || ftruncate(fd, RING_BYTES) != 0)
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= RING_BYTES;
+}
+
+static void *map_file(int fd)
+{
+    if (fd < 0 || !may_be_so_large() || ftruncate(fd, RING_BYTES) != 0)
         return MAP_FAILED;
     return mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
@@ -41,6 +46,9 @@ static void *map_folder_file(struct vf_ring_reader *ring, int folder_fd)
     ring->fd = openat(folder_fd, "ring", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (ring->fd >= 0)
         unlinkat(folder_fd, "ring", 0);
+    /* A page that finds no room when it is written to would end the program. */
+    if (ring->fd < 0 || !may_be_so_large() || posix_fallocate(ring->fd, 0, RING_BYTES) != 0)
+        return MAP_FAILED;
     return map_file(ring->fd);
 }
 

@@ -49,7 +49,8 @@ struct vf_session {
     struct vf_ring_reader ring;
     struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
     pid_t pid;             /* what was started, and is waited for */
-    pid_t python_pid;      /* the interpreter; the same, unless a script that runs it was started */
+    pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1: its
+                         number here is not known */
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;
@@ -112,7 +113,7 @@ struct vf_session {
     struct vf_arena arena;
 };
 
-/* drain.c: takes what is in the ring.  With `last` the program has ended. */
+/* drain.c: takes what is in the ring, once around at most.  With `last` the program has ended. */
 void vf_session_drain(struct vf_session *session, bool last);
 
 /* records.c: takes bytes that VMProf has written: a sample with what is known of it, or others. */
@@ -146,6 +147,8 @@ enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *sign
 /* process.c: what /proc tells of the program while it lives. */
 void vf_session_read_maps(struct vf_session *session);
 void vf_session_see_children(struct vf_session *session);
+/* True for what was started, and what that has started. */
+bool vf_session_has_started(const struct vf_session *session, pid_t pid);
 
 /* Where PyPy writes its log until it goes into the ring. */
 #define VF_SESSION_EARLY_LOG "early.pypylog"

@@ -101,7 +101,23 @@ static struct vf_timer_thread *find(struct vf_timers *timers, pid_t tid)
     return NULL;
 }
 
-void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t tid)
+static bool is_thread_of(pid_t pid, pid_t tid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d", (int)pid, (int)tid);
+    return pid > 0 && tid > 0 && access(path, F_OK) == 0;
+}
+
+void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
+{
+    if (!timers->perf)
+        return;
+    timers->perf = false;
+    __atomic_store_n(&ring->shared->timer, VF_TIMER_CPU, __ATOMIC_RELEASE);
+    snprintf(timers->note, sizeof timers->note, "the program is in another pid namespace");
+}
+
+void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid)
 {
     struct vf_timer_thread thread = {.tid = tid, .fd = -1, .seen = true};
     struct vf_timer_thread *known = find(timers, tid);
@@ -109,7 +125,7 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid
         known->seen = true;
         return;
     }
-    if (timers->threads.len >= VF_TIMERS_MAX)
+    if (timers->threads.len >= VF_TIMERS_MAX || !is_thread_of(pid, tid))
         return;
     if (timers->perf) {
         thread.fd = open_event(tid, timers->period_ns);
@@ -152,11 +168,11 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
 }
 
 /* Threads of C libraries have no timer yet. */
-static void see(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t tid)
+static void see(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid)
 {
     if (!find_row(ring->shared, (uint32_t)tid))
         ask(ring->shared, (uint32_t)tid);
-    vf_timers_follow(timers, ring, tid);
+    vf_timers_follow(timers, ring, pid, tid);
     struct vf_timer_thread *thread = find(timers, tid);
     if (thread && timers->perf)
         mark(ring->shared, thread);
@@ -179,7 +195,7 @@ void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t
     while ((entry = readdir(folder))) {
         uint64_t tid;
         if (vf_str_to_u64(vf_str_from(entry->d_name), 10, &tid) && tid <= INT32_MAX)
-            see(timers, ring, (pid_t)tid);
+            see(timers, ring, pid, (pid_t)tid);
     }
     closedir(folder);
     drop_ended(timers, ring->shared);

@@ -35,8 +35,12 @@ struct vf_timers {
 /* Finds out what the kernel allows, and sets the ring's timer and period. */
 void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, double period_s,
                     bool real_time);
-/* A thread that is to be sampled from now on. */
-void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t tid);
+/* A thread of the process that is to be sampled from now on.  The signal would end a stranger: what
+ * the program tells is believed when the kernel says the same. */
+void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid);
+/* The program's threads have numbers here that it does not know (it is in another pid namespace):
+ * there are no events, only its own timers. */
+void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring);
 /* Looks for threads that have begun or ended, at most every 20 ms. */
 void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
                     int64_t now_ns);

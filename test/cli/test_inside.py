@@ -1,0 +1,195 @@
+"""A recorded program behaves as it does alone: each program here prints what it sees of itself, and
+prints the same under vmfox, which records it all the while."""
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+import support
+
+
+def plain(python, program, *words, cwd, **options):
+    done = support.run([python, program, *words], cwd=cwd, **options)
+    return support.Result(done.code, done.out.decode(), done.err.decode())
+
+
+def alike(python, name, tmp_path, *words, options=(), after=lambda: None, **running):
+    """Runs a program of test/cli/programs alone and under vmfox: code and output are the same.  The
+    recording's capture.json."""
+    program = tmp_path / name
+    shutil.copy(support.PROGRAMS / name, program)
+    alone = plain(python, program, *words, cwd=tmp_path, **running)
+    after()
+    done = support.record(*options, python, program, *words, cwd=tmp_path,
+                          crashes=alone.code not in (0, 1), **running)
+    assert (done.out, done.code % 128) == (alone.out, abs(alone.code) % 128)
+    info = support.capture_info(tmp_path / "x.vmfox")
+    assert info["channel"] == "ring" and info["records_left_out"] == 0
+    assert len(support.member(tmp_path / "x.vmfox", "stamps.i64")) >= 8 * 5
+    info["told"], info["out"] = done.err, done.out
+    return info
+
+
+# ---- signals ------------------------------------------------------------------------------------
+
+
+def test_the_signal_of_samples_is_the_programs_as_well(python, tmp_path):
+    info = alike(python, "own_signals.py", tmp_path)
+    assert info["exit_signal"] == 16
+    assert "got [] True\nsent [16]\nchild got [16, 16]\n" in info["out"]
+
+
+def test_the_next_program_inherits_nothing_of_it(python, tmp_path):
+    out = alike(python, "own_signals.py", tmp_path, "exec")["out"]
+    assert out.splitlines()[-1] in ("Handlers.SIG_DFL", "0")
+
+
+def test_timers_and_handlers_of_the_program(python, tmp_path):
+    out = alike(python, "own_timers.py", tmp_path)["out"]
+    assert out.endswith("got {27: True, 14: True, 26: True, 11: False} 1\n")
+
+
+def test_what_is_set_for_faults_and_errno(python, tmp_path):
+    out = alike(python, "own_faults.py", tmp_path)["out"]
+    assert out.count("same True") == 2
+    if "pypy" not in python:  # which has an errno of its own for C code
+        assert "errno kept 150" in out
+
+
+def test_system_calls_that_wait_are_not_ended(python, tmp_path):
+    alike(python, "waits.py", tmp_path)
+
+
+def test_with_real_time_what_can_begin_again_does(python, tmp_path):
+    alike(python, "waits.py", tmp_path, "reads", options=["--real-time"])
+
+
+def test_all_signals_blocked_by_whoever_starts_it(python, tmp_path):
+    alike(python, "own_timers.py", tmp_path, preexec_fn=lambda: signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGSTKFLT if hasattr(signal, "SIGSTKFLT") else 16}))
+
+
+def test_no_room_for_timers(python, tmp_path):
+    """Then there are events at best; and it is said."""
+    program = tmp_path / "own_timers.py"
+    shutil.copy(support.PROGRAMS / "phases.py", program)
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_SIGPENDING, (0, 0))
+
+    alone = plain(python, program, cwd=tmp_path, preexec_fn=limit)
+    done = support.vmfox("record", "-o", "x.vmfox", python, program, cwd=tmp_path,
+                         preexec_fn=limit)
+    assert done.code == alone.code
+    assert "ulimit -i" in done.err
+
+
+# ---- looking around -----------------------------------------------------------------------------
+
+
+def test_tracing_sees_nothing(python, tmp_path):
+    assert alike(python, "tracing.py", tmp_path)["out"] == "[]\n"
+
+
+def test_memory_traced_from_the_start(cpython, tmp_path):
+    env = support.environment(tmp_path, PYTHONTRACEMALLOC="10")
+    assert alike(cpython, "tracing.py", tmp_path, env=env)["out"] == "[]\n"
+
+
+def test_coverage_sees_nothing(cpython, tmp_path):
+    if subprocess.run([cpython, "-c", "import coverage"], capture_output=True).returncode != 0:
+        pytest.skip("%s has no coverage" % cpython)
+    script = support.PROGRAMS / "phases.py"
+    done = support.record(cpython, "-m", "coverage", "run", script, cwd=tmp_path)
+    assert done.code == 0
+    report = support.run([cpython, "-m", "coverage", "report"], cwd=tmp_path).out.decode()
+    assert "phases.py" in report and "vmfox" not in report and "sitecustomize" not in report
+
+
+def test_descriptors_are_those_it_has_alone(python, tmp_path):
+    alike(python, "open_numbers.py", tmp_path)
+    alike(python, "open_numbers.py", tmp_path, options=["--real-time", "--no-pypylog"])
+
+
+# ---- children -----------------------------------------------------------------------------------
+
+
+def test_children_of_every_kind(python, tmp_path):
+    daemon = tmp_path / "daemon.txt"
+    info = alike(python, "children.py", tmp_path, after=lambda: daemon.unlink())
+    assert daemon.read_text().startswith("daemon's own ")
+    assert info["children"] == 1
+
+
+def test_forks_in_threads_say_nothing(python, tmp_path):
+    program = support.PROGRAMS / "forks.py"
+    for _ in range(60 if "pypy" in python else 5):
+        done = support.record(python, program, cwd=tmp_path)
+        assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize("call", [
+    "os.execv('/bin/echo', ['echo', 'hi'])", "os.execve('/bin/echo', ['echo', 'hi'], {})",
+    "os.execlp('echo', 'echo', 'hi')",
+    "t = threading.Thread(target=lambda: os.execv('/bin/echo', ['echo', 'hi'])); t.start(); t.join()",
+])
+def test_another_program_takes_over(python, tmp_path, call):
+    script = tmp_path / "x.py"
+    script.write_text("import os, threading, time\n"
+                      "end = time.process_time() + 0.2\n"
+                      "while time.process_time() < end: sum(range(500))\n"
+                      "try: os.execv('/not/there', ['x'])\n"
+                      "except OSError as error: print(error.errno, flush=True)\n"
+                      "end = time.process_time() + 0.2\n"
+                      "while time.process_time() < end: sum(range(500))\n" + call + "\n")
+    done = support.vmfox("record", "-o", "x.vmfox", python, script, cwd=tmp_path)
+    assert (done.code, done.out) == (0, "2\nhi\n")
+    assert "was replaced by another one (exec" in done.err
+    assert len(support.member(tmp_path / "x.vmfox", "stamps.i64")) >= 8 * 5
+
+
+# ---- threads ------------------------------------------------------------------------------------
+
+
+def test_many_threads_and_their_names(python, tmp_path):
+    info = alike(python, "many_threads.py", tmp_path, "5000", "200", "0.01")
+    names = [thread.get("name", "") for thread in info["threads"]]
+    assert {"renamed \u0416 %d" % i for i in range(200)} <= set(names)
+    assert len(names) >= 5200
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert sum(name.startswith("renamed \u0416 ") for name in profile.names()) > 20
+
+
+def test_more_threads_than_there_is_room_for(cpython, tmp_path):
+    alike(cpython, "many_threads.py", tmp_path, "0", "2300", "0.0005")
+
+
+# ---- the kernel's walls -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wall", ["prctl", "setuid", "chroot"])
+def test_a_program_that_shuts_itself_off(python, tmp_path, wall):
+    if wall != "prctl" and os.geteuid() != 0:
+        pytest.skip("only root may")
+    info = alike(python, "locked_up.py", tmp_path, wall)
+    assert "late" in [thread.get("name") for thread in info["threads"]]
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert profile.samples("late") and profile.samples()
+
+
+def test_another_pid_namespace(python, tmp_path):
+    """The program's numbers are those of strangers there, to whom nothing is sent."""
+    unshare = ["unshare", "-pf", "--mount-proc"]
+    if not shutil.which("unshare") or subprocess.run(unshare + ["true"],
+                                                     capture_output=True).returncode != 0:
+        pytest.skip("no pid namespaces here")
+    wrapper = tmp_path / "python3"
+    wrapper.write_text("#!/bin/sh\nexec %s %s \"$@\"\n" % (" ".join(unshare), python))
+    wrapper.chmod(0o755)
+    info = alike(wrapper, "many_threads.py", tmp_path, "5", "3", "0.2")
+    assert re.search("pid namespace", info["timer_note"])
+    assert info["timer"] == "itimer"
