@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -61,6 +62,15 @@ static int inside_setitimer(__itimer_which_t which, const struct itimerval *now,
     return 0;
 }
 
+/* What VMProf maps as it is started are its buffers. */
+static void *inside_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+    void *made = mmap(at, len, protection, flags, fd, offset);
+    if (inside.window && made != MAP_FAILED && len == VMPROF_BUFFERS * VMPROF_BUFFER_BYTES)
+        inside.buffers = made;
+    return made;
+}
+
 /* VMProf stops and starts its timer around a fork, and closes its file in the child.  It has
  * neither; the number stays, so that what a child would write is taken and forgotten. */
 static int inside_register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
@@ -77,7 +87,8 @@ static void (*inside_signal(int number, void (*handler)(int)))(int)
     return number == SIGSEGV ? SIG_DFL : signal(number, handler);
 }
 
-/* A program that waits for all signals gets none of ours, which may be there while it is blocked. */
+/* A program that waits for all signals gets none of ours, which may be there while it is blocked.
+ */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
     struct vf_ring *ring = inside.ring;
@@ -120,6 +131,8 @@ int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
          0},
         {is_pypy ? "fopen" : "signal", is_pypy ? (uintptr_t)inside_fopen : (uintptr_t)inside_signal,
          0},
+        {"mmap", (uintptr_t)inside_mmap, 0},
+        {"mmap64", (uintptr_t)inside_mmap, 0},
         {"fopen64", (uintptr_t)inside_fopen, 0},
     };
     inside_object_patch(object, slots, sizeof slots / sizeof *slots - !is_pypy);

@@ -65,9 +65,9 @@ enum { VF_RING_TIMER_COMES = -2 };
 
 /* A thread of the program that is sampled.  The program writes tid, the recorder perf. */
 struct vf_ring_thread {
-    uint32_t tid;       /* 0: free */
-    uint32_t perf;      /* 1: a perf event of the recorder's gives it its user time */
-    int32_t timer;      /* the kernel's number of its timer in the program; -1: none, -2: it is made */
+    uint32_t tid;  /* 0: free */
+    uint32_t perf; /* 1: a perf event of the recorder's gives it its user time */
+    int32_t timer; /* the kernel's number of its timer in the program; -1: none, -2: it is made */
     uint32_t period_ns; /* of that timer, as it is set */
 };
 
@@ -97,6 +97,7 @@ struct vf_ring {
     uint64_t jitlog_ns, pypylog_ns;
     uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
     int64_t jitlog_brief_ns;              /* when the first of these began */
+    uint32_t refused; /* timers that the kernel did not make, but for threads that are gone */
     uint32_t program_pid;
     uint32_t ended; /* 1: no more samples are taken */
     _Alignas(64) struct vf_ring_thread threads[VF_RING_THREADS];

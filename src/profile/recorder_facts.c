@@ -93,11 +93,23 @@ void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *fa
     add_costs(profile, &info->cost);
 }
 
+bool vf_facts_timer_is_of_thread(struct vf_str timer)
+{
+    return is_text(timer, "perf") || is_text(timer, "ticks");
+}
+
 const char *vf_facts_timer(struct vf_str timer, bool real_time)
 {
     if (is_text(timer, "perf"))
         return "CPU time of each thread, by the kernel's perf_event: sleeping and waiting give no "
                "samples";
+    if (is_text(timer, "ticks"))
+        return "CPU time of each thread, in ticks of the kernel: sleeping and waiting give no "
+               "samples";
+    if (is_text(timer, "recorder"))
+        return real_time ? "wall time, signals sent by vmfox: sleeping and waiting are sampled"
+                         : "CPU time of each thread, signals sent by vmfox: sleeping and waiting "
+                           "give no samples";
     if (is_text(timer, "posix"))
         return "wall time, a timer for each thread: sleeping and waiting are sampled";
     return real_time ? "wall time: sleeping and waiting are sampled"
