@@ -8,7 +8,7 @@
  * program itself notices nothing: no signal, no descriptor, no code of ours.
  *
  * Each is an interrupt, which a virtual machine takes 20 us and more for: so there is one for four
- * periods of VMProf's timer, and never more than about one a millisecond.
+ * periods of the samples, and never more than about one a millisecond.
  *
  * There is an event and a ring of memory for each CPU, as the kernel wants it for events that
  * follow the program's threads.  The rows come out of the rings in no order of time.
@@ -36,7 +36,7 @@ struct vf_pc {
     char missing[200]; /* why the kernel gives none; empty where it does */
 };
 
-/* Sets how often they are taken: `sample_period_s` is that of VMProf's timer. */
+/* Sets how often they are taken: `sample_period_s` is that of the samples. */
 void vf_pc_init(struct vf_pc *pc, double sample_period_s);
 /* Opens the events on the process `pid`, which has one thread.  With `on_exec` they begin when it
  * runs another program, else at once.  Where the kernel refuses, `missing` says why and there are
