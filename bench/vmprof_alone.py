@@ -26,7 +26,7 @@ def vmprof_alone():
     sys.argv[:] = sys.argv[5:]
     with open(script, "rb") as file:
         code = compile(file.read(), script, "exec")
-    with open(profile, "wb") as out:
+    with open(profile, "w+b") as out:  # CPython's wants to read it as well
         # descriptor, period, memory, lines, native, real time
         _vmprof.enable(out.fileno(), float(period), 0, 0, int(native), 0)
         jitlog = start_jitlog(jitlog_path)

@@ -3,24 +3,41 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
 #include "cmd/progress.h"
+#include "record/record.h"
 
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const struct vf_command *const vf_commands[] = {
-    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view, &vf_cmd_jit, &vf_cmd_convert,
-    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_help, NULL,
+    &vf_cmd_run,   &vf_cmd_record,      &vf_cmd_view,    &vf_cmd_jit,   &vf_cmd_convert,
+    &vf_cmd_share, &vf_cmd_symbolicate, &vf_cmd_recover, &vf_cmd_clean, &vf_cmd_help,
+    NULL,
 };
 
+static void put(const char *text)
+{
+    (void)!write(STDERR_FILENO, text, strlen(text));
+}
+
+/* A program that is being recorded is not left alone: its exit code is ours. */
 static void out_of_memory(size_t bytes)
 {
-    static const char text[] = "vmfox: out of memory\n";
+    const char *folder = vf_record_folder();
     (void)bytes;
     vf_work_give_up();
-    (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    _exit(VF_EXIT_INPUT);
+    put("vmfox: out of memory");
+    if (folder) {
+        put("; the program goes on; what was recorded until now is kept, go on with: vmfox "
+            "recover ");
+        put(folder);
+    }
+    put("\n");
+    _exit(folder ? vf_record_wait() : VF_EXIT_INPUT);
 }
 
 static int run_command(const struct vf_command *command, int argc, char **argv)
@@ -37,17 +54,35 @@ static int run_command(const struct vf_command *command, int argc, char **argv)
 }
 
 /* The C library asks the kernel for memory in steps, each of which costs; large ones, of which the
- * kernel gives only what is touched, cost nothing more. */
+ * kernel gives only what is touched, cost nothing more, but where a limit (ulimit -v) counts them.
+ */
 static void take_memory_in_large_steps(void)
 {
 #ifdef __GLIBC__
-    mallopt(M_TOP_PAD, 64 << 20);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+        mallopt(M_TOP_PAD, 64 << 20);
 #endif
+}
+
+static void on_file_limit(int number)
+{
+    (void)number;
+}
+
+/* At the limit of file size (ulimit -f) a write then fails, and that can be said.  A handler, and
+ * not SIG_IGN: programs that are started begin with what there was before. */
+static void survive_file_limit(void)
+{
+    struct sigaction action = {.sa_handler = on_file_limit, .sa_flags = SA_RESTART}, before;
+    if (sigaction(SIGXFSZ, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        sigaction(SIGXFSZ, &action, NULL);
 }
 
 int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
+    survive_file_limit();
     take_memory_in_large_steps();
     vf_set_oom_handler(out_of_memory);
     if (folder && *folder)

@@ -6,7 +6,10 @@ BENCH = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(BENCH)
 WORDCOUNT = os.path.join(ROOT, "examples", "wordcount", "simple.py")
 TEXT = os.path.join(ROOT, "build", "demo", "kjv10.txt")
+KJV = os.path.join(ROOT, "build", "demo", "kjv.txt")  # a tenth of it
 # Made by scripts/setup bench.
+TOOLS = os.path.join(ROOT, "build", "bench", "tools")
+CPYTHON = os.path.join(TOOLS, "bin", "python")
 CONVERTER = os.path.join(ROOT, "build", "bench", "converter", "bin", "python")
 PERIOD = "0.00099"
 MB = 1000 * 1000

@@ -1,5 +1,8 @@
 """Figures in words, and tables of them."""
+import random
 import statistics
+
+BOOTSTRAP_TIMES = 2000
 
 
 def seconds(value):
@@ -48,6 +51,16 @@ def percents(values, base):
 def percent_and_spread(values, base):
     low, middle, high = percents(values, base)
     return "%+.1f %% (%+.1f to %+.1f)" % (middle, low, high)
+
+
+def percent_interval(values, base):
+    """How much more, in percent: the median of the rounds' ratios, and the interval in which it
+    lies with 95 %, by drawing as many rounds again and again (bootstrap, with a fixed seed)."""
+    found = [100 * (ratio - 1) for ratio in ratios(values, base)]
+    dice = random.Random(20240229)
+    drawn = sorted(median(dice.choices(found, k=len(found))) for _ in range(BOOTSTRAP_TIMES))
+    edge = BOOTSTRAP_TIMES // 40
+    return median(found), drawn[edge], drawn[-edge - 1]
 
 
 def median_and_least(values):

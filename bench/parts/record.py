@@ -5,7 +5,6 @@ import os
 from . import figures
 from .common import BENCH, PERIOD, PYPYLOG_SECTIONS, TEXT, WORDCOUNT
 from .cost import measure, take_turns
-from .goals import judge
 
 HEADING = "Recording"
 PLAIN = "plain"
@@ -24,7 +23,7 @@ RECORD_VARIANTS = {
     "`--no-jitlog --no-pypylog --no-pc`": ["--no-jitlog", "--no-pypylog", "--no-pc"],
     "`--no-jitlog --no-pypylog --no-native`": ["--no-jitlog", "--no-pypylog", "--no-native"],
 }
-# What the goal is about gets twice as many rounds as the others.
+# What is compared gets twice as many rounds as the others.
 COMPARED = (PLAIN, VMPROF, VMPROF_LOGS, RECORD, NO_LOGS)
 # What PyPy's JIT traces first depends on small things, a log or a timer among them, and with it how
 # fast some programs are. So each round has another threshold of the JIT's, the same for all that is
@@ -99,30 +98,11 @@ def measure_part(options):
                          for name, argv in programs.items()}}
 
 
-# ---- goals and report ----------------------------------------------------------------------------
+# ---- report ----------------------------------------------------------------------------
 
 
 def cpus(found, variant):
     return figures.column(found[variant], "cpu")
-
-
-def goals(found, _others):
-    """Over `_vmprof` alone; and how much of that is PyPy's own work for the two logs."""
-    out = []
-    for name, program in found["programs"].items():
-        if min(cpus(program, PLAIN)) < 0.1:  # percents of next to nothing say nothing
-            continue
-        goal = "%s: recording costs under 1 %% over `_vmprof` alone" % name
-        compared = ((RECORD, VMPROF, "%s"), (RECORD, VMPROF_LOGS, "over it with the same logs %s"),
-                    (VMPROF_LOGS, VMPROF, "the logs alone %s"),
-                    (NO_LOGS, VMPROF, "recorded without logs %s"))
-        words = [text % figures.percent_and_spread(cpus(program, a), cpus(program, b))
-                 for a, b, text in compared]
-        middle = figures.percents(cpus(program, RECORD), cpus(program, VMPROF))[1]
-        if middle < OTHER_WAY:
-            words.insert(0, "PyPy compiles it another way")
-        out.append(judge(goal, None if middle < OTHER_WAY else middle < 1, "; ".join(words)))
-    return out
 
 
 def report_program(out, name, found):

@@ -1,17 +1,21 @@
-"""What the recorder itself takes in runs of different length."""
+"""What recording costs beside other profilers, and what the recorder itself takes in long runs."""
 import os
 
-from . import figures
+from . import figures, overhead
 from .common import MB, PERIOD, TEXT, WORDCOUNT, say
 from .cost import measure, watch
 from .goals import judge
 
-HEADING = "The recorder in a long run"
+HEADING = "The recorder"
 LENGTHS = (5, 20)
 GROWTH = 0.05  # of the peak: what malloc and the kernel's accounting leave open
 
 
 def measure_part(options):
+    return {"overhead": overhead.measure_all(options), "rows": measure_lengths(options)}
+
+
+def measure_lengths(options):
     alone = measure([options.pypy, WORDCOUNT, TEXT])["cpu"]
     rows = []
     for _ in range(max(1, options.rounds // 3)):
@@ -23,7 +27,7 @@ def measure_part(options):
                           options.pypy, WORDCOUNT, *texts], pause=0.005)
             rows.append({"length": length, "written": os.path.getsize(out), **cost})
             os.unlink(out)
-    return {"rows": rows}
+    return rows
 
 
 def shares(rows):
@@ -36,6 +40,10 @@ def of_length(found, length):
 
 
 def goals(found, _others):
+    return overhead.goals(found["overhead"]) + goals_of_lengths(found)
+
+
+def goals_of_lengths(found):
     short, long = (of_length(found, length) for length in LENGTHS)
     share = shares(long)
     more = [100 * (b["own_cpu"] - a["own_cpu"]) / (b["wall"] - a["wall"])
@@ -54,7 +62,8 @@ def goals(found, _others):
 
 def report(out, found):
     figures.section(out, HEADING, found["about"])
-    out += ["`vmfox record` of the word count, of as many texts as make runs of 5 and of 20 "
+    overhead.report(out, found["overhead"])
+    out += ["### In a long run", "", "`vmfox record` of the word count, of as many texts as make runs of 5 and of 20 "
             "seconds. CPU and memory are of vmfox's own process, what it does at the start and at "
             "the end included.", ""]
     rows = []

@@ -11,8 +11,8 @@ from .common import say
 PARTS = {"convert": convert, "bundle": bundle, "converter": converter, "pypylog": pypylog,
          "jitlog": jitlog, "startup": startup, "record": record, "recorder": recorder,
          "symbols": symbols}
-GOALS = {"convert": convert_goals.goals, "bundle": bundle.goals, "converter": converter.goals,
-         "startup": startup.goals, "record": record.goals, "recorder": recorder.goals}
+GOALS = {"recorder": recorder.goals, "convert": convert_goals.goals, "bundle": bundle.goals,
+         "converter": converter.goals, "startup": startup.goals}
 GOALS_HEADING = "Goals"
 
 

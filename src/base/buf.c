@@ -47,6 +47,23 @@ void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     va_end(again);
 }
 
+void vf_buf_shell_word(struct vf_buf *buf, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789_@%+=:,./-";
+    if (*word && word[strspn(word, plain)] == 0) {
+        vf_buf_add(buf, word, strlen(word));
+        return;
+    }
+    vf_buf_add(buf, "'", 1);
+    for (; *word; word++)
+        if (*word == '\'')
+            vf_buf_add(buf, "'\\''", 4);
+        else
+            vf_buf_add(buf, word, 1);
+    vf_buf_add(buf, "'", 1);
+}
+
 void vf_buf_count(struct vf_buf *buf, uint64_t count)
 {
     char digits[24];

@@ -39,6 +39,8 @@ void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A number with commas: 19,800. */
 void vf_buf_count(struct vf_buf *buf, uint64_t count);
+/* A word of a command line, in quotes where a shell would take it otherwise. */
+void vf_buf_shell_word(struct vf_buf *buf, const char *word);
 static inline struct vf_str vf_buf_view(const struct vf_buf *buf)
 {
     return (struct vf_str){buf->ptr, buf->len};

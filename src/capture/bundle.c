@@ -211,6 +211,8 @@ static void read_recording(struct bundle *b, json_t *root)
     info->jitlog_mode = get_text(b, root, "jitlog_mode");
     info->jitlog_detail_until_ns = get_int(root, "jitlog_detail_until_ns");
     info->records_left_out = get_count(root, "records_left_out");
+    info->recovered = get_count(root, "recovered");
+    info->samples_skipped = get_count(root, "samples_skipped");
     info->cost = (struct vf_capture_cost){.samples = get_count(cost, "samples"),
                                           .handler_ns = get_count(cost, "handler_ns"),
                                           .jitlog_ns = get_count(cost, "jitlog_ns"),
@@ -229,6 +231,7 @@ static void read_lists(struct bundle *b, json_t *root)
         struct vf_thread_name *thread = VF_PUSH(&info->threads);
         thread->number = get_count(item, "number");
         thread->tid = get_count(item, "tid");
+        thread->from_ns = get_int(item, "from_ns");
         thread->name = get_text(b, item, "name");
     }
     json_array_foreach(json_object_get(root, "modules"), i, item)

@@ -28,6 +28,7 @@ struct vf_source_text {
 struct vf_thread_name {
     uint64_t number; /* in the name of its root frame's code (profile/walk.h); 0: it has none */
     uint64_t tid;
+    int64_t from_ns; /* CLOCK_MONOTONIC when it was new, as near as known; 0: not known */
     struct vf_str name;
 };
 
@@ -69,7 +70,9 @@ struct vf_capture_info {
     struct vf_str jitlog_mode;          /* "auto", "full" or "none" */
     int64_t jitlog_detail_until_ns; /* CLOCK_MONOTONIC from which on operations of further traces
                                        are left out of the JIT's log; 0: never */
+    uint64_t recovered;             /* 1: of what a killed recorder left */
     uint64_t records_left_out;      /* the channel had no room for them */
+    uint64_t samples_skipped;       /* not taken, for another thread was taking one */
     struct vf_capture_cost cost;
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */

@@ -42,7 +42,7 @@ static struct vf_str whole_text(struct walk *w, struct vf_jitlog_text text)
 /* Ends the trace that was being read. */
 static void commit(struct walk *w)
 {
-    bool known = w->now.recorded || w->now.optimised || w->now.assembled;
+    bool known = w->has_code || !vf_jit_trace_is_brief(&w->now);
     if (w->now.kind == VF_JIT_BRIDGE && w->has_code && w->now.guard == 0)
         w->now.kind = VF_JIT_ENTRY_BRIDGE;
     if (w->started && known && w->traces < UINT32_MAX) {

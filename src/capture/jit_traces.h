@@ -42,6 +42,12 @@ struct vf_jit_trace {
     bool aborted;     /* given up while it was optimised: it has no code */
 };
 
+/* True for a trace whose operations the recorder has left out: it has code, and perhaps a place. */
+static inline bool vf_jit_trace_is_brief(const struct vf_jit_trace *trace)
+{
+    return !trace->recorded && !trace->optimised && !trace->assembled;
+}
+
 /* Where a merge point stands in the program. */
 struct vf_jit_place {
     struct vf_str file, function;

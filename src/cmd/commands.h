@@ -5,7 +5,7 @@
 #include "cmd/options.h"
 
 extern const struct vf_command vf_cmd_run, vf_cmd_record, vf_cmd_convert, vf_cmd_view, vf_cmd_jit,
-    vf_cmd_share, vf_cmd_symbolicate, vf_cmd_help;
+    vf_cmd_share, vf_cmd_symbolicate, vf_cmd_recover, vf_cmd_clean, vf_cmd_help;
 
 /* All of them, in the order they are listed; ends with NULL. */
 extern const struct vf_command *const vf_commands[];

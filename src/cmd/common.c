@@ -3,6 +3,7 @@
 #include "base/sink.h"
 #include "cmd/jit_code.h"
 #include "cmd/progress.h"
+#include "cmd/recover.h"
 #include "code/source.h"
 #include "output/firefox.h"
 #include "profile/build.h"
@@ -182,8 +183,19 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
                                      .max_samples = options->max_samples};
     static const struct vf_debug_files no_files;
     struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
+    bool failed;
     *input = (struct vf_input){.sources_apart = options->sources_apart};
-    if (vf_capture_open(&input->capture, path, &warnings, &error) == VF_FATAL) {
+    char *recovered = vf_recover_for_reading(path, options->debug, options->quiet, &failed);
+    if (failed)
+        return false;
+    vf_new_file_watch(recovered);
+    enum vf_status opened =
+        vf_capture_open(&input->capture, recovered ? recovered : path, &warnings, &error);
+    if (recovered)
+        unlink(recovered); /* it is mapped */
+    vf_new_file_watch(NULL);
+    free(recovered);
+    if (opened == VF_FATAL) {
         vf_say_error(name, &error, 0);
         return false;
     }

@@ -3,6 +3,7 @@
 #include "cmd/common.h"
 #include "cmd/progress.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,11 +24,12 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
 {
     struct vf_debug *debug = context;
     struct vf_error error;
-    if (!debug->urls || debug->refused)
+    struct vf_debug_shared *shared = debug->shared;
+    if (!debug->urls || !shared || shared->refused)
         return -1;
     const int64_t limit_ms = (int64_t)debug->limit_s * 1000;
-    if (!debug->opened && vf_debuginfod_open(&debug->client, limit_ms, &error) == VF_FATAL) {
-        debug->refused = true;
+    if (!debug->opened && vf_debuginfod_open(&debug->client, shared->left_ms, &error) == VF_FATAL) {
+        shared->refused = true;
         vf_say_error("warning", &error, 0);
         return -1;
     }
@@ -35,19 +37,30 @@ static int fetch(void *context, const unsigned char *id, size_t id_bytes)
     setenv(URLS, debug->urls, 1);
     bool shown = vf_show_begin(debug->quiet, limit_ms - debug->client.left_ms);
     int fd = vf_debuginfod_fetch(&debug->client, id, id_bytes);
+    shared->left_ms = debug->client.left_ms;
     unsetenv(URLS);
     if (shown)
         vf_show_end();
     if (debug->client.interrupted) {
-        debug->refused = true;
+        shared->refused = true;
         vf_say("warning: interrupted; the rest is done without debug info from servers");
     } else if (debug->client.timed_out) {
-        debug->refused = true;
+        shared->refused = true;
         vf_say("warning: debug info was not there within %u s and is done without "
                "(--no-debuginfod asks for none)",
                debug->limit_s);
     }
     return fd;
+}
+
+static struct vf_debug_shared *make_shared(unsigned limit_s)
+{
+    struct vf_debug_shared *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return NULL;
+    shared->left_ms = (int64_t)limit_s * 1000;
+    return shared;
 }
 
 bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
@@ -58,6 +71,7 @@ bool vf_debug_init(struct vf_debug *debug, const struct vf_args *args)
     if (urls && *urls && !vf_args_has(args, "no-debuginfod")) {
         debug->urls = vf_strdup(vf_str_from(urls));
         debug->files.fetch = fetch;
+        debug->shared = make_shared(debug->limit_s);
         debug->files.context = debug;
     }
     unsetenv(URLS);
@@ -79,6 +93,8 @@ void vf_debug_release(struct vf_debug *debug)
 {
     if (debug->opened)
         vf_debuginfod_close(&debug->client);
+    if (debug->shared)
+        munmap(debug->shared, sizeof *debug->shared);
     free(debug->urls);
     free(debug->folder);
     *debug = (struct vf_debug){0};

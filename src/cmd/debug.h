@@ -19,7 +19,14 @@ struct vf_debug {
     char *folder;     /* NULL: none */
     char *urls;       /* NULL: nobody is asked */
     unsigned limit_s; /* for all requests together */
-    bool opened, refused, quiet;
+    bool opened, quiet;
+    struct vf_debug_shared *shared; /* NULL: nobody is asked */
+};
+
+/* What also holds for the processes that are forked to look names up. */
+struct vf_debug_shared {
+    bool refused;    /* nobody is asked any more */
+    int64_t left_ms; /* of limit_s */
 };
 
 /* Takes $DEBUGINFOD_URLS out of this process's environment, so that elfutils asks nobody of its own

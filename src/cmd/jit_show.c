@@ -109,8 +109,14 @@ static void add_head(struct vf_page *page, const struct vf_jit *jit, uint32_t ro
         add_fact(page, "begins at", "%.*s, %.*s line %u, bytecode %u", VF_STR_ARG(place->function),
                  VF_STR_ARG(place->file), place->line, place->offset);
     add_parent(page, jit, trace);
-    add_fact(page, "operations", "%u recorded, %u optimised, %u assembled, %u guards, %u bridges",
-             trace->recorded, trace->optimised, trace->assembled, trace->guards, trace->bridges);
+    if (vf_jit_trace_is_brief(trace))
+        add_fact(page, "operations",
+                 "left out of the log, which had become too costly "
+                 "(record with --jitlog=full)");
+    else
+        add_fact(page, "operations",
+                 "%u recorded, %u optimised, %u assembled, %u guards, %u bridges", trace->recorded,
+                 trace->optimised, trace->assembled, trace->guards, trace->bridges);
     if (vf_jit_code_bytes(trace))
         add_fact(page, "code", "%llu bytes at 0x%llx", (unsigned long long)vf_jit_code_bytes(trace),
                  (unsigned long long)trace->code_start);

@@ -114,9 +114,12 @@ static void add_row(struct vf_page *page, const struct vf_jit *jit,
         vf_page_count(page, 14, trace->run_count);
     else
         vf_page_add(page, VF_COLOR_DIM, "%14s ", "?");
-    vf_page_add(page, VF_COLOR_PLAIN, "%6u %6u %6u %6u %7u %7llu ", trace->recorded,
-                trace->optimised, trace->assembled, trace->guards, trace->bridges,
-                (unsigned long long)vf_jit_code_bytes(trace));
+    if (vf_jit_trace_is_brief(trace)) /* left out of the log (--jitlog=auto) */
+        vf_page_add(page, VF_COLOR_DIM, "%6s %6s %6s %6s %7s ", "-", "-", "-", "-", "-");
+    else
+        vf_page_add(page, VF_COLOR_PLAIN, "%6u %6u %6u %6u %7u ", trace->recorded, trace->optimised,
+                    trace->assembled, trace->guards, trace->bridges);
+    vf_page_add(page, VF_COLOR_PLAIN, "%7llu ", (unsigned long long)vf_jit_code_bytes(trace));
     if (choice->op)
         vf_page_add(page, VF_COLOR_PLAIN, "%7u %7u %7u ", chosen->fitting[0], chosen->fitting[1],
                     chosen->fitting[2]);

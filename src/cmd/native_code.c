@@ -27,6 +27,9 @@ static void add_profile_libs(struct vf_native_code *native, const struct vf_inpu
     }
 }
 
+/* The name of the thread of instruction addresses, as a finished file has it. */
+#define ADDRESSES "\"Machine code (pc samples)\""
+
 static bool has_addresses(const struct vf_profile *profile)
 {
     for (size_t i = 0; i < profile->threads.len; i++)
@@ -40,6 +43,8 @@ static void add_finished_libs(struct vf_native_code *native, struct vf_capture *
     struct vf_finished_text text;
     struct vf_finished_libs libs;
     vf_finished_text_root(&text, capture, NULL);
+    native->has_addresses =
+        text.text.len && memmem(text.text.ptr, text.text.len, ADDRESSES, sizeof ADDRESSES - 1);
     vf_finished_libs_read(&libs, text.text);
     for (size_t i = 0; i < libs.v.len; i++) {
         const struct vf_finished_lib *lib = &libs.v.items[i];
@@ -62,11 +67,12 @@ void vf_native_code_init(struct vf_native_code *native, struct vf_input *input)
                                       .made = vf_alloc_zeroed(1, sizeof *native->made)};
     /* A browser asks for what the profile does not have: what this machine knows may be more. */
     input->names.ask_files = true;
-    native->has_addresses = input->has_profile && has_addresses(&input->profile);
-    if (input->has_profile)
+    if (input->has_profile) {
+        native->has_addresses = has_addresses(&input->profile);
         add_profile_libs(native, input);
-    else
+    } else {
         add_finished_libs(native, &input->capture);
+    }
 }
 
 void vf_native_code_release(struct vf_native_code *native)

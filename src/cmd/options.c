@@ -85,6 +85,11 @@ static const struct vf_option *find_letter(const struct vf_command *command, cha
     return NULL;
 }
 
+static bool needs_value(const struct vf_option *option)
+{
+    return option->value && option->value[0] != '=';
+}
+
 /* Takes argv[*at], and its value from behind it or from the next word. */
 static bool take_option(struct vf_args *args, int argc, char **argv, int *at,
                         struct vf_error *error)
@@ -101,7 +106,7 @@ static bool take_option(struct vf_args *args, int argc, char **argv, int *at,
         /* Flags may stand together, and before an option with a value: -rq, -qo FILE. */
         const char *letter = given + 1;
         option = find_letter(command, *letter);
-        while (option && !option->value && letter[1]) {
+        while (option && !needs_value(option) && letter[1]) {
             args->values[option - command->options] = "";
             option = find_letter(command, *++letter);
         }
@@ -114,7 +119,7 @@ static bool take_option(struct vf_args *args, int argc, char **argv, int *at,
         vf_fail(error, "--%s takes no value", option->name);
         return false;
     }
-    if (option->value && !value) {
+    if (needs_value(option) && !value) {
         if (*at + 1 >= argc) {
             vf_fail(error, "--%s needs a value: %s", option->name, option->value);
             return false;
@@ -176,9 +181,13 @@ void vf_command_help(const struct vf_command *command, FILE *to)
     fprintf(to, "\noptions:\n");
     for (const struct vf_option *o = command->options; o->name; o++) {
         char left[64];
-        snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
-                 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->value ? " " : "",
-                 o->value ? o->value : "");
+        bool optional = o->value && !needs_value(o);
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s%s", o->letter ? '-' : ' ',
+                 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+                 optional   ? "["
+                 : o->value ? " "
+                            : "",
+                 o->value ? o->value : "", optional ? "]" : "");
         fprintf(to, "  %-28s %s\n", left, o->help);
     }
 }

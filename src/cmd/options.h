@@ -12,7 +12,8 @@
 struct vf_option {
     const char *name;  /* without the dashes */
     char letter;       /* 0: none */
-    const char *value; /* what the value is called in the help; NULL: a flag */
+    const char *value; /* what the value is called in the help; NULL: a flag; with '=' in front it
+                          may be left out, and stands behind that sign only */
     const char *help;
 };
 

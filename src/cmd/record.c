@@ -28,7 +28,8 @@ static bool is_place_for_zip(const char *path)
 static int run(const struct vf_args *args)
 {
     struct vf_recording recording;
-    bool saved;
+    struct vf_place place = {.folder = -1};
+    struct vf_record_result result = {.held = -1};
     char *made = NULL;
     const char *out = vf_args_get(args, "output");
     int code = vf_recording_init(&recording, args);
@@ -41,12 +42,14 @@ static int run(const struct vf_args *args)
         out = made;
     }
     code = VF_EXIT_INPUT;
-    if (!is_place_for_zip(out) || !vf_recording_can_write(out))
+    if (!is_place_for_zip(out) || !vf_recording_place(&place, out))
         goto done;
-    code = vf_recording_run(&recording, out, &saved);
-    if (saved && !recording.quiet)
-        vf_say("wrote %s; see it with: vmfox view %s", out, out);
+    code = vf_recording_run(&recording, &place, &result);
+    if (result.path && !result.elsewhere && !recording.quiet)
+        vf_say("wrote %s; see it with: vmfox view %s", result.path, result.path);
 done:
+    vf_recording_result_release(&result);
+    vf_place_close(&place);
     free(made);
     vf_recording_release(&recording);
     return code;

@@ -1,6 +1,10 @@
 #include "cmd/recording.h"
 
+#include "cmd/places.h"
+#include "record/space.h"
+
 #include <errno.h>
+#include <unistd.h>
 
 static bool parse_period(const char *text, double *period_s)
 {
@@ -14,6 +18,41 @@ static bool parse_period(const char *text, double *period_s)
         vf_say("--period takes seconds from 0.000001 to less than 1, not %s", text);
         return false;
     }
+    return true;
+}
+
+static bool parse_budget(const char *text, double *budget)
+{
+    char *end;
+    if (!text)
+        return true;
+    errno = 0;
+    double percent = strtod(text, &end);
+    if (errno || end == text || *end || !(percent >= 0.1 && percent <= 50)) {
+        vf_say("--budget takes a percentage from 0.1 to 50, not %s", text);
+        return false;
+    }
+    *budget = percent / 100;
+    return true;
+}
+
+/* --jitlog[=MODE], --no-jitlog. */
+static bool parse_jitlog(const struct vf_args *args, enum vf_jitlog_detail *detail)
+{
+    const char *mode = vf_args_get(args, "jitlog");
+    *detail = VF_JITLOG_AUTO;
+    if (mode && (!*mode || strcmp(mode, "full") == 0))
+        *detail = VF_JITLOG_FULL;
+    else if (mode && strcmp(mode, "none") == 0)
+        *detail = VF_JITLOG_NONE;
+    else if (mode && strcmp(mode, "auto") != 0) {
+        vf_say("--jitlog takes auto, full or none behind a =, not %s", mode);
+        return false;
+    }
+    if (mode && vf_args_has(args, "no-jitlog") && *detail != VF_JITLOG_NONE)
+        vf_say("warning: --jitlog and --no-jitlog both given; it is off");
+    if (vf_args_has(args, "no-jitlog"))
+        *detail = VF_JITLOG_NONE;
     return true;
 }
 
@@ -50,7 +89,6 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
                 .native = !vf_args_has(args, "no-native"),
                 .lines = !vf_args_has(args, "no-lines"),
                 .memory = !vf_args_has(args, "no-memory"),
-                .jitlog = is_on(args, "jitlog", "no-jitlog") ? VF_JITLOG_FULL : VF_JITLOG_NONE,
                 .pc = !vf_args_has(args, "no-pc"),
                 .pc_thread = vf_args_has(args, "pc-thread"),
                 .pypylog = is_on(args, "pypylog", "no-pypylog"),
@@ -65,7 +103,9 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
         vf_say("name a script to run; see vmfox help %s", args->command->name);
         return VF_EXIT_USAGE;
     }
-    if (!parse_period(vf_args_get(args, "period"), &recording->options.period_s))
+    if (!parse_period(vf_args_get(args, "period"), &recording->options.period_s) ||
+        !parse_budget(vf_args_get(args, "budget"), &recording->options.budget) ||
+        !parse_jitlog(args, &recording->options.jitlog))
         return VF_EXIT_USAGE;
     if (!chosen)
         chosen = getenv("VMFOX_PYTHON");
@@ -77,10 +117,10 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
     return VF_EXIT_OK;
 }
 
-bool vf_recording_can_write(const char *path)
+bool vf_recording_place(struct vf_place *place, const char *path)
 {
     struct vf_error error;
-    if (vf_can_write(path, &error))
+    if (vf_place_open(place, path, &error) == VF_OK)
         return true;
     vf_say_error(path, &error, 0);
     return false;
@@ -95,20 +135,71 @@ char *vf_recording_default_name(const struct vf_recording *recording, const char
     return made;
 }
 
-int vf_recording_run(struct vf_recording *recording, const char *path, bool *saved)
+void vf_say_go_on(const char *what, const char *path)
+{
+    struct vf_buf word = {0};
+    vf_buf_shell_word(&word, path);
+    vf_say("%s; go on with: vmfox view %.*s", what, VF_STR_ARG(vf_buf_view(&word)));
+    vf_buf_release(&word);
+}
+
+void vf_say_elsewhere(const struct vf_place *place, const struct vf_record_result *result)
+{
+    char why[600];
+    struct vf_buf text = {0};
+    vf_error_line(&result->why, why, sizeof why);
+    vf_buf_printf(&text, "%s %s; the recording is kept in %s", place->path, why, result->path);
+    vf_buf_add(&text, "", 1);
+    vf_say_go_on(text.ptr, result->path);
+    vf_buf_release(&text);
+}
+
+static void tell(const char *text)
+{
+    vf_say("warning: %s", text);
+}
+
+/* A temporary folder that is full can't even hold the beginning.  One that is not there is said. */
+static void find_room(const struct vf_recording *recording)
+{
+    const char *const *folders = vf_spare_folders();
+    const char *temp = folders[0], *picked = vf_space_pick(folders);
+    if (picked == temp || access(temp, F_OK) != 0)
+        return;
+    if (!recording->quiet)
+        vf_say("warning: there is no room in %s for a recording; it begins in %s", temp, picked);
+    vf_set_temp_folder(picked);
+}
+
+int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
+                     struct vf_record_result *result)
 {
     struct vf_error error;
     struct vf_warnings warnings = {0};
-    struct vf_record_result result;
+    find_room(recording);
+    place->spare = vf_spare_folders();
+    if (!recording->quiet)
+        recording->options.tell = tell;
     enum vf_status status =
-        vf_record_run(&recording->target, &recording->options, path, &result, &warnings, &error);
-    int code = result.started ? result.exit_code : VF_EXIT_INPUT;
-    *saved = result.saved;
+        vf_record_run(&recording->target, &recording->options, place, result, &warnings, &error);
+    int code = result->started ? result->exit_code : VF_EXIT_INPUT;
     if (!recording->quiet)
         vf_say_warnings(NULL, &warnings);
     if (status == VF_FATAL)
         vf_say_error(NULL, &error, 0);
+    else if (result->elsewhere)
+        vf_say_elsewhere(place, result);
+    if (code == VF_EXIT_OK && (status == VF_FATAL || result->elsewhere))
+        code = VF_EXIT_INPUT;
     return code;
+}
+
+void vf_recording_result_release(struct vf_record_result *result)
+{
+    free(result->path);
+    if (result->held >= 0)
+        close(result->held);
+    *result = (struct vf_record_result){.held = -1};
 }
 
 void vf_recording_release(struct vf_recording *recording)

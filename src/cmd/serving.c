@@ -37,6 +37,15 @@ bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args)
     return true;
 }
 
+bool vf_serving_can(const struct vf_serving *serving)
+{
+    struct vf_error error;
+    if (!serving->port || vf_server_try_port(serving->port, &error) == VF_OK)
+        return true;
+    vf_say_error(NULL, &error, 0);
+    return false;
+}
+
 struct vf_format vf_served_format(void)
 {
     const char *connection = getenv("SSH_CONNECTION");
@@ -137,6 +146,8 @@ int vf_serving_run(const struct vf_serving *serving, struct vf_input *input, str
         vf_native_code_release(&answers.native);
         return vf_say_error(NULL, &error, VF_EXIT_INPUT);
     }
+    if (serving->started)
+        serving->started(serving->context);
     struct vf_buf url = {0};
     vf_profiler_url(&url, vf_str_from(serving->profiler_url), vf_server_port(server),
                     vf_str_from(vf_server_token(server)), vf_str_from(name));

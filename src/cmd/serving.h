@@ -24,10 +24,15 @@ struct vf_serving {
     const char *profiler_url;
     struct vf_buf origin;
     bool no_open;
+    /* Called when the page can come; NULL: nobody is told. */
+    void (*started)(void *context);
+    void *context;
 };
 
 /* False: wrong usage, said. */
 bool vf_serving_init(struct vf_serving *serving, const struct vf_args *args);
+/* False, said: the port that the options name can't be had. */
+bool vf_serving_can(const struct vf_serving *serving);
 /* Serves until SIGINT, SIGTERM or SIGHUP.  `finished` are the bytes of the file to hand out, whose
  * URL ends in "profile" and the ending of `format`; the sources of `input` answer source questions.
  * The URL is printed to `to`. VF_EXIT_OK or VF_EXIT_INPUT. */

@@ -1,9 +1,11 @@
 #include "cmd/commands.h"
 #include "cmd/finished.h"
+#include "cmd/places.h"
 #include "cmd/progress.h"
 #include "cmd/serving.h"
 
 static const struct vf_option options[] = {
+    {"last", 0, NULL, "the newest recording that vmfox run has kept"},
     VF_SERVE_OPTIONS,
     VF_INPUT_OPTIONS,
     VF_EMBED_OPTIONS,
@@ -19,12 +21,25 @@ static struct vf_format finished_format(const struct vf_capture *capture)
                               .gzip = vf_is_gzip(&capture->file)};
 }
 
-static int run(const struct vf_args *args)
+/* To be freed; NULL after a message. */
+static char *find_last(void)
 {
-    if (args->operand_count != 1) {
-        vf_say(args->operand_count ? "view takes one file" : "name a file to view");
-        return VF_EXIT_USAGE;
-    }
+    struct vf_error error;
+    struct vf_keep keep;
+    char *last = NULL;
+    enum vf_status status = vf_keep_open_own(&keep, false, &error);
+    if (status == VF_FATAL)
+        vf_say_error(NULL, &error, 0);
+    else if (status == VF_OK)
+        last = vf_keep_last(&keep);
+    if (!last && status != VF_FATAL)
+        vf_say("no recording is kept; vmfox run makes one");
+    vf_keep_close(&keep);
+    return last;
+}
+
+static int view(const struct vf_args *args, const char *path)
+{
     struct vf_serving serving;
     struct vf_debug debug = {0};
     struct vf_input input = {0};
@@ -38,10 +53,10 @@ static int run(const struct vf_args *args)
         code = VF_EXIT_USAGE;
         goto done;
     }
-    vf_work_begin(args->operands[0], how.quiet);
-    if (!vf_input_open(&input, args->operands[0], args->operands[0], &how))
+    vf_work_begin(path, how.quiet);
+    if (!vf_input_open(&input, path, path, &how))
         goto done;
-    if (!input.has_profile && !vf_finished_is_whole(args->operands[0], args))
+    if (!input.has_profile && !vf_finished_is_whole(path, args))
         goto done;
     bool good = !input.has_profile || vf_input_write_memory(&input, vf_served_format(), &made);
     vf_work_end();
@@ -56,6 +71,21 @@ done:
     vf_input_release(&input);
     vf_debug_release(&debug);
     vf_serving_release(&serving);
+    return code;
+}
+
+static int run(const struct vf_args *args)
+{
+    bool last = vf_args_has(args, "last");
+    if (args->operand_count + last != 1) {
+        vf_say(args->operand_count + last ? "view takes one file" : "name a file to view");
+        return VF_EXIT_USAGE;
+    }
+    if (!last)
+        return view(args, args->operands[0]);
+    char *path = find_last();
+    int code = path ? view(args, path) : VF_EXIT_INPUT;
+    free(path);
     return code;
 }
 

@@ -6,28 +6,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* Records of the JIT's log that tell of operations (docs/formats/jitlog.md). */
-static bool is_of_operation(unsigned char marker)
-{
-    return (marker >= 0x11 && marker <= 0x14 && marker != 0x12) || marker == 0x16 ||
-           marker == 0x1d || marker == 0x1f || marker == 0x20;
-}
-
-/* PyPy writes each record by itself.  A log with a hole can't be read behind it, so after a record
- * that found no room there are no more. */
-static void write_jitlog(const void *bytes, size_t len)
-{
-    struct vf_ring *ring = inside.ring;
-    static bool cut;
-    if (!ring || len == 0 || cut)
-        return;
-    if (ring->jitlog_brief && is_of_operation(*(const unsigned char *)bytes)) {
-        ring->jitlog_left_out += len;
-        return;
-    }
-    cut = !inside_put(VF_RING_JITLOG, bytes, len, NULL, 0) && !inside.off;
-}
-
 static ssize_t inside_write(int fd, const void *bytes, size_t len)
 {
     if (__builtin_expect((unsigned)fd - INSIDE_NUMBER_CONTROL > 2u, 1))
@@ -37,7 +15,7 @@ static ssize_t inside_write(int fd, const void *bytes, size_t len)
     if (fd == INSIDE_NUMBER_VMPROF)
         inside_vmprof_record(bytes, len);
     else if (fd == INSIDE_NUMBER_JITLOG)
-        write_jitlog(bytes, len);
+        inside_jitlog_write(bytes, len);
     else if (vmfox_call(bytes, (long)len) < 0)
         done = -1;
     errno = done < 0 ? EIO : saved;

@@ -124,6 +124,8 @@ static long command(const char *word, const char *rest)
         return find_unwind();
     if (strcmp(word, "!window") == 0)
         return inside.window = *rest == '1', 0;
+    if (strcmp(word, "!jitlog") == 0)
+        return inside_jitlog_switched(&vmprof_object, *rest - '0'), 0;
     if (strcmp(word, "!log") == 0)
         return inside_log_take(&vmprof_object) ? 0 : -1;
     if (strcmp(word, "!start") == 0)

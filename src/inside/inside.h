@@ -12,6 +12,7 @@
  *   calls.c    what is called in place of the C library's functions
  *   handler.c  the signal at which samples are taken, and the timers that send it
  *   threads.c  threads that begin and end, forks, exec
+ *   jitlog.c   the JIT's log
  *   log.c      PyPy's runtime log
  *   cpython.c  what CPython calls; PyPy writes to INSIDE_NUMBER_CONTROL
  *   control.c  the bootstrap's commands
@@ -46,9 +47,10 @@ struct inside {
     pid_t pid;     /* the recorded process */
     bool forked;   /* this is a child of it */
     bool sampling;
-    bool off;    /* the recorder is gone, or the program becomes another one */
-    bool window; /* VMProf is being started or stopped: what it asks of the kernel is ours */
-    bool guard;  /* stacks may be read that are being made (CPython) */
+    bool off;       /* the recorder is gone, or the program becomes another one */
+    bool window;    /* VMProf is being started or stopped: what it asks of the kernel is ours */
+    bool log_taken; /* PyPy's runtime log goes into the ring */
+    bool guard;     /* stacks may be read that are being made (CPython) */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
     void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
@@ -72,7 +74,8 @@ bool inside_recorder_gone(void);
 struct inside_object {
     uintptr_t base;
     const void *dynamic;
-    uintptr_t relro, relro_end; /* read-only after start; 0: nothing */
+    uintptr_t relro, relro_end;   /* read-only after start; 0: nothing */
+    uintptr_t zeroed, zeroed_end; /* .bss */
     const char *name;
 };
 struct inside_slot {
@@ -128,6 +131,15 @@ int inside_fexecve(int fd, char *const *words, char *const *environment);
 /* The name of the thread that this thread starts next. */
 void inside_name_next(const char *name);
 void inside_watch_forks(void);
+
+/* ---- jitlog.c ---- */
+
+/* A record of the JIT's log. */
+void inside_jitlog_write(const void *record, size_t len);
+/* Text of the runtime log, as PyPy has written it. */
+void inside_jitlog_hear(const char *text, size_t len);
+/* Looks for PyPy's variable while the log is switched on, off and on: steps 0 to 3. */
+void inside_jitlog_switched(const struct inside_object *object, int step);
 
 /* ---- log.c ---- */
 

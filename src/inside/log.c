@@ -18,6 +18,7 @@ static ssize_t write_log(void *cookie, const char *bytes, size_t len)
 {
     (void)cookie;
     inside_put(VF_RING_PYPYLOG, bytes, len, NULL, 0);
+    inside_jitlog_hear(bytes, len);
     return (ssize_t)len;
 }
 
@@ -39,6 +40,7 @@ bool inside_log_take(const struct inside_object *object)
     FILE *theirs = *file;
     *file = ours;
     fclose(theirs);
+    inside.log_taken = true;
     return true;
 }
 

@@ -76,14 +76,15 @@ struct vf_ring {
     uint64_t magic;
     uint64_t data_bytes;
     int32_t recorder_pid;
-    int32_t signal;   /* that samples are taken at */
-    uint32_t with_pc; /* samples have the interrupted instruction */
+    int32_t signal;         /* that samples are taken at */
+    uint32_t with_pc;       /* samples have the interrupted instruction */
+    uint32_t jitlog_share;  /* of the CPU time, in 1/10000, that the JIT's log may have; 0: any */
+    double jitlog_grace_ns; /* and this much beside */
 
     /* Written by the recorder at any time. */
-    uint32_t timer;        /* enum vf_ring_timer */
-    uint32_t period_ns;    /* between two samples of a thread */
-    uint32_t jitlog_brief; /* 1: operations are left out */
-    uint32_t arm[16];      /* threads that were seen and have no timer yet; 0: none */
+    uint32_t timer;     /* enum vf_ring_timer */
+    uint32_t period_ns; /* between two samples of a thread */
+    uint32_t arm[16];   /* threads that were seen and have no timer yet; 0: none */
     _Alignas(64) uint64_t tail;
 
     /* Written by the program. */
@@ -94,7 +95,8 @@ struct vf_ring {
     uint64_t faults;                  /* stacks that could not be read */
     uint64_t timed, timed_ns;         /* of the samples some, and the CPU time they took */
     uint64_t jitlog_ns, pypylog_ns;
-    uint64_t jitlog_left_out; /* bytes of operations */
+    uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
+    int64_t jitlog_brief_ns;              /* when the first of these began */
     uint32_t program_pid;
     uint32_t ended; /* 1: no more samples are taken */
     _Alignas(64) struct vf_ring_thread threads[VF_RING_THREADS];

@@ -80,6 +80,10 @@ static int visit(struct dl_phdr_info *info, size_t size, void *data)
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         if (p->p_type == PT_DYNAMIC)
             object.dynamic = (const void *)(object.base + p->p_vaddr);
+        if (p->p_type == PT_LOAD && p->p_memsz > p->p_filesz && p->p_flags & PF_W) {
+            object.zeroed = (object.base + p->p_vaddr + p->p_filesz + 7) & ~(uintptr_t)7;
+            object.zeroed_end = object.base + p->p_vaddr + p->p_memsz;
+        }
         if (p->p_type == PT_GNU_RELRO) {
             object.relro = object.base + p->p_vaddr;
             object.relro_end = object.relro + p->p_memsz;

@@ -241,12 +241,7 @@ enum vf_status vf_profile_build(struct vf_profile *profile, const struct vf_capt
     vf_jit_build_release(&b.jit);
     vf_weights_release(&b.weights);
     vf_scan_release(&b.scan);
-    vf_table_release(&b.thread_index);
-    vf_table_release(&b.tid_index);
-    vf_table_release(&b.told_index);
-    vf_table_release(&b.told_tid_index);
-    free(b.thread_keys.items);
-    free(b.tid_keys.items);
+    vf_build_release_threads(&b);
     free(b.gaps);
     if (status == VF_FATAL)
         return status;

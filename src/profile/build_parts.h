@@ -13,6 +13,7 @@
  * is neither the number in the file.  0: not known. */
 struct vf_thread_key {
     uint64_t root, tid, id;
+    uint32_t life1;  /* with an id that several threads had: row in the capture's list, + 1 */
     uint32_t thread; /* row of profile->threads */
     bool outside;    /* of the window */
 };
@@ -20,6 +21,7 @@ struct vf_thread_key {
 /* The last thread that had a kernel's id. */
 struct vf_tid_key {
     uint64_t tid;
+    uint32_t life1;
     uint32_t key; /* row of thread_keys */
 };
 
@@ -47,8 +49,11 @@ struct vf_build {
     bool has_main;
     struct vf_table told_index;     /* of the names in the capture: by number, or by tid */
     struct vf_table told_tid_index; /* of the same, by tid */
-    struct vf_table thread_index;   /* of thread_keys, by all that is told */
-    struct vf_table tid_index;      /* of tid_keys */
+    uint32_t *lives;                /* rows in the capture's list by tid and time; NULL: no id was
+                                       used again */
+    size_t life_count;
+    struct vf_table thread_index; /* of thread_keys, by all that is told */
+    struct vf_table tid_index;    /* of tid_keys */
     VF_VEC(struct vf_tid_key) tid_keys;
     VF_VEC(struct vf_thread_key) thread_keys;
     uint32_t last_key; /* most samples are of the thread before */
@@ -61,8 +66,9 @@ struct vf_build {
 void vf_build_index_told(struct vf_build *b);
 /* The thread of a sample, by the number in its root frame, the kernel's id, and the number in the
  * file; 0: not known.  b->last_key is its row afterwards. */
-struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid,
-                                       uint64_t id);
+struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid, uint64_t id,
+                                       double time_ms);
+void vf_build_release_threads(struct vf_build *b);
 
 /* ---- build_samples.c ------------------------------------------------------------------------- */
 

@@ -161,7 +161,7 @@ static void add_outside(struct vf_build *b, size_t index, double time_ms)
     const struct vf_gathered *g = &b->scan.gathered;
     struct vf_thread *thread = vf_build_find_thread(
         b, find_root(b, index), vf_instructions_row(&b->instructions, index).first,
-        vf_gathered_thread(g, index));
+        vf_gathered_thread(g, index), time_ms);
     if (!vf_gathered_is_allocation(g, index))
         add_row(b, index, thread, time_ms, (vf_stack_id){VF_OUTSIDE}, VF_NONE);
 }
@@ -193,7 +193,7 @@ static void add_sample(struct vf_build *b, size_t index)
     const struct vf_walked *walked = find_walked(b, index);
     struct vf_row_pair row = vf_instructions_row(&b->instructions, index);
     struct vf_thread *thread =
-        vf_build_find_thread(b, walked->thread, row.first, vf_gathered_thread(g, index));
+        vf_build_find_thread(b, walked->thread, row.first, vf_gathered_thread(g, index), time_ms);
     bool outside = b->thread_keys.items[b->last_key].outside;
     if (b->jit.jit && !outside)
         count_traces(b->jit.jit, walked);
@@ -219,7 +219,7 @@ void vf_build_add_samples(struct vf_build *b)
         add_sample(b, i);
     }
     if (b->profile->threads.len == 0)
-        vf_build_find_thread(b, 0, 0, 0);
+        vf_build_find_thread(b, 0, 0, 0, 0);
     vf_instructions_count(&b->instructions);
     add_memory(b);
     free(b->walked);

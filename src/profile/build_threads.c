@@ -39,17 +39,65 @@ static int find_told_tid(const struct vf_build *b, uint64_t tid,
     return count;
 }
 
+static int by_tid_and_time(const void *a, const void *b, void *context)
+{
+    const struct vf_thread_name *told = context;
+    const struct vf_thread_name *x = &told[*(const uint32_t *)a], *y = &told[*(const uint32_t *)b];
+    if (x->tid != y->tid)
+        return x->tid < y->tid ? -1 : 1;
+    return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
+}
+
+/* Where some id was used again, and it is told since when: the lives of all ids. */
+static void list_lives(struct vf_build *b, bool used_again)
+{
+    const struct vf_capture_info *info = &b->capture->info;
+    if (!used_again)
+        return;
+    b->lives = vf_alloc(info->threads.len, sizeof *b->lives);
+    for (uint32_t i = 0; i < info->threads.len; i++)
+        if (info->threads.items[i].number == 0 && info->threads.items[i].from_ns)
+            b->lives[b->life_count++] = i;
+    if (b->life_count)
+        qsort_r(b->lives, b->life_count, sizeof *b->lives, by_tid_and_time, info->threads.items);
+}
+
+/* The life of the id at a time, as in struct vf_thread_key; 0 where it had but one. */
+static uint32_t find_life(const struct vf_build *b, uint64_t tid, double time_ms)
+{
+    const struct vf_thread_name *told = b->capture->info.threads.items;
+    size_t low = 0, high = b->life_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct vf_thread_name *at = &told[b->lives[middle]];
+        if (at->tid < tid || (at->tid == tid && vf_clock_ms(&b->clock, at->from_ns) <= time_ms))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool before = low > 0 && told[b->lives[low - 1]].tid == tid;
+    bool behind = low < b->life_count && told[b->lives[low]].tid == tid;
+    bool two = low > 1 && before && told[b->lives[low - 2]].tid == tid;
+    bool two_behind = low + 1 < b->life_count && behind && told[b->lives[low + 1]].tid == tid;
+    if (before && (behind || two))
+        return b->lives[low - 1] + 1;
+    return two_behind ? b->lives[low] + 1 : 0; /* it began before it was told of */
+}
+
 void vf_build_index_told(struct vf_build *b)
 {
     const struct vf_capture_info *info = &b->capture->info;
     const struct vf_thread_name *first;
+    bool used_again = false;
     for (size_t i = 0; i < info->threads.len; i++) {
         const struct vf_thread_name *told = &info->threads.items[i];
+        used_again |= told->from_ns && find_told_tid(b, told->tid, &first) > 0;
         if (!find_told(b, told->number, told->tid))
             vf_table_insert(&b->told_index, told_hash(told->number, told->tid), (uint32_t)i);
         if (find_told_tid(b, told->tid, &first) < 2)
             vf_table_insert(&b->told_tid_index, vf_hash_u64(told->tid, 0), (uint32_t)i);
     }
+    list_lives(b, used_again);
 }
 
 /* Of a thread that has no root frame: the one name that there is for the kernel's id, which may
@@ -92,6 +140,8 @@ static struct vf_thread *new_thread(struct vf_build *b, const struct vf_thread_k
                   : thread->is_main && pid ? pid
                                            : key->id;
     const struct vf_thread_name *told = find_told(b, key->root, thread->tid);
+    if (key->life1)
+        told = &b->capture->info.threads.items[key->life1 - 1];
     if (told && !key->tid)
         thread->tid = told->tid;
     if (!told && key->tid)
@@ -104,7 +154,7 @@ static struct vf_thread *new_thread(struct vf_build *b, const struct vf_thread_k
 
 static uint64_t key_hash(const struct vf_thread_key *key)
 {
-    return vf_hash_u64(key->tid ^ key->root << 32, key->id);
+    return vf_hash_u64(key->tid ^ key->root << 32, key->id ^ key->life1);
 }
 
 static uint32_t find_exact(const struct vf_build *b, const struct vf_thread_key *wanted)
@@ -113,18 +163,19 @@ static uint32_t find_exact(const struct vf_build *b, const struct vf_thread_key 
     uint32_t row;
     while (vf_table_next(&b->thread_index, &probe, &row)) {
         const struct vf_thread_key *key = &b->thread_keys.items[row];
-        if (key->root == wanted->root && key->tid == wanted->tid && key->id == wanted->id)
+        if (key->root == wanted->root && key->tid == wanted->tid && key->id == wanted->id &&
+            key->life1 == wanted->life1)
             return row;
     }
     return VF_NONE;
 }
 
-static struct vf_tid_key *find_tid(const struct vf_build *b, uint64_t tid)
+static struct vf_tid_key *find_tid(const struct vf_build *b, const struct vf_thread_key *key)
 {
-    struct vf_probe probe = vf_table_probe(&b->tid_index, vf_hash_u64(tid, 0));
+    struct vf_probe probe = vf_table_probe(&b->tid_index, vf_hash_u64(key->tid, key->life1));
     uint32_t row;
     while (vf_table_next(&b->tid_index, &probe, &row))
-        if (b->tid_keys.items[row].tid == tid)
+        if (b->tid_keys.items[row].tid == key->tid && b->tid_keys.items[row].life1 == key->life1)
             return &b->tid_keys.items[row];
     return NULL;
 }
@@ -136,7 +187,7 @@ static uint32_t find_key(const struct vf_build *b, const struct vf_thread_key *w
     uint32_t row = wanted->tid && !wanted->root ? VF_NONE : find_exact(b, wanted);
     if (row != VF_NONE || !wanted->tid)
         return row;
-    const struct vf_tid_key *last = find_tid(b, wanted->tid);
+    const struct vf_tid_key *last = find_tid(b, wanted);
     bool fits = last && (wanted->root == 0 || b->thread_keys.items[last->key].root == 0);
     return fits ? last->key : VF_NONE;
 }
@@ -159,12 +210,12 @@ static void add_key(struct vf_build *b, struct vf_thread_key key)
     uint32_t row = (uint32_t)b->thread_keys.len;
     vf_table_insert(&b->thread_index, key_hash(&key), row);
     VF_APPEND(&b->thread_keys, key);
-    struct vf_tid_key *last = key.tid ? find_tid(b, key.tid) : NULL;
+    struct vf_tid_key *last = key.tid ? find_tid(b, &key) : NULL;
     if (last) {
         last->key = row;
     } else if (key.tid) {
-        vf_table_insert(&b->tid_index, vf_hash_u64(key.tid, 0), (uint32_t)b->tid_keys.len);
-        VF_APPEND(&b->tid_keys, ((struct vf_tid_key){key.tid, row}));
+        vf_table_insert(&b->tid_index, vf_hash_u64(key.tid, key.life1), (uint32_t)b->tid_keys.len);
+        VF_APPEND(&b->tid_keys, ((struct vf_tid_key){key.tid, key.life1, row}));
     }
 }
 
@@ -174,6 +225,7 @@ static void add_other_key(struct vf_build *b, struct vf_thread_key key, uint64_t
 {
     const struct vf_thread *thread = &b->profile->threads.items[key.thread];
     bool told = key.root || thread->is_main;
+    key.life1 = 0;
     if (key.tid) {
         key.id = key.root ? 0 : id;
         key.tid = 0;
@@ -199,15 +251,19 @@ static void adopt_root(struct vf_build *b, uint32_t row, uint64_t root)
     key->outside = !vf_window_has_thread(&b->options.window, b->profile, thread);
 }
 
-struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid, uint64_t id)
+struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64_t tid, uint64_t id,
+                                       double time_ms)
 {
     struct vf_profile *profile = b->profile;
     /* A root's number or a kernel's id is enough, and CPython's number is used again by later
      * threads. */
     struct vf_thread_key key = {.root = root, .tid = tid, .id = root || tid ? 0 : id};
+    if (b->lives && tid)
+        key.life1 = find_life(b, tid, time_ms);
     if (b->thread_keys.len) {
         const struct vf_thread_key *last = &b->thread_keys.items[b->last_key];
-        if (last->root == key.root && last->tid == key.tid && last->id == key.id)
+        if (last->root == key.root && last->tid == key.tid && last->id == key.id &&
+            last->life1 == key.life1)
             return &profile->threads.items[last->thread];
     }
     uint32_t row = find_key(b, &key);
@@ -227,4 +283,15 @@ struct vf_thread *vf_build_find_thread(struct vf_build *b, uint64_t root, uint64
     if (b->instructions.count)
         add_other_key(b, key, id);
     return thread;
+}
+
+void vf_build_release_threads(struct vf_build *b)
+{
+    vf_table_release(&b->thread_index);
+    vf_table_release(&b->tid_index);
+    vf_table_release(&b->told_index);
+    vf_table_release(&b->told_tid_index);
+    free(b->thread_keys.items);
+    free(b->tid_keys.items);
+    free(b->lives);
 }

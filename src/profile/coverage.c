@@ -7,7 +7,7 @@
 
 static enum vf_coverage_clock choose_clock(const struct vf_profile *profile,
                                            const struct vf_clock *clock,
-                                           const struct vf_vmprof *header)
+                                           const struct vf_vmprof *header, bool by_thread)
 {
     if (!header->has_header)
         return VF_COVERAGE_NONE;
@@ -17,10 +17,12 @@ static enum vf_coverage_clock choose_clock(const struct vf_profile *profile,
         return VF_COVERAGE_NONE;
     if (header->mode & VF_MODE_REAL_TIME)
         return VF_COVERAGE_WALL;
+    size_t measured = 0, others = 0;
     for (size_t i = 0; i < profile->threads.len; i++)
-        if (profile->threads.items[i].samples.len && !profile->threads.items[i].cpu_measured)
-            return VF_COVERAGE_NONE;
-    return VF_COVERAGE_CPU;
+        if (profile->threads.items[i].samples.len)
+            profile->threads.items[i].cpu_measured ? measured++ : others++;
+    bool known = by_thread ? measured > 0 : others == 0;
+    return known ? VF_COVERAGE_CPU : VF_COVERAGE_NONE;
 }
 
 /* The readings of the timer's clock come from a curve, unless the samples' times are of that clock
@@ -174,6 +176,58 @@ static void walk_gaps(struct vf_coverage *c, struct vf_profile *profile, struct 
     free(samples);
 }
 
+/* ---- timers of threads ------------------------------------------------------------------------
+ */
+
+/* The thread's CPU time at each of its samples, in ms.  To be freed. */
+static double *thread_readings(const struct vf_thread *thread)
+{
+    double *readings = vf_alloc(thread->samples.len + 1, sizeof *readings);
+    double sum = 0;
+    for (size_t i = 0; i < thread->samples.len; i++) {
+        sum += (double)thread->samples.items[i].cpu_ns / 1e6;
+        readings[i] = sum;
+    }
+    return readings;
+}
+
+static void walk_thread(struct vf_coverage *c, struct vf_profile *profile, struct vf_thread *thread)
+{
+    size_t n = thread->samples.len;
+    struct vf_sample_row *samples = thread->samples.items;
+    double *readings = thread_readings(thread);
+    for (size_t i = 1; i < n; i++) {
+        weigh(c, &samples[i], readings[i] - readings[i - 1]);
+        if (is_gap(c, readings, n, i, true))
+            add_gap(c, &profile->threads.items[0].markers, samples[i - 1].time_ms,
+                    samples[i].time_ms, readings[i] - readings[i - 1]);
+    }
+    if (n) {
+        c->samples += n - 1;
+        c->covered_ms += readings[n - 1] - readings[0];
+    }
+    free(readings);
+}
+
+/* Each thread has a timer on its own CPU time: what is usual is seen in the one with most samples.
+ * In a thread whose CPU time is not measured each sample stands for what is usual. */
+static void walk_threads(struct vf_coverage *c, struct vf_profile *profile)
+{
+    const struct vf_thread *most = NULL;
+    for (size_t i = 0; i < profile->threads.len; i++) {
+        const struct vf_thread *thread = &profile->threads.items[i];
+        if (thread->cpu_measured && (!most || thread->samples.len > most->samples.len))
+            most = thread;
+    }
+    double *readings = thread_readings(most);
+    measure_interval(c, readings, most->samples.len, true);
+    free(readings);
+    c->samples = 1; /* the first one, before which nothing is asked for */
+    for (size_t i = 0; i < profile->threads.len; i++)
+        if (profile->threads.items[i].cpu_measured)
+            walk_thread(c, profile, &profile->threads.items[i]);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -182,12 +236,16 @@ void vf_coverage_run(struct vf_coverage *c, struct vf_profile *profile,
                      const struct vf_vmprof *header)
 {
     struct vf_cpu_curve curve = {0};
-    *c = (struct vf_coverage){.clock = choose_clock(profile, clock, header),
+    bool by_thread = vf_str_eq(capture->info.timer, VF_STR("perf"));
+    *c = (struct vf_coverage){.clock = choose_clock(profile, clock, header, by_thread),
                               .by_format = header->dialect == VF_DIALECT_UPSTREAM,
                               .interval_ms = profile->interval_ms};
     if (c->clock == VF_COVERAGE_NONE)
         return;
-    if (by_curve(c, clock)) {
+    c->by_thread = by_thread && by_curve(c, clock) && !c->by_format;
+    if (c->by_thread) {
+        walk_threads(c, profile);
+    } else if (by_curve(c, clock)) {
         vf_cpu_curve_read(&curve, capture->cpu, clock);
         if (curve.readings.len < 2)
             c->clock = VF_COVERAGE_NONE;
@@ -218,7 +276,7 @@ void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profi
         vf_profile_extra(
             profile, section, "Weights",
             "a sample stands for the %s since the one before it%s, in units of %.3f ms", kind,
-            c->clock == VF_COVERAGE_WALL ? " in its thread" : "", c->interval_ms);
+            c->clock == VF_COVERAGE_WALL || c->by_thread ? " in its thread" : "", c->interval_ms);
     if (c->samples < 2 || !(c->covered_ms > 0))
         return;
     double came = (double)(c->samples - 1);
@@ -229,7 +287,8 @@ void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profi
                          c->covered_ms, kind);
         vf_profile_extra(profile, section, "Samples that came", "%.0f, %.1f %% of those%s", came,
                          100 * came / asked,
-                         c->interval_ms > 1.5 * period_ms && c->clock == VF_COVERAGE_CPU
+                         c->interval_ms > 1.5 * period_ms && c->clock == VF_COVERAGE_CPU &&
+                                 !c->by_thread
                              ? ": a timer of CPU time goes off on a tick of the kernel only"
                              : "");
     }

@@ -1,8 +1,9 @@
 /* How much of the run the samples stand for.
  *
- * VMProf's timer runs on wall time or on the process's CPU time.  Where that clock's reading at
- * each sample is known, a sample weighs as much of it as has passed since the sample before (with
- * wall time the one before in its thread, with CPU time the one before in any), in units of the
+ * VMProf's timer runs on wall time or on the process's CPU time; the recorder's own may run on each
+ * thread's CPU time.  Where that clock's reading at each sample is known, a sample weighs as much
+ * of it as has passed since the sample before (with the process's CPU time the one before in any
+ * thread, else the one before in its own), in units of the
  * usual gap on that clock: so the sum of the weights is the time, also where a sample came late or
  * was lost.  The first sample weighs 1.  Time beyond one second in a gap is lost time, as in
  * VMProf's own rule (profile/clock.h). */
@@ -20,6 +21,7 @@ enum vf_coverage_clock {
 
 struct vf_coverage {
     enum vf_coverage_clock clock;
+    bool by_thread;     /* the clock is each thread's CPU time */
     bool by_format;     /* the file's own stamps give the weights (profile/clock.h) */
     bool usual_known;   /* false: interval_ms is not measured, and no gap is called one */
     uint64_t samples;   /* of all threads; with wall time of the main one */

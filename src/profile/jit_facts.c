@@ -12,9 +12,10 @@ static void add_addresses(struct vf_jit_build *b)
     const struct vf_jit *jit = b->jit;
     if (jit->pcs == 0)
         return;
-    vf_profile_extra(b->profile, JIT, "Instruction addresses", "%llu of %zu in traces (%.1f %%)",
-                     (unsigned long long)jit->pcs_inside, jit->pcs,
-                     percent((double)jit->pcs_inside, (double)jit->pcs));
+    vf_profile_extra(b->profile, JIT,
+                     b->own_addresses ? "Samples' instructions" : "Instruction addresses",
+                     "%llu of %zu in traces (%.1f %%)", (unsigned long long)jit->pcs_inside,
+                     jit->pcs, percent((double)jit->pcs_inside, (double)jit->pcs));
     if (b->own_addresses)
         return;
     vf_profile_extra(b->profile, JIT, "Samples with an instruction",
@@ -28,13 +29,15 @@ static void add_traces(struct vf_jit_build *b)
     static const char section[] = "JIT traces";
     const struct vf_jit *jit = b->jit;
     const struct vf_jit_traces *traces = &jit->traces;
-    uint64_t kinds[3] = {0}, aborted = 0, operations = 0, bytes = 0;
+    uint64_t kinds[3] = {0}, aborted = 0, operations = 0, bytes = 0, brief_bytes = 0;
     for (size_t i = 0; i < traces->traces.len; i++) {
         const struct vf_jit_trace *trace = &traces->traces.items[i];
         aborted += trace->aborted;
         kinds[trace->kind] += !trace->aborted;
         operations += trace->assembled;
-        if (trace->code_end > trace->code_start)
+        if (trace->code_end > trace->code_start && vf_jit_trace_is_brief(trace))
+            brief_bytes += trace->code_end - trace->code_start;
+        else if (trace->code_end > trace->code_start)
             bytes += trace->code_end - trace->code_start;
     }
     vf_profile_extra(b->profile, section, "Traces",
@@ -44,6 +47,9 @@ static void add_traces(struct vf_jit_build *b)
                      (unsigned long long)kinds[VF_JIT_ENTRY_BRIDGE], (unsigned long long)aborted);
     vf_profile_extra(b->profile, section, "Code", "%llu operations in %llu bytes",
                      (unsigned long long)operations, (unsigned long long)bytes);
+    if (brief_bytes)
+        vf_profile_extra(b->profile, section, "Code of traces without operations in the log",
+                         "%llu bytes", (unsigned long long)brief_bytes);
     if (!traces->has_counters)
         vf_profile_extra(b->profile, section, "How often traces ran",
                          "not known: PyPy writes that when a log is ended in good order");

@@ -164,11 +164,13 @@ static void add_trace(const struct vf_jit_build *b, struct vf_markers *markers, 
         add_text(b, markers, "file", place->file);
         vf_markers_number(markers, "line", place->line);
     }
-    vf_markers_number(markers, "recorded", trace->recorded);
-    vf_markers_number(markers, "optimized", trace->optimised);
-    vf_markers_number(markers, "assembled", trace->assembled);
-    vf_markers_number(markers, "guards", trace->guards);
-    vf_markers_number(markers, "bridges", trace->bridges);
+    if (!vf_jit_trace_is_brief(trace)) {
+        vf_markers_number(markers, "recorded", trace->recorded);
+        vf_markers_number(markers, "optimized", trace->optimised);
+        vf_markers_number(markers, "assembled", trace->assembled);
+        vf_markers_number(markers, "guards", trace->guards);
+        vf_markers_number(markers, "bridges", trace->bridges);
+    }
     if (trace->code_end > trace->code_start)
         vf_markers_number(markers, "code", (double)(trace->code_end - trace->code_start));
     if (jit->traces.has_counters)

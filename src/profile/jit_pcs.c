@@ -66,11 +66,14 @@ void vf_jit_pcs_read(struct vf_jit_build *b)
 
 /* ---- where in the program -------------------------------------------------------------------- */
 
+/* Calls that are walked through for one chain; more are damage. */
+enum { STEPS_MAX = 32 * VF_JIT_FRAMES_MAX };
+
 static void add_point(struct vf_jit_chain *chain, const struct vf_jit_code *code,
-                      const struct vf_jit_point *point, uint32_t *skip)
+                      const struct vf_jit_point *point, uint32_t *skip, uint32_t *steps)
 {
     const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_OPTIMISED];
-    for (;;) {
+    while (++*steps < STEPS_MAX) {
         if (*skip)
             --*skip;
         else if (chain->count < VF_JIT_FRAMES_MAX)
@@ -87,15 +90,15 @@ void vf_jit_find_chain(struct vf_jit_build *b, uint32_t trace, uint32_t offset,
 {
     const struct vf_jit_code *code = vf_jit_build_code(b, trace);
     const struct vf_jit_stage_code *stage = &code->stages[VF_JITLOG_ASSEMBLED];
-    uint32_t at = vf_jit_code_find(code, offset), skip = 0;
+    uint32_t at = vf_jit_code_find(code, offset), skip = 0, steps = 0;
     const struct vf_jit_op *op = at < stage->ops.len ? &stage->ops.items[at] : NULL;
     chain->count = 0;
     if (at == VF_JIT_EXITS) /* which guard has failed is not known */
         return;
-    for (int depth = 0; depth < VF_JIT_FRAMES_MAX; depth++) {
+    while (chain->count < VF_JIT_FRAMES_MAX && ++steps < STEPS_MAX) {
         const struct vf_jit_point *point = op ? vf_jit_code_point(code, op) : NULL;
         if (point)
-            add_point(chain, code, point, &skip);
+            add_point(chain, code, point, &skip, &steps);
         const struct vf_jit_trace *info = &b->jit->traces.traces.items[trace];
         if (info->parent1 == 0)
             return;

@@ -11,14 +11,22 @@ static void add_channel(struct vf_profile *profile, const struct vf_capture_info
     static const char section[] = "Recording";
     if (is_text(info->channel, "ring"))
         vf_profile_extra(profile, section, "Channel",
-                         "shared memory: no descriptor and no system call in the program");
+                         "shared memory: no descriptor in the program");
     else if (is_text(info->channel, "socket"))
         vf_profile_extra(profile, section, "Channel", "a socket%s%.*s",
                          info->channel_why.len ? ", for " : "", VF_STR_ARG(info->channel_why));
+    if (info->recovered)
+        vf_profile_extra(profile, section, "Recovered",
+                         "vmfox was killed while it recorded: this is what it had written until "
+                         "then, and how the program ended is not known");
     if (info->records_left_out)
         vf_profile_extra(profile, section, "Records left out",
                          "%llu: the channel had no room for them, and the program does not wait",
                          (unsigned long long)info->records_left_out);
+    if (info->samples_skipped)
+        vf_profile_extra(profile, "Samples", "Samples not taken",
+                         "%llu: another thread was being sampled at that moment",
+                         (unsigned long long)info->samples_skipped);
 }
 
 static void add_jitlog(struct vf_profile *profile, const struct vf_facts *facts)

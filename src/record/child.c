@@ -13,7 +13,8 @@
  * as text, nor jit-log and jit-abort, which bring every operation. */
 static const char LOG_SECTIONS[] =
     "gc,jit-summary,jit-tracing,jit-optimize,jit-mem,jit-backend-addr,jit-invalidate";
-/* How often each trace ran.  The JIT's log counts the same, and sets these counters back. */
+/* How often each trace ran.  The JIT's log counts the same, and sets these counters back; but
+ * traces that were made while it was off have counters only with this section. */
 static const char COUNT_SECTIONS[] = ",jit-backend-counts";
 
 /* ---- the environment and command line -------------------------------------------------------- */
@@ -79,9 +80,10 @@ static char **make_environment(struct vf_session *s)
     VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->spool.folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
-                                                 s->options->jitlog ? "" : COUNT_SECTIONS,
-                                                 s->spool.folder, VF_SESSION_EARLY_LOG)));
+        VF_APPEND(&list, keep(s, vf_arena_printf(
+                                     &s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
+                                     s->options->jitlog == VF_JITLOG_FULL ? "" : COUNT_SECTIONS,
+                                     s->spool.folder, VF_SESSION_EARLY_LOG)));
     VF_APPEND(&list, NULL);
     return list.items;
 }
@@ -159,8 +161,9 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->spool.folder, files[i].name);
         struct vf_str bytes = {(const char *)files[i].bytes, *files[i].size};
-        if (vf_write_file(path.ptr, bytes, error) == VF_FATAL)
-            return VF_FATAL;
+        struct vf_error why;
+        if (vf_write_file(path.ptr, bytes, &why) == VF_FATAL)
+            return vf_fail(error, "%s %s; name another folder with TMPDIR", path.ptr, why.text);
     }
     return VF_OK;
 }

@@ -97,6 +97,7 @@ void vf_session_drain(struct vf_session *s, bool last)
 void vf_session_flush(struct vf_session *s)
 {
     struct vf_buf info = {0};
+    vf_session_early_names(s);
     vf_spool_flush(&s->spool);
     if (s->told) {
         vf_session_write_info(&info, s, NULL);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { CAPTURE_VERSION = 1 };
-
 static void text(struct vf_json *json, const char *key, struct vf_str value)
 {
     if (value.len == 0)
@@ -111,18 +109,36 @@ static void write_source_list(struct vf_json *json, const struct vf_found_source
     vf_json_end(json, ']');
 }
 
+static void write_jitlog(struct vf_json *json, struct vf_session *s)
+{
+    static const char *const modes[] = {
+        [VF_JITLOG_NONE] = "none", [VF_JITLOG_AUTO] = "auto", [VF_JITLOG_FULL] = "full"};
+    const struct vf_ring *ring = s->ring.shared;
+    text(json, "jitlog_mode", vf_str_from(modes[s->options->jitlog]));
+    if (ring->jitlog_brief == 0)
+        return;
+    counted(json, "jitlog_detail_until_ns", (uint64_t)ring->jitlog_brief_ns);
+    counted(json, "jitlog_traces", ring->jitlog_traces);
+    counted(json, "jitlog_traces_brief", ring->jitlog_brief);
+}
+
 /* How samples were taken, and what that has cost. */
 static void write_sampling(struct vf_json *json, struct vf_session *s)
 {
     const struct vf_ring *ring = s->ring.shared;
+    char note[400];
     if (!ring)
         return;
     text(json, "channel", VF_STR("ring"));
     text(json, "stamps", VF_STR("program"));
     text(json, "timer", vf_str_from(vf_timers_name(&s->timers, &s->ring)));
-    text(json, "timer_note", vf_str_from(s->timers.note));
+    snprintf(note, sizeof note, "%s", s->timers.note);
+    vf_rate_note(&s->rate, s->start_monotonic_ns, note, sizeof note);
+    text(json, "timer_note", vf_str_from(note));
     counted(json, "records_left_out", vf_ring_left_out(&s->ring, VF_RING_KINDS));
     counted(json, "samples_skipped", ring->skipped);
+    if (vf_str_eq(s->implementation, VF_STR("pypy")))
+        write_jitlog(json, s);
     vf_json_key(json, "cost");
     vf_json_begin(json, '{');
     counted(json, "samples", ring->samples);
@@ -134,15 +150,13 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     vf_json_end(json, '}');
 }
 
-void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
-                           const struct vf_found_sources *sources)
+/* All but what is found at the end. */
+static void write_run(struct vf_json *json, struct vf_session *s)
 {
-    struct vf_json writer = {.out = out}, *json = &writer;
     struct vf_str command;
     char folder[4096];
     vf_target_command(s->target, &s->arena, &command);
-    vf_json_begin(json, '{');
-    number(json, "version", CAPTURE_VERSION);
+    number(json, "version", VF_CAPTURE_VERSION);
     text(json, "recorder", VF_STR("vmfox " VF_VERSION));
     text(json, "command", command);
     text(json, "program", vf_target_name(s->target));
@@ -160,8 +174,6 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
     number(json, "main_cpu_first_ns", s->cpu.main_first_ns);
     number(json, "exit_code", s->exit_code);
     number(json, "exit_signal", s->exit_signal);
-    if (sources)
-        number(json, "sources_left_out", (int64_t)sources->left_out);
     if (s->native)
         number(json, "native_innermost", s->innermost);
     if (s->options->pc_thread) {
@@ -171,9 +183,24 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
     }
     write_sampling(json, s);
     write_threads(json, s);
+}
+
+void vf_session_write_info(struct vf_buf *out, struct vf_session *s,
+                           const struct vf_found_sources *sources)
+{
+    struct vf_json writer = {.out = out}, *json = &writer;
+    if (s->known_info.len) {
+        vf_buf_add(out, s->known_info.ptr, s->known_info.len - 1); /* all but the last bracket */
+        json->comma = true;
+    } else {
+        vf_json_begin(json, '{');
+        write_run(json, s);
+    }
     write_modules(json, s);
-    if (sources)
+    if (sources) {
+        number(json, "sources_left_out", (int64_t)sources->left_out);
         write_source_list(json, sources);
+    }
     vf_json_end(json, '}');
     vf_buf_add(out, "\n", 1);
 }

@@ -43,6 +43,7 @@ void vf_session_read_maps(struct vf_session *s)
     char path[64];
     struct vf_buf fresh = {0};
     s->maps_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    s->told = true;
     snprintf(path, sizeof path, "/proc/%d/maps", (int)s->python_pid);
     read_all(path, &fresh);
     if (fresh.len == 0 || !is_still_there(s)) { /* what was read before stays */

@@ -6,6 +6,7 @@
 #ifndef VF_RECORD_RECORD_H
 #define VF_RECORD_RECORD_H
 
+#include "record/place.h"
 #include "record/target.h"
 #include "symbols/pack.h"
 
@@ -18,6 +19,7 @@ enum vf_jitlog_detail {
 
 struct vf_record_options {
     double period_s;
+    double budget; /* part of the program's CPU time that recording may take; 0: any */
     bool real_time, native, memory;
     bool lines;                   /* on CPython */
     enum vf_jitlog_detail jitlog; /* on PyPy */
@@ -28,21 +30,34 @@ struct vf_record_options {
     vf_pack_targets *targets;           /* where that calls; NULL: nobody knows */
     const struct vf_debug_files *debug; /* where native names come from; NULL: this machine's */
     char *const *environment;           /* the program's, ends with NULL */
+    /* Called with a line that can't wait until the program has ended; NULL: nobody is told. */
+    void (*tell)(const char *text);
 };
 
 struct vf_record_result {
     int exit_code;   /* as a shell would give it: 128 + signal when it was killed */
     int exit_signal; /* 0: it exited by itself */
     bool started;    /* the program ran; else `error` of vf_record_run() says why not */
-    bool saved;      /* the capture was written */
+    char *path;      /* where the capture is, to be freed; NULL: there is none */
+    bool elsewhere;  /* not at the place that was asked for; `why` says why */
+    struct vf_error why;
+    int held; /* the capture, open and locked (flock); to be closed; -1: none */
 };
 
-/* Runs the program and writes its capture to `path`.  VF_FATAL with result->started false: the
- * program was not run, nothing was written.  VF_FATAL with started true: it ran and has ended, but
- * there is no capture.  VF_WARN: there is one, with something missing. */
+/* Runs the program and writes its capture to `place`, or to the first of its other names that takes
+ * it.  VF_FATAL with result->started false: the program was not run, nothing was written.  VF_FATAL
+ * with started true: it ran and has ended, but there is no capture.  VF_WARN: there is one, with
+ * something missing. */
 enum vf_status vf_record_run(const struct vf_target *target,
-                             const struct vf_record_options *options, const char *path,
+                             const struct vf_record_options *options, const struct vf_place *place,
                              struct vf_record_result *result, struct vf_warnings *warnings,
                              struct vf_error *error);
+
+/* For where there is no memory (vf_set_oom_handler()) and this process must end: the folder with
+ * what has been recorded, of which `vmfox recover` makes a recording, or NULL where no program runs
+ * or ran.  Asks for no memory. */
+const char *vf_record_folder(void);
+/* Waits until the program has ended; its exit code as in vf_record_result, 1 where that is 0. */
+int vf_record_wait(void);
 
 #endif

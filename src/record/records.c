@@ -1,6 +1,6 @@
 #include "record/session.h"
 
-enum { PARTIAL_MAX = 1 << 16 };
+enum { PARTIAL_MAX = 1 << 16, TAIL_MAX = 1 << 26 };
 
 static void put_uint(struct vf_buf *out, uint64_t value, unsigned bytes)
 {
@@ -108,6 +108,18 @@ static void take_record(struct vf_session *s, const struct vf_record *record)
     }
 }
 
+/* Where there is no room for samples names are still taken: they are of the samples before. */
+static void keep_name(struct vf_session *s, const struct vf_record *record, struct vf_str bytes)
+{
+    if (record->type == VF_RECORD_SAMPLE && !s->left_out_ns)
+        s->left_out_ns = s->note.stamp_ns;
+    if (record->type != VF_RECORD_CODE_NAME ||
+        s->spool.waiting[VF_SPOOL_PROF].len + bytes.len > TAIL_MAX)
+        return;
+    take_name(s, record);
+    vf_spool_keep(&s->spool, VF_SPOOL_PROF, bytes.ptr, bytes.len);
+}
+
 /* VMProf is not asked to sample by the wall clock, for it would do so in its own way; that it is
  * done stands in the header all the same, where readers look for it. */
 static void add_profile(struct vf_session *s, const char *bytes, size_t len, bool begins)
@@ -152,10 +164,15 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
         s->stream.in = vf_reader_over(bytes.ptr, bytes.len);
     }
     while (!s->has_trailer && s->stream.in.pos < bytes.len && next_record(s, &record)) {
+        size_t from = good;
+        good = s->stream.in.pos;
+        if (vf_spool_is_full(&s->spool) && record.type != VF_RECORD_END) {
+            keep_name(s, &record, (struct vf_str){bytes.ptr + from, good - from});
+            continue;
+        }
         take_record(s, &record);
         if (!s->has_trailer)
-            kept = s->stream.in.pos;
-        good = s->stream.in.pos;
+            kept = good;
     }
     add_profile(s, bytes.ptr, kept, begins);
     s->stream.problem.text[0] = 0;
@@ -199,12 +216,63 @@ void vf_session_forget_records(struct vf_session *s)
     vf_table_release(&s->address_index);
     vf_table_release(&s->name_index);
     vf_layout_release(&s->layout);
+    s->early_names = 0;
     for (int file = 0; file < VF_SPOOL_FILES; file++)
         vf_spool_forget(&s->spool, (enum vf_spool_file)file);
 }
 
+uint64_t vf_session_scan(struct vf_session *s, struct vf_str prof, struct vf_error *error)
+{
+    struct vf_record record;
+    if (vf_vmprof_open(&s->stream, prof.ptr, prof.len, error) == VF_FATAL)
+        return 0;
+    s->has_stream = true;
+    uint64_t good = s->stream.in.pos;
+    while (!s->has_trailer && vf_vmprof_next(&s->stream, &record)) {
+        if (record.type == VF_RECORD_SAMPLE || record.type == VF_RECORD_ALLOCATION) {
+            for (uint32_t i = 0; i < record.sample.depth; i++) {
+                struct vf_frame frame = vf_vmprof_frame(&s->stream, &record.sample, i);
+                if (frame.kind != VF_FRAME_ASM)
+                    add_address(s, frame.value, false);
+            }
+            s->samples++;
+        } else {
+            take_record(s, &record);
+        }
+        if (!s->has_trailer)
+            good = s->stream.in.pos;
+    }
+    return good;
+}
+
 /* ---- after the program ------------------------------------------------------------------------
  */
+
+static struct vf_str peeked_text(struct vf_session *s, const struct vf_peeked *p)
+{
+    return vf_arena_printf(&s->arena, "py:%.*s:%u:%.*s", VF_STR_ARG(p->name), p->line,
+                           VF_STR_ARG(p->file));
+}
+
+static void put_name(const struct vf_session *s, struct vf_buf *out, uint64_t id,
+                     struct vf_str text)
+{
+    put_uint(out, 0x02, 1);
+    put_uint(out, id, s->stream.addr_bytes);
+    put_uint(out, text.len, s->stream.word_bytes);
+    vf_buf_str(out, text);
+}
+
+void vf_session_early_names(struct vf_session *s)
+{
+    struct vf_buf out = {0};
+    for (; s->has_stream && s->early_names < s->layout.names.len; s->early_names++) {
+        const struct vf_peeked *p = &s->layout.names.items[s->early_names];
+        put_name(s, &out, p->id, peeked_text(s, p));
+    }
+    vf_spool_add(&s->spool, VF_SPOOL_PROF, out.ptr, out.len);
+    vf_buf_release(&out);
+}
 
 /* Where VMProf was stopped in good order the names it wrote at the end are better: they are added
  * only for what is missing.  Else its records are of code that died, and may lie under the id of
@@ -215,14 +283,9 @@ static void put_peeked_names(struct vf_session *s, struct vf_buf *out)
         const struct vf_peeked *p = &s->layout.names.items[i];
         if (s->has_trailer && find_name(s, p->id))
             continue;
-        struct vf_str text = vf_arena_printf(&s->arena, "py:%.*s:%u:%.*s", VF_STR_ARG(p->name),
-                                             p->line, VF_STR_ARG(p->file));
-        struct vf_record record = {.name = {p->id, text}};
+        struct vf_record record = {.name = {p->id, peeked_text(s, p)}};
         take_name(s, &record);
-        put_uint(out, 0x02, 1);
-        put_uint(out, p->id, s->stream.addr_bytes);
-        put_uint(out, text.len, s->stream.word_bytes);
-        vf_buf_str(out, text);
+        put_name(s, out, p->id, record.name.text);
     }
 }
 
@@ -238,7 +301,7 @@ void vf_session_finish_stream(struct vf_session *s)
         put_uint(&out, (uint64_t)(end_us / 1000000), 8);
         put_uint(&out, (uint64_t)(end_us % 1000000), 8);
         put_uint(&out, 0, 8);
-        vf_spool_add(&s->spool, VF_SPOOL_PROF, out.ptr, out.len);
+        vf_spool_keep(&s->spool, VF_SPOOL_PROF, out.ptr, out.len);
         vf_buf_release(&out);
     }
     s->damaged_bytes += s->partial.len;

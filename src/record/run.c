@@ -26,10 +26,12 @@ static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
         return VF_FATAL;
     s->ring.shared->with_pc = s->options->pc;
     vf_timers_init(&s->timers, &s->ring, s->options->period_s, s->options->real_time);
+    vf_rate_init(&s->rate, &s->ring, s->options->budget, s->options->jitlog == VF_JITLOG_AUTO,
+                 s->timers.period_ns);
     return VF_OK;
 }
 
-static void close_session(struct vf_session *s)
+void vf_session_release(struct vf_session *s)
 {
     vf_spool_close(&s->spool);
     vf_ring_close(&s->ring);
@@ -76,14 +78,32 @@ static bool has_ended(const struct vf_session *s)
     return got != 0 || info.si_pid == s->pid;
 }
 
+static void watch_space(struct vf_session *s, int64_t now_ns)
+{
+    char text[480];
+    uint64_t bytes = 0;
+    if (!s->options->tell || !vf_space_is_due(&s->space, now_ns))
+        return;
+    struct vf_space_folder temp = {.fd = s->spool.folder_fd, .path = vf_temp_folder()};
+    struct vf_space_folder output = {.fd = s->place->folder, .path = s->place->folder_path};
+    for (int file = 0; file < VF_SPOOL_FILES; file++)
+        bytes += vf_spool_size(&s->spool, (enum vf_spool_file)file);
+    s->space.start_ns = s->start_monotonic_ns;
+    if (vf_space_look(&s->space, &temp, &output, bytes, now_ns, text, sizeof text))
+        s->options->tell(text);
+}
+
 /* Takes what has come; how long to wait until the next time. */
 static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
 {
     uint64_t before = s->ring.tail;
     int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_drain(s, false);
-    if (s->sampling)
+    watch_space(s, now_ns);
+    if (s->sampling) {
         vf_timers_look(&s->timers, &s->ring, s->python_pid, now_ns);
+        vf_rate_look(&s->rate, &s->timers, &s->ring, s->python_pid, now_ns);
+    }
     if (now_ns - *flushed_ns > FLUSH_EVERY_NS) {
         vf_session_flush(s);
         *flushed_ns = now_ns;
@@ -179,6 +199,28 @@ static void let_signals_in(struct vf_session *s)
     sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
 }
 
+/* ---- no memory --------------------------------------------------------------------------------
+ */
+
+/* The one that is being recorded. */
+static struct vf_session *at_work;
+
+const char *vf_record_folder(void)
+{
+    return at_work && at_work->pid > 0 ? at_work->spool.folder : NULL;
+}
+
+int vf_record_wait(void)
+{
+    const struct vf_session *s = at_work;
+    int code = s->exit_signal ? 128 + s->exit_signal : s->exit_code, status = 0;
+    while (!s->end_monotonic_ns && waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (!s->end_monotonic_ns)
+        code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return code ? code : 1;
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -247,21 +289,59 @@ static void say_what_is_missing(struct vf_session *s)
     say_of_program(s);
 }
 
-static enum vf_status explain_no_start(const struct vf_session *s, struct vf_error *error)
+/* Of a program that had no time to begin with anything. */
+static enum vf_status explain_nothing(const struct vf_session *s, struct vf_error *error)
 {
+    const char *python = s->target->interpreter;
     if (s->exit_signal)
+        return vf_fail(error, "%s was ended by SIG%s before %s; nothing was recorded", python,
+                       sigabbrev_np(s->exit_signal) ? sigabbrev_np(s->exit_signal) : "?",
+                       s->connected ? "sampling had begun" : "Python had started");
+    if (!s->connected)
         return vf_fail(error,
-                       "the program was ended by signal %d (%s) before Python had started, so "
-                       "nothing was recorded",
-                       s->exit_signal, strsignal(s->exit_signal));
-    return vf_fail(error,
-                   "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
-                   "Python 3 interpreter?",
-                   s->target->interpreter);
+                       "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
+                       "Python 3 interpreter?",
+                       python);
+    return vf_fail(error, "VMProf wrote nothing");
 }
 
-static enum vf_status finish(struct vf_session *s, const char *path,
-                             struct vf_record_result *result, struct vf_error *error)
+/* What had no room in the temporary folder. */
+static void say_what_had_no_room(struct vf_session *s)
+{
+    const struct vf_spool *spool = &s->spool;
+    if (spool->logs_given_up && vf_str_eq(s->implementation, VF_STR("pypy")))
+        vf_warn(s->warnings,
+                "PyPy's logs are left out: files in %s %s; name another folder with TMPDIR, or "
+                "record with --no-pypylog --no-jitlog",
+                vf_temp_folder(), spool->error.text);
+    if (s->left_out_ns)
+        vf_warn(s->warnings, "samples from second %.1f on are not in the recording: files in %s %s",
+                (double)(s->left_out_ns - s->start_monotonic_ns) / 1e9, vf_temp_folder(),
+                spool->error.text);
+}
+
+/* Where nothing takes the recording, what it was to be made of stays. */
+static enum vf_status save(struct vf_session *s, struct vf_record_result *result,
+                           struct vf_error *error)
+{
+    struct vf_error why;
+    if (vf_session_save(s, s->place, result, &why) != VF_FATAL)
+        return VF_OK;
+    s->told = true;
+    vf_session_flush(s);
+    if (s->spool.written[VF_SPOOL_PROF] == 0)
+        return vf_fail(error, "%s %s, and no other folder takes the recording", s->place->path,
+                       why.text);
+    s->spool.keeps_folder = true;
+    return vf_fail(
+        error,
+        "%s %s, and no other folder takes the recording; it is kept in %s; make room and "
+        "go on with: vmfox recover %s",
+        s->place->path, why.text, s->spool.folder, s->spool.folder);
+}
+
+static enum vf_status finish(struct vf_session *s, struct vf_record_result *result,
+                             struct vf_error *error)
 {
     result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
     result->exit_signal = s->exit_signal;
@@ -273,36 +353,28 @@ static enum vf_status finish(struct vf_session *s, const char *path,
     }
     result->started = true;
     say_what_is_missing(s);
-    if (!s->connected)
-        return explain_no_start(s, error);
-    if (!s->has_stream)
-        return vf_fail(error, "VMProf wrote nothing");
+    if (!s->connected || !s->has_stream)
+        return explain_nothing(s, error);
     vf_session_finish_stream(s);
     vf_session_flush(s);
-    if (s->spool.logs_given_up)
-        vf_warn(s->warnings,
-                "%s is full: PyPy's logs are left out; name another folder with "
-                "TMPDIR, or record with --no-pypylog --no-jitlog",
-                vf_temp_folder());
-    if (s->spool.status != VF_OK)
-        vf_warn(s->warnings, "%s; the recording ends there", s->spool.error.text);
+    say_what_had_no_room(s);
     vf_session_bytecode(s);
-    enum vf_status status = vf_session_save(s, path, error);
-    result->saved = status != VF_FATAL;
-    return status;
+    return save(s, result, error);
 }
 
 enum vf_status vf_record_run(const struct vf_target *target,
-                             const struct vf_record_options *options, const char *path,
+                             const struct vf_record_options *options, const struct vf_place *place,
                              struct vf_record_result *result, struct vf_warnings *warnings,
                              struct vf_error *error)
 {
     struct vf_session s = {.options = options,
+                           .place = place,
                            .target = target,
                            .warnings = warnings,
                            .ring = {.fd = -1, .shm = -1},
                            .spool = {.folder_fd = -1, .lock_fd = -1}};
-    *result = (struct vf_record_result){0};
+    at_work = &s;
+    *result = (struct vf_record_result){.held = -1};
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
         s.native = vf_libunwind_so_size != 0;
@@ -310,8 +382,9 @@ enum vf_status vf_record_run(const struct vf_target *target,
     if (status != VF_FATAL)
         status = run_program(&s, error);
     if (status != VF_FATAL)
-        status = finish(&s, path, result, error);
-    close_session(&s);
+        status = finish(&s, result, error);
+    at_work = NULL;
+    vf_session_release(&s);
     let_signals_in(&s);
     return status;
 }

@@ -11,8 +11,10 @@
 #include "record/cpu.h"
 #include "record/layout.h"
 #include "record/pc.h"
+#include "record/rate.h"
 #include "record/record.h"
 #include "record/ring.h"
+#include "record/space.h"
 #include "record/spool.h"
 #include "record/timers.h"
 
@@ -24,6 +26,8 @@ struct vf_named_code {
     uint64_t id;
     uint32_t file; /* row of session->files */
 };
+
+enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
 
 /* A file that lies executable in the program's memory. */
 struct vf_session_module {
@@ -39,7 +43,9 @@ struct vf_told_thread {
 struct vf_session {
     const struct vf_record_options *options;
     const struct vf_target *target;
+    const struct vf_place *place; /* of the recording */
     struct vf_warnings *warnings;
+    struct vf_space space;
     struct vf_ring_reader ring;
     struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
     pid_t pid;             /* what was started, and is waited for */
@@ -74,6 +80,7 @@ struct vf_session {
     struct vf_buf cpu_rows; /* not yet in the spool */
     int64_t memory_ns;      /* when it was read last */
     struct vf_timers timers;
+    struct vf_rate rate;
     struct vf_pc pc; /* with --pc-thread */
     struct vf_buf pc_rows;
     struct vf_counter_pairs pairs;
@@ -85,7 +92,12 @@ struct vf_session {
     VF_VEC(struct vf_str) files;        /* of name records, once each */
     struct vf_table file_index;
     struct vf_layout layout;
+    size_t early_names;  /* rows of layout.names that are in the spool already */
+    int64_t left_out_ns; /* when the first sample came for which there was no room; 0: none did */
 
+    /* Of a recording that is made of remains (recover.h): what capture.json has but for what is
+     * added at the end; else empty. */
+    struct vf_str known_info;
     VF_VEC(struct vf_session_module) modules; /* at the end */
     struct vf_buf bytecode;                   /* bytecode.h; may be empty */
     struct vf_buf maps;        /* /proc/PID/maps, and of earlier ones what is there no longer */
@@ -108,8 +120,15 @@ void vf_session_drain(struct vf_session *session, bool last);
 void vf_session_sample(struct vf_session *session, const struct vf_ring_note *note,
                        struct vf_str bytes);
 void vf_session_records(struct vf_session *session, struct vf_str bytes);
+/* Puts names that memory told into the spool early, in case this process is killed; of two for one
+ * id the last one holds, so those that come at the end are not disturbed. */
+void vf_session_early_names(struct vf_session *session);
 /* Forgets all that was taken: another interpreter begins. */
 void vf_session_forget_records(struct vf_session *session);
+/* Notes what a profile that is in the spool already holds: addresses, names, the trailer's time.
+ * Returns how many of its bytes are whole records before the trailer; 0, with has_stream unset: it
+ * is no profile, and `error` says why. */
+uint64_t vf_session_scan(struct vf_session *session, struct vf_str prof, struct vf_error *error);
 /* After the program is gone: names that only memory held, and a trailer where there is none. */
 void vf_session_finish_stream(struct vf_session *session);
 
@@ -117,6 +136,9 @@ void vf_session_finish_stream(struct vf_session *session);
 void vf_session_message(struct vf_session *session, struct vf_str words);
 /* Reads why the bootstrap could not begin, where it could not. */
 void vf_session_read_failure(struct vf_session *session);
+
+/* run.c: frees memory and descriptors, and removes the spool's folder. */
+void vf_session_release(struct vf_session *session);
 
 /* child.c: starts the program.  On failure nothing runs. */
 enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *signals,
@@ -138,8 +160,9 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *session,
 /* Writes what waits into the files, and what is known into session.json. */
 void vf_session_flush(struct vf_session *session);
 
-/* save.c: writes the capture file. */
-enum vf_status vf_session_save(struct vf_session *session, const char *path,
-                               struct vf_error *error);
+/* save.c: writes the capture file to the first name of `place` that takes it; fills path, held,
+ * elsewhere and why of `result`. */
+enum vf_status vf_session_save(struct vf_session *session, const struct vf_place *place,
+                               struct vf_record_result *result, struct vf_error *error);
 
 #endif

@@ -49,7 +49,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 
 void vf_spool_close(struct vf_spool *spool)
 {
-    if (spool->folder)
+    if (spool->folder && !spool->keeps_folder)
         nftw(spool->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
     free(spool->folder);
     if (spool->folder_fd >= 0)
@@ -70,8 +70,13 @@ static bool is_log(enum vf_spool_file file)
 
 void vf_spool_add(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len)
 {
-    if (spool->status != VF_OK || (spool->logs_given_up && is_log(file)))
+    if (vf_spool_is_full(spool) || (spool->logs_given_up && is_log(file)))
         return;
+    vf_spool_keep(spool, file, bytes, len);
+}
+
+void vf_spool_keep(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len)
+{
     vf_buf_add(&spool->waiting[file], bytes, len);
     spool->waiting_bytes += len;
 }
@@ -126,6 +131,7 @@ static void write_out(struct vf_spool *spool, enum vf_spool_file file)
         append(spool, file, &error) == VF_OK)
         return;
     bool had_logs = !spool->logs_given_up;
+    spool->error = error;
     if (had_logs)
         give_up_logs(spool);
     if (is_log(file) || (had_logs && append(spool, file, &error) == VF_OK))
@@ -142,8 +148,13 @@ void vf_spool_flush(struct vf_spool *spool)
 
 int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file)
 {
+    struct stat st;
     write_out(spool, file);
-    return openat(spool->folder_fd, names[file], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(spool->folder_fd, names[file], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
+        return fd;
+    close(fd);
+    return -1;
 }
 
 bool vf_spool_map(struct vf_spool *spool, enum vf_spool_file file, struct vf_bytes *out)

@@ -7,8 +7,9 @@
  * are 0600.
  *
  * When there is no room for a file, the logs (PyPy's two, and the instruction addresses of
- * --pc-thread) are given up for the samples; when that does not help, nothing more is written, and
- * what is there stays. */
+ * --pc-thread) are given up for the samples; when that does not help, nothing more is written: what
+ * is there stays, and what comes then is kept in memory as the end of each file, up to
+ * VF_SPOOL_IN_MEMORY. */
 #ifndef VF_RECORD_SPOOL_H
 #define VF_RECORD_SPOOL_H
 
@@ -28,32 +29,43 @@ enum vf_spool_file {
     VF_SPOOL_FILES,
 };
 
+#define VF_SPOOL_IN_MEMORY ((uint64_t)32 << 20)
+
 struct vf_spool {
-    char *folder; /* NULL: none */
+    char *folder;      /* NULL: none */
+    bool keeps_folder; /* for `vmfox recover` */
     int folder_fd, lock_fd;
     struct vf_buf waiting[VF_SPOOL_FILES];
     uint64_t written[VF_SPOOL_FILES]; /* bytes in the file */
     uint64_t waiting_bytes;           /* of all */
     bool logs_given_up;
-    enum vf_status status; /* VF_FATAL: no more is written; `error` says why */
-    struct vf_error error;
+    enum vf_status status; /* VF_FATAL: no more is written */
+    struct vf_error error; /* why not, or why the logs were given up */
 };
 
 /* Makes the folder in `place`, with the file `lock`, locked as long as this process lives. */
 enum vf_status vf_spool_open(struct vf_spool *spool, const char *place, struct vf_error *error);
-/* Removes the folder with all that is in it. */
+/* Removes the folder with all that is in it, unless that is to be kept. */
 void vf_spool_close(struct vf_spool *spool);
 
 /* The member's name. */
 const char *vf_spool_name(enum vf_spool_file file);
 void vf_spool_add(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len);
+/* True where there is no room any more for what is added, neither in the files nor in memory. */
+static inline bool vf_spool_is_full(const struct vf_spool *spool)
+{
+    return spool->status != VF_OK && spool->waiting_bytes > VF_SPOOL_IN_MEMORY;
+}
+/* As vf_spool_add(), also where it is full. */
+void vf_spool_keep(struct vf_spool *spool, enum vf_spool_file file, const void *bytes, size_t len);
 /* Empties the file, and what waits for it. */
 void vf_spool_forget(struct vf_spool *spool, enum vf_spool_file file);
 /* Writes what waits; spool->status says whether that was possible. */
 void vf_spool_flush(struct vf_spool *spool);
 /* Bytes of a file and of what waits for it. */
 uint64_t vf_spool_size(const struct vf_spool *spool, enum vf_spool_file file);
-/* A descriptor for reading a file from its start, flushed; -1: there is none. */
+/* A descriptor for reading a file from its start, flushed; what can't be written still waits.  -1:
+ * there is none. */
 int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file);
 
 /* The same, mapped; false: there is none. */

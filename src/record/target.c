@@ -216,30 +216,13 @@ struct vf_str vf_target_name(const struct vf_target *target)
     return name;
 }
 
-static bool is_plain(const char *word)
-{
-    return *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                      "0123456789_@%+=:,./-")] == 0;
-}
-
 void vf_target_command(const struct vf_target *target, struct vf_arena *arena, struct vf_str *out)
 {
     struct vf_buf text = {0};
     for (int i = 0; i < target->argc; i++) {
-        const char *word = target->argv[i];
         if (i)
             vf_buf_add(&text, " ", 1);
-        if (is_plain(word)) {
-            vf_buf_add(&text, word, strlen(word));
-            continue;
-        }
-        vf_buf_add(&text, "'", 1);
-        for (; *word; word++)
-            if (*word == '\'')
-                vf_buf_add(&text, "'\\''", 4);
-            else
-                vf_buf_add(&text, word, 1);
-        vf_buf_add(&text, "'", 1);
+        vf_buf_shell_word(&text, target->argv[i]);
     }
     *out = vf_arena_str(arena, vf_buf_view(&text));
     vf_buf_release(&text);

@@ -217,6 +217,15 @@ static enum vf_status open_port(uint16_t wanted, uint16_t *port, int *fd, struct
     return vf_fail(error, "every port from %u to %u is taken", first, last);
 }
 
+enum vf_status vf_server_try_port(uint16_t port, struct vf_error *error)
+{
+    int fd;
+    enum vf_status status = open_port(port, &port, &fd, error);
+    if (status == VF_OK)
+        close(fd);
+    return status;
+}
+
 static enum vf_status make_token(char token[VF_SITE_TOKEN_DIGITS + 1], struct vf_error *error)
 {
     unsigned char random[VF_SITE_TOKEN_DIGITS / 2];

@@ -47,6 +47,8 @@ struct vf_server;
  * port can be had (the text says which) or the options are unusable; then `*out` is untouched. */
 enum vf_status vf_server_start(const struct vf_serve_options *options, struct vf_server **out,
                                struct vf_error *error);
+/* VF_FATAL where the port can't be had now; nothing is kept of it. */
+enum vf_status vf_server_try_port(uint16_t port, struct vf_error *error);
 uint16_t vf_server_port(const struct vf_server *server);
 /* 32 lower-case hex digits; lives as long as the server. */
 const char *vf_server_token(const struct vf_server *server);

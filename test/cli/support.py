@@ -3,14 +3,19 @@
 VMFOX is the program to test (default: build/dev/vmfox), VMFOX_TEST_CPYTHON a CPython that has the
 vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
 """
+import atexit
 import collections
+import functools
 import gzip
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
+
+import pytest
 
 import slabs
 
@@ -36,9 +41,17 @@ Result = collections.namedtuple("Result", "code out err")
 # ---- running ------------------------------------------------------------------------------------
 
 
+# Where `run` keeps its recordings, of which the user has been told.
+CACHE = Path(tempfile.mkdtemp(prefix="test-cache-"))
+atexit.register(shutil.rmtree, CACHE, ignore_errors=True)
+(CACHE / "vmfox" / "recordings").mkdir(parents=True)
+(CACHE / "vmfox" / "recordings" / "README").touch()
+
+
 def environment(tmp, **extra):
     """An environment of few and known variables; temporary files go below `tmp`."""
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp), "LC_ALL": "C.UTF-8", "TZ": "UTC",
+           "XDG_CACHE_HOME": str(CACHE)}
     for name, value in os.environ.items():
         if name.endswith("SAN_OPTIONS") or name in ("LD_LIBRARY_PATH", "VMFOX_CHECK"):
             env[name] = value
@@ -63,6 +76,27 @@ def vmfox(*words, cwd, **options):
     done = run((VMFOX,) + words, cwd, **options)
     return Result(done.code, done.out.decode("utf-8", "surrogateescape"),
                   done.err.decode("utf-8", "surrogateescape"))
+
+
+def vmfox_apart(*words, cwd, **extra):
+    """Runs vmfox where /tmp is the folder `tmp` below `cwd` and /var/tmp is empty: for what looks
+    through these, in which there may be something of the user's.  Names must be relative."""
+    script = ('mount --bind tmp /tmp && mount -t tmpfs none /var/tmp && exec "$@"')
+    apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    (Path(cwd) / "tmp").mkdir(exist_ok=True)
+    if subprocess.run(apart + ["sh", "-c", script, "sh", "true"], cwd=cwd,
+                      capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace can be made here")
+    env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
+    done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
+    return Result(done.code, done.out.decode(), done.err.decode())
+
+
+@functools.lru_cache(None)
+def pc_thread():
+    """What samples instructions a second time, for a thread of their own."""
+    told = subprocess.run([VMFOX, "help", "record"], capture_output=True, text=True).stdout
+    return ("--pc-thread",) if "--pc-thread" in told else ()
 
 
 def record(*words, cwd, out="x.vmfox", crashes=False, **options):
@@ -189,6 +223,10 @@ class Profile:
         return {entry["label"]: entry["value"]
                 for section in self.meta["extra"] for entry in section["entries"]}
 
+    def knows_instructions(self):
+        """Whether samples, or addresses beside them, say at which instructions the program was."""
+        return self.addresses is not None or "Samples with their instruction" in self.facts()
+
     def levels(self, counter):
         """(time, level) of a counter; the file holds differences, the first of them unused."""
         rows, level, out = counter["samples"], 0, []
@@ -204,6 +242,13 @@ def share(samples, name, within=None):
     whole = sum(s.weight for s in chosen)
     assert whole > 0
     return 100 * sum(s.weight for s in chosen if any(f.name == name for f in s.stack)) / whole
+
+
+def with_instructions(profile):
+    """The samples that say it: those of the thread of addresses, else the program's own."""
+    if profile.addresses:
+        return profile.samples_of(profile.addresses)
+    return [sample for sample in profile.all_samples() if sample.stack]
 
 
 def self_counts(samples):

@@ -11,7 +11,7 @@ import support
 from support import vmfox
 
 sys.path.insert(0, str(support.ROOT / "bench"))
-from parts import goals, inputs, prof  # noqa: E402
+from parts import figures, goals, inputs, overhead, prof  # noqa: E402
 
 TIMES = 7
 
@@ -112,3 +112,32 @@ def test_goals_for_a_large_input_are_not_judged_on_a_small_one():
     assert goals.for_size("g", {"size": 1e9}, True, "")["verdict"] == goals.MET
     assert goals.for_size("g", {"size": 1e9}, False, "")["verdict"] == goals.MISSED
     assert goals.for_size("g", {"size": 1e8}, True, "")["verdict"] == goals.OPEN
+
+
+def test_an_interval_is_of_the_rounds_own_ratios():
+    base = [1.0, 2.0, 4.0, 8.0, 1.0]
+    assert figures.percent_interval([1.5 * value for value in base], base) == (50, 50, 50)
+    middle, low, high = figures.percent_interval([1.01, 2.04, 4.12, 8.32, 1.05], base)
+    assert 0.9 < low < middle < high < 5.1 and middle == pytest.approx(3)
+
+
+def program_row(more, samples):
+    """Five rounds of the word count, alone and under vmfox with so many samples a CPU second."""
+    def runs(cpu, count):
+        return [{"wall": 2.0, "cpu": cpu, "own": 0.02, "samples": count}] * 5
+    return {"program": "word count", "by": "PyPy", "runs": {
+        overhead.ALONE: runs(2.0, None), overhead.VMFOX: runs(2 * more, round(2 * more * samples)),
+        overhead.FAST: runs(2 * more, 2000), overhead.VMPROF: runs(2.0, 500)}}
+
+
+@pytest.mark.parametrize("more, samples, verdict", [
+    (1.01, 250, goals.MET), (1.01, 100, goals.MISSED), (1.03, 250, goals.MISSED),
+    (0.9, 250, goals.OPEN)])
+def test_a_cost_counts_only_with_the_samples_that_were_asked_for(more, samples, verdict):
+    found = overhead.goals([program_row(more, samples)])
+    assert [goal["verdict"] for goal in found] == [verdict, goals.MET]
+    assert "%.0f samples a CPU second" % samples in found[0]["figure"]
+    assert found[1]["figure"] == "word count (PyPy) 1.0 %"
+    out = []
+    overhead.report(out, [program_row(more, samples)])
+    assert any(overhead.VMFOX in line and "1.0 %" in line for line in out)

@@ -8,7 +8,7 @@ import builder
 import support
 from support import vmfox
 
-COMMANDS = ["run", "record", "view", "jit", "convert", "share", "help"]
+COMMANDS = ["run", "record", "view", "jit", "convert", "share", "recover", "clean", "help"]
 MARK = "open('ran', 'w').close()\n"
 
 
@@ -60,7 +60,8 @@ def test_help_of_a_command(tmp_path, command):
 @pytest.mark.parametrize("command, options", [
     ("run", "--output --no-serve --port --no-open --profiler-url"),
     ("run record", "--python --period --real-time --no-native --no-lines --no-memory --jitlog "
-                   "--no-jitlog --pypylog --no-pypylog --quiet --output --help"),
+                   "--no-jitlog --pypylog --no-pypylog --budget --no-pc --pc-thread --quiet "
+                   "--output --help"),
     ("convert", "--output --jitlog --pypylog --quiet --help"),
     ("view", "--port --no-open --profiler-url --jitlog --pypylog --help"),
     ("share", "--output --no-paths --no-arguments --no-env --jitlog --pypylog --quiet --help"),
@@ -69,7 +70,7 @@ def test_help_lists_the_options(tmp_path, command, options):
     for name in command.split():
         text = vmfox("help", name, cwd=tmp_path).out
         for option in options.split():
-            assert " %s " % option in text
+            assert " %s " % option in text or " %s[=" % option in text
         assert max(map(len, text.splitlines())) <= 100
 
 

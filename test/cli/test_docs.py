@@ -9,7 +9,8 @@ import pytest
 from support import ROOT, vmfox
 
 MAN = ROOT / "man" / "vmfox.1"
-COMMANDS = ["run", "record", "view", "jit", "convert", "share", "symbolicate"]
+COMMANDS = ["run", "record", "view", "jit", "convert", "share", "symbolicate", "recover",
+            "clean"]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md"),
                 *ROOT.glob("examples/**/*.md")])
 

@@ -57,9 +57,11 @@ def test_traces_are_functions_of_a_library(pypy, recorder):
             assert 0 <= offset < natives["functionSize"][native]
 
 
-def test_a_function_is_shown_as_often_as_it_was_called(pypy, recorder):
-    """VMProf repeats a function that goes on in another trace, and makes up frames."""
-    made = recorder(pypy, "depths.py")
+@pytest.mark.parametrize("options", [(), ("--no-native",)])
+def test_a_function_is_shown_as_often_as_it_was_called(pypy, recorder, options):
+    """VMProf repeats a function that goes on in another trace, and makes up frames; without native
+    frames its innermost trace is made up, and the instruction tells the right one."""
+    made = recorder(pypy, "depths.py", *options)
     depth = made.told["depth"] + 1
     found = collections.Counter()
     for sample in made.profile.samples():
@@ -69,7 +71,11 @@ def test_a_function_is_shown_as_often_as_it_was_called(pypy, recorder):
     right = sum(found[((name, depth), ("spin", 1))] for name in RECURSIVE)
     assert all(found[((name, depth), ("spin", 1))] > 10 for name in RECURSIVE)
     assert right >= 0.99 * sum(found.values()), found
-    assert made.profile.facts()["Activations that went on in another trace"]
+    facts = made.profile.facts()
+    assert facts["Activations that went on in another trace"]
+    named = int(re.match(r"\d+", facts.get("Trace named by the instruction", "0"))[0])
+    inside = int(re.match(r"\d+", facts["In the trace at work"])[0])
+    assert (named > 0.5 * inside > 100) if options else named < 0.1 * inside
 
 
 def test_traces_can_be_hidden(pypy, recorder):
@@ -127,11 +133,11 @@ def test_traces_have_graphs(pypy, recorder):
 
 def test_hits_are_on_the_operation_that_divides(pypy, recorder):
     made = recorder(pypy, "lines.py")
-    if made.profile.addresses is None:
+    if not made.profile.knows_instructions():
         pytest.skip("the kernel gives no instruction addresses here")
     hits = collections.Counter(
         (s.stack[-1].file, s.stack[-1].line)
-        for s in made.profile.samples_of(made.profile.addresses)
+        for s in support.with_instructions(made.profile)
         if s.stack[-1].lib == "PyPy JIT")
     rows = {}
     for name, graph in graphs(made.profile).items():
@@ -243,7 +249,7 @@ def test_one_trace(pypy, recorder):
     assert done.code == 0 and done.out.startswith("loop %s " % number)
     assert jit(made, "loop", number).out == done.out
     assert "# the hot line" in done.out and "divsd" in done.out
-    if made.profile.addresses is not None:
+    if made.profile.knows_instructions():
         # The operation with most hits is a division, or the one behind it.
         operations = [line for line in done.out.splitlines() if re.search(r" [ifp]\d+ = |\(", line)
                       and re.match(r" *\d+ +[\d.]+% \+0x\w+ +\S+( = \w+)?\(", line)]

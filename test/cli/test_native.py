@@ -51,7 +51,7 @@ def test_most_samples_are_in_the_inlined_function(hot):
     # Which samples get an instruction is a question of how busy the machine is.
     assert support.self_counts(samples)["inner"] > 0.3 * len(samples)
     assert all(s.stack[-1].name in ("inner", "outer", "step") for s in samples)
-    seen = [s for s in hot.profile.samples_of(hot.profile.addresses)
+    seen = [s for s in support.with_instructions(hot.profile)
             if any(f.name == "outer" for f in s.stack)]
     assert support.self_counts(seen)["inner"] > 0.9 * len(seen) > 100
 

@@ -20,7 +20,7 @@ def hits(profile, symbol):
     """{offset: how often an instruction of the function was seen there}."""
     return collections.Counter(
         sample.stack[-1].address - symbol.address
-        for sample in profile.samples_of(profile.addresses) if sample.stack[-1].symbol == symbol)
+        for sample in support.with_instructions(profile) if sample.stack[-1].symbol == symbol)
 
 
 def lines_of_code(answer):

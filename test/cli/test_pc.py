@@ -30,10 +30,11 @@ def hot_line(made):
 
 
 def test_rows_are_of_the_run(pypy, recorder):
-    made = has_addresses(recorder(pypy, "lines.py"))
+    made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     info = support.capture_info(made.capture)
     found = rows(made.capture)
-    assert 375 < len(found) < 875  # two seconds of CPU time and the start, one in 4 ms
+    asked = 2e9 / info["pc_period_ns"]  # two seconds of CPU time, and the start
+    assert 0.75 * asked < len(found) < 1.75 * asked
     for time, tid, _ in found:
         assert info["start_monotonic_ns"] <= time <= info["end_monotonic_ns"]
         assert tid == info["pid"]
@@ -41,7 +42,7 @@ def test_rows_are_of_the_run(pypy, recorder):
 
 
 def test_every_thread_is_in_it(pypy, recorder):
-    made = has_addresses(recorder(pypy, "threads.py"))
+    made = has_addresses(recorder(pypy, "threads.py", *support.pc_thread()))
     info = support.capture_info(made.capture)
     tids = {tid for _, tid, _ in rows(made.capture)}
     assert info["pid"] in tids and len(tids) > 1
@@ -57,7 +58,7 @@ def test_none_where_none_is_wanted(pypy, recorder, options):
 
 
 def test_cpython_has_them_with_its_native_frames(cpython, recorder):
-    made = has_addresses(recorder(cpython, "shares.py"))
+    made = has_addresses(recorder(cpython, "shares.py", *support.pc_thread()))
     samples = made.profile.samples_of(made.profile.addresses)
     assert len(samples) == len(rows(made.capture)) > 25
     assert all(frame.lib or frame.name == "(VMProf takes a sample)"
@@ -68,7 +69,7 @@ def test_cpython_has_them_with_its_native_frames(cpython, recorder):
 
 
 def test_the_thread_has_them_all(pypy, recorder):
-    made = has_addresses(recorder(pypy, "lines.py"))
+    made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     profile = made.profile
     assert profile.addresses["name"] == "Machine code (pc samples)"
     samples = profile.samples_of(profile.addresses)
@@ -86,27 +87,29 @@ def test_the_thread_has_them_all(pypy, recorder):
 
 
 def test_most_hits_are_on_the_hot_line(pypy, recorder):
-    made = has_addresses(recorder(pypy, "lines.py"))
+    made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     profile = made.profile
     lines = [s.stack[-2].line for s in profile.samples_of(profile.addresses)
              if len(s.stack) > 1 and s.stack[-2].name == "work"]
-    assert len(lines) > 250
+    assert len(lines) > 0.5 * 2e9 / support.capture_info(made.capture)["pc_period_ns"]
     assert lines.count(hot_line(made)) > 2 / 3 * len(lines)
 
 
-def test_samples_get_the_line_that_was_seen_with_them(pypy, recorder):
-    made = has_addresses(recorder(pypy, "lines.py"))
+def test_samples_have_the_line_of_their_instruction(pypy, recorder):
+    made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     inside = [s for s in made.profile.samples() if s.stack[-1].lib == "PyPy JIT"]
     placed = [s for s in inside if s.stack[-1].line]
-    assert len(placed) > 0.4 * len(inside)
+    facts = made.profile.facts()
+    own = "Samples with their instruction" in facts  # else those that were seen at the same time
+    assert len(placed) > (0.9 if own else 0.4) * len(inside)
     lines = [f.line for s in placed for f in s.stack if f.name == "work"]
     assert lines.count(hot_line(made)) > 0.6 * len(lines)
-    told = re.match(r"(\d+)", made.profile.facts()["Samples with an instruction"])
-    assert int(told.group(1)) == len(placed)
+    told = facts["In the trace at work" if own else "Samples with an instruction"]
+    assert int(re.match(r"(\d+)", told).group(1)) == len(placed)
 
 
 def test_without_traces_the_lines_stay(pypy, recorder):
-    made = has_addresses(recorder(pypy, "lines.py"))
+    made = has_addresses(recorder(pypy, "lines.py", *support.pc_thread()))
     profile = support.convert(made.capture, made.folder, "--no-traces")
     assert not any(frame.lib == "PyPy JIT" for s in profile.samples() for frame in s.stack)
     assert any(f.line == hot_line(made) for s in profile.samples() for f in s.stack)
@@ -130,7 +133,8 @@ def forbid_perf():
 def test_a_container_that_forbids_it(pypy, tmp_path):
     program = "t = 0\nfor i in range(60000000):\n    t += i % 7\nraise SystemExit(3)\n"
     (tmp_path / "p.py").write_text(program)
-    done = subprocess.run([support.VMFOX, "record", "-o", "x.vmfox", pypy, "p.py"], cwd=tmp_path,
+    done = subprocess.run([support.VMFOX, "record", *support.pc_thread(), "-o", "x.vmfox", pypy, "p.py"],
+                          cwd=tmp_path,
                           capture_output=True, text=True, preexec_fn=forbid_perf, timeout=60)
     assert done.returncode == 3
     told = [line for line in done.stderr.splitlines() if "instruction addresses" in line]
@@ -154,7 +158,7 @@ def test_children_are_not_in_it(pypy, tmp_path):
         "pid = os.fork()\n"
         "burn(0.5)\n"
         "if pid: os.waitpid(pid, 0)\n")
-    assert support.record(pypy, "p.py", cwd=tmp_path).code == 0
+    assert support.record(*support.pc_thread(), pypy, "p.py", cwd=tmp_path).code == 0
     info = support.capture_info(tmp_path / "x.vmfox")
     if not info.get("pc_period_ns"):
         pytest.skip("the kernel gives no instruction addresses here")
@@ -167,8 +171,9 @@ def test_a_program_that_is_killed(pypy, tmp_path):
         "n = 0\n"
         "while time.process_time() < 0.6: n += 1\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n")
-    done = support.record(pypy, "p.py", cwd=tmp_path)
+    done = support.record(*support.pc_thread(), pypy, "p.py", cwd=tmp_path)
     assert done.code == 128 + signal.SIGKILL
-    if not support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns"):
+    period_ns = support.capture_info(tmp_path / "x.vmfox").get("pc_period_ns")
+    if not period_ns:
         pytest.skip("the kernel gives no instruction addresses here")
-    assert len(rows(tmp_path / "x.vmfox")) > 20  # those in the kernel are not counted
+    assert len(rows(tmp_path / "x.vmfox")) > 0.13 * 6e8 / period_ns  # without those in the kernel

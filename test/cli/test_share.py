@@ -85,7 +85,7 @@ def test_listings_come_through_an_upload(pypy, recorder):
     assert [line[24:].strip() for line in listed] == [text.strip() for text in texts]
     assert all(not text.startswith(" ") for row in hottest["listing"] for text in row[2:])
     assert all(cell for row in hottest["listing"] for cell in row), "no cell is (empty)"
-    if profile.addresses:
+    if made.profile.knows_instructions():
         instructions = [row for row in hottest["listing"] if row[2].startswith(NO_BREAK * 8)]
         hits = sum(int(row[0].replace(",", "")) for row in instructions if row[0] != NO_BREAK)
         assert 0 < hits <= hottest["hits"]

@@ -16,11 +16,13 @@ static const char capture_json[] =
     "\"start_realtime_ns\":1600000000000000000,\"start_monotonic_ns\":1000,"
     "\"end_monotonic_ns\":900000000,\"exit_code\":0,"
     "\"channel\":\"socket\",\"channel_why\":\"seccomp\",\"stamps\":\"kernel\","
-    "\"timer\":\"perf\",\"timer_note\":\"2 ms\",\"records_left_out\":3,"
+    "\"timer\":\"perf\",\"timer_note\":\"2 ms\",\"records_left_out\":3,\"samples_skipped\":2,"
     "\"jitlog_mode\":\"auto\",\"jitlog_detail_until_ns\":700000,"
     "\"cost\":{\"samples\":4,\"handler_ns\":9000,\"jitlog_ns\":5,\"runtime_log_ns\":6,"
     "\"recorder_cpu_ns\":7,\"program_cpu_ns\":100000},"
-    "\"threads\":[{\"number\":1,\"tid\":77,\"name\":\"Main\"}],"
+    "\"threads\":[{\"number\":1,\"tid\":77,\"name\":\"Main\"},"
+    "{\"number\":0,\"tid\":78,\"from_ns\":1000,\"name\":\"first\"},"
+    "{\"number\":0,\"tid\":78,\"from_ns\":6500000,\"name\":\"second\"}],"
     "\"modules\":[{\"path\":\"/bin/pypy\",\"build_id\":\"0123456789abcdef\"}],"
     "\"sources\":[{\"path\":\"/tmp/a.py\",\"real_path\":\"\",\"member\":\"s\"}]}";
 static const char dict_json[] = "{\"prof\":\"p\",\"times\":[1.5,2],\"/tmp/a.py\":\"s\"}";

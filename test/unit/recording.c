@@ -148,6 +148,13 @@ void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const 
               ((struct vf_thread_name){.number = number, .tid = tid, .name = vf_str_from(name)}));
 }
 
+void recording_thread_from(struct recording *r, double ms, uint64_t tid, const char *name)
+{
+    recording_thread(r, 0, tid, name);
+    r->capture.info.threads.items[r->capture.info.threads.len - 1].from_ns =
+        RECORDING_ZERO_NS + llround(ms * 1e6);
+}
+
 void recording_source(struct recording *r, const char *path, const char *real_path,
                       struct vf_str text)
 {

@@ -65,6 +65,8 @@ void recording_stamp_ms(struct recording *r, double ms);
 void recording_log(struct recording *r, const char *lines);
 /* What the recorder was told of a thread; number 0: it has no root frame. */
 void recording_thread(struct recording *r, uint64_t number, uint64_t tid, const char *name);
+/* The same of one that the kernel's id was given to at a time. */
+void recording_thread_from(struct recording *r, double ms, uint64_t tid, const char *name);
 void recording_source(struct recording *r, const char *path, const char *real_path,
                       struct vf_str text);
 void recording_module(struct recording *r, const char *path, const char *build_id);

@@ -19,10 +19,11 @@ static const char all_fields[] =
     " \"end_monotonic_ns\": 6000000000, \"exit_code\": 3, \"exit_signal\": 9,"
     " \"channel\": \"socket\", \"channel_why\": \"no slot\", \"stamps\": \"kernel\","
     " \"timer\": \"perf\", \"timer_note\": \"2 ms\", \"records_left_out\": 12,"
+    " \"samples_skipped\": 9,"
     " \"jitlog_mode\": \"auto\", \"jitlog_detail_until_ns\": 77,"
     " \"cost\": {\"samples\": 1, \"handler_ns\": 2, \"jitlog_ns\": 3, \"runtime_log_ns\": 4,"
     " \"recorder_cpu_ns\": 5, \"program_cpu_ns\": 6},"
-    " \"threads\": [{\"number\": 1, \"tid\": 4712, \"name\": \"w\\u00f6rker\"}],"
+    " \"threads\": [{\"number\": 1, \"tid\": 4712, \"from_ns\": 6, \"name\": \"w\\u00f6rker\"}],"
     " \"modules\": [{\"path\": \"/lib/a.so\", \"build_id\": \"ab12\"}],"
     " \"sources\": [{\"path\": \"/a...\", \"real_path\": \"/a/b.py\", \"member\": \"s/0\"},"
     " {\"path\": \"/c.py\", \"member\": \"s/1\"}]}";
@@ -35,7 +36,7 @@ static void assert_recorder_is_read(const struct vf_capture_info *info)
     assert_str(info->stamps, "kernel");
     assert_str(info->timer, "perf");
     assert_str(info->timer_note, "2 ms");
-    assert_int_equal(info->records_left_out, 12);
+    assert_true(info->records_left_out == 12 && info->samples_skipped == 9);
     assert_str(info->jitlog_mode, "auto");
     assert_int_equal(info->jitlog_detail_until_ns, 77);
     assert_true(cost->samples == 1 && cost->handler_ns == 2 && cost->jitlog_ns == 3);
@@ -78,6 +79,7 @@ static void all_of_a_vmfox_is_read(void **state)
     assert_true(info->exit_code == 3 && info->exit_signal == 9);
     assert_true(info->threads.len == 1 && info->threads.items[0].tid == 4712);
     assert_int_equal(info->threads.items[0].number, 1);
+    assert_int_equal(info->threads.items[0].from_ns, 6);
     assert_str(info->threads.items[0].name, "w\xc3\xb6rker");
     assert_recorder_is_read(info);
     assert_int_equal(info->modules.len, 1);

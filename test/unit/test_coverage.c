@@ -463,6 +463,67 @@ static void the_weights_are_the_time(void **state)
     }
 }
 
+/* ---- a timer for each thread ----------------------------------------------------------------- */
+
+static void in_thread(struct recording *r, uint64_t tid, double ms)
+{
+    recording_take_at(r, 0, 0);
+    recording_stamp_ms(r, ms);
+    recording_interrupted(r, tid, 0);
+}
+
+/* Two threads are at work at the same time, and each has a timer on its own CPU time: what one has
+ * used says nothing of the other's samples. */
+static void a_timer_of_each_thread_weighs_by_its_own_cpu_time(void **state)
+{
+    (void)state;
+    struct recording r;
+    begin(&r, 0);
+    r.capture.info.timer = VF_STR("perf");
+    for (int i = 0; i < 20; i++) {
+        in_thread(&r, 77, i);
+        if (i < 10 || i > 12) /* three of them got lost */
+            in_thread(&r, 102, i + 0.125);
+        if (i == 5)
+            in_thread(&r, 103, i + 0.5); /* too short to be measured */
+    }
+    for (int i = 0; i < 21; i++) {
+        cpu_at(&r, i, 77, i);
+        cpu_at(&r, i, 102, i);
+    }
+    recording_build(&r);
+    assert_int_equal(r.profile.threads.len, 3);
+    WEIGHTS_MS(&r, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1);
+    WEIGHTS_MS(&r, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 1, 1);
+    WEIGHTS_MS(&r, 2, 0);
+    assert_gap(&r, 0, 9.125, 13.125, 4);
+    assert_int_equal(thread(&r, 0)->markers.rows.len, 1);
+    assert_fact(&r, "Weights", "the CPU time since the one before it in its thread");
+    assert_fact(&r, "Samples asked for", "38: one every 1.000 ms of 38.0 ms of CPU time");
+    assert_fact(&r, "Samples that came", "35,");
+    recording_release(&r);
+}
+
+/* Nothing is known of any thread's CPU time, or there is no sample at all. */
+static void without_their_cpu_time_samples_weigh_one(void **state)
+{
+    (void)state;
+    for (int count = 0; count <= 2; count += 2) {
+        struct recording r;
+        begin(&r, 0);
+        r.capture.info.timer = VF_STR("perf");
+        for (int i = 0; i < count; i++)
+            in_thread(&r, 77, i);
+        if (count == 0)
+            recording_stamp_ms(&r, 1);
+        cpu_at(&r, 0, 102, 0);
+        cpu_at(&r, 1, 102, 1);
+        recording_build(&r);
+        assert_all_weigh_one(&r);
+        recording_release(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +545,8 @@ int main(void)
         cmocka_unit_test(upstreams_weights_stay),
         cmocka_unit_test(the_forks_times_give_weights_of_wall_time),
         cmocka_unit_test(the_weights_are_the_time),
+        cmocka_unit_test(a_timer_of_each_thread_weighs_by_its_own_cpu_time),
+        cmocka_unit_test(without_their_cpu_time_samples_weigh_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,7 +145,7 @@ static void an_instruction_is_where_in_the_trace_the_thread_was(void **state)
     assert_int_equal(s.r.profile.jit->pcs_inside, 3);
     assert_fact(&s.r, "Samples with their instruction", "3: each was noted");
     assert_fact(&s.r, "In the trace at work", "3 samples");
-    assert_fact(&s.r, "Instruction addresses", "3 of 3 in traces");
+    assert_fact(&s.r, "Samples' instructions", "3 of 3 in traces");
     assert_fact(&s.r, "Trace named by the instruction", NULL);
     end(&s);
 }

@@ -20,6 +20,7 @@ static void nothing_is_said_that_is_not_in_the_recording(void **state)
     recording_build(&r);
     assert_fact(&r, "Channel", NULL);
     assert_fact(&r, "Records left out", NULL);
+    assert_fact(&r, "Samples not taken", NULL);
     assert_fact(&r, "Timer, a note", NULL);
     assert_fact(&r, "Program's CPU time", NULL);
     assert_fact(&r, "A sample", NULL);
@@ -41,6 +42,7 @@ static void all_that_is_told_is_said(void **state)
     info->timer = VF_STR("perf");
     info->timer_note = VF_STR("one in 2.0 ms from 1.5 s on");
     info->records_left_out = 12;
+    info->samples_skipped = 7;
     info->jitlog_mode = VF_STR("auto");
     info->jitlog_detail_until_ns = RECORDING_ZERO_NS + 1500000000;
     info->cost = (struct vf_capture_cost){.samples = 1000,
@@ -52,6 +54,7 @@ static void all_that_is_told_is_said(void **state)
     recording_build(&r);
     assert_fact(&r, "Channel", "shared memory");
     assert_fact(&r, "Records left out", "12: the channel had no room");
+    assert_fact(&r, "Samples not taken", "7: another thread");
     assert_fact(&r, "Sample times", "stamped in the program as it was taken");
     assert_fact(&r, "Timer", "perf_event");
     assert_fact(&r, "Timer, a note", "one in 2.0 ms from 1.5 s on");

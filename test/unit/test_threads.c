@@ -105,6 +105,30 @@ static void an_id_that_is_used_again_is_two_threads(void **state)
     recording_release(&r);
 }
 
+/* Samples are 1 ms apart, from 1 ms on. */
+static void an_id_is_split_where_it_is_told_when_it_was_new(void **state)
+{
+    (void)state;
+    struct recording r;
+    begin(&r, "pypy");
+    recording_thread_from(&r, 0, PID, "MainThread");
+    recording_thread_from(&r, 6.5, 105, "second");
+    recording_thread_from(&r, 2.5, 105, "first");
+    recording_thread_from(&r, 2.5, 106, "other");
+    for (int i = 0; i < 9; i++) {
+        static const uint64_t tids[] = {PID, 105, 105, 106, 105, 105, 105, PID, 105};
+        in_thread(&r, 0, tids[i]);
+    }
+    recording_build(&r);
+    assert_int_equal(r.profile.threads.len, 4);
+    assert_thread(&r, 0, "MainThread", PID, 2);
+    bool turned = strcmp(recording_string(&r, thread(&r, 1)->name), "first") != 0;
+    assert_thread(&r, turned ? 2 : 1, "first", 105, 4); /* one was taken before it was told of */
+    assert_thread(&r, turned ? 1 : 2, "second", 105, 2);
+    assert_thread(&r, 3, "other", 106, 1);
+    recording_release(&r);
+}
+
 static void a_root_that_comes_late_names_the_thread(void **state)
 {
     (void)state;
@@ -197,6 +221,7 @@ static void ids_of_all_kinds_do_no_harm(void **state)
     begin(&r, "pypy");
     for (uint64_t i = 0; i < MANY; i++) {
         recording_thread(&r, i % 3, i % 2 ? 7 : UINT64_MAX - i, "");
+        r.capture.info.threads.items[i].from_ns = (int64_t)(i * 0x9e3779b97f4a7c15u);
         in_thread(&r, i % 5 ? 0 : ROOT_5, i % 2 ? 7 : UINT64_MAX - i);
     }
     recording_build(&r);
@@ -255,6 +280,7 @@ int main(void)
         cmocka_unit_test(threads_that_c_code_started_have_a_track),
         cmocka_unit_test(the_kernel_s_id_is_taken_where_it_is_known),
         cmocka_unit_test(an_id_that_is_used_again_is_two_threads),
+        cmocka_unit_test(an_id_is_split_where_it_is_told_when_it_was_new),
         cmocka_unit_test(a_root_that_comes_late_names_the_thread),
         cmocka_unit_test(samples_without_an_id_go_on_in_their_thread),
         cmocka_unit_test(cpython_s_own_number_stands_in_where_the_column_ends),

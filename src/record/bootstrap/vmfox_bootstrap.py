@@ -196,15 +196,24 @@ def leave_in_cpython(call, vmprof):
     atexit.register(call(vmprof.disable))
 
 
-def leave_in_pypy(call, vmprof, settings):
-    jitlog = None
-    if int(settings["jitlog"]):
-        try:
-            import _jitlog as jitlog
+def start_jitlog(call):
+    """Switches it on, off and on, for vmfox to find out by which variable PyPy knows that it is."""
+    try:
+        import _jitlog
 
-            jitlog.enable(JITLOG)
-        except Exception:  # a PyPy without a JIT
-            jitlog = None
+        for step in range(4):
+            call(message("!jitlog", step))
+            if step == 1:
+                _jitlog.disable()
+            elif step < 3:
+                _jitlog.enable(JITLOG)
+        return _jitlog
+    except Exception:  # a PyPy without a JIT
+        return None
+
+
+def leave_in_pypy(call, vmprof, settings):
+    jitlog = start_jitlog(call) if settings["jitlog"] == "1" else None
     if "set_PYPYLOG" in settings and call(message("!log")) >= 0:
         call(message("log"))
     scope = {"CONTROL": CONTROL}

@@ -1,0 +1,273 @@
+"""What recording costs by several profilers, in one run."""
+import itertools
+import json
+import os
+import subprocess
+import zipfile
+
+from . import figures
+from .common import BENCH, CPYTHON, KJV, PERIOD, TEXT, TOOLS, WORDCOUNT, say
+from .cost import measure, take_turns
+from .goals import judge
+from .record import FIRST_THRESHOLD, OTHER_WAY, THRESHOLD_STEP
+
+ALONE = "alone"
+VMPROF = "`_vmprof` alone"
+VMFOX = "`vmfox record`"
+FULL = "`--jitlog=full`"
+FAST = "`--period 0.001`"
+PY_SPY = "py-spy, 250/s"
+PY_SPY_NATIVE = "py-spy, 250/s, native"
+AUSTIN = "austin, 4 ms"
+HI = 'print("hi")'
+PYPY, C = "PyPy", "CPython"
+PERCENT = {("word count", PYPY): 2, ("word count", C): 2, ("compiles", PYPY): 5}
+LEAST_SAMPLES = 245  # a CPU second: 250, less what the last tick leaves
+OWN_PERCENT = 2
+HI_MS = 30
+
+
+# ---- the ways to run a program -------------------------------------------------------------------
+
+
+def stored_samples(path):
+    with zipfile.ZipFile(path) as bundle:
+        sizes = {info.filename: info.file_size for info in bundle.infolist()}
+    return sizes.get("stamps.i64", 0) // 8  # an empty member is left out
+
+
+def said_samples(options):
+    """Counts what is in a VMProf file as vmfox reads it."""
+    def count(path):
+        out = path + ".json"
+        subprocess.run([options.vmfox, "convert", "-q", "-o", out, path], check=True,
+                       stderr=subprocess.DEVNULL)
+        with open(out, encoding="utf-8", errors="surrogatepass") as file:
+            threads = json.load(file)["threads"]
+        os.unlink(out)
+        return sum(thread["samples"]["length"] for thread in threads if thread["tid"] != "runtime")
+    return count
+
+
+def raw_samples(path):
+    """py-spy's raw format: stack, blank, number."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return sum(int(line.rsplit(" ", 1)[1]) for line in file if line.strip())
+
+
+def line_samples(path):
+    """austin's own: a line each, but for comments."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return sum(1 for line in file if line.strip() and not line.startswith("#"))
+
+
+class Way:
+    """Words before the interpreter and behind it, and how samples in the file written are counted.
+    `apart`: the process that is started is the profiler, not the program."""
+
+    def __init__(self, before=(), behind=(), count=None, apart=True):
+        self.before, self.behind, self.count, self.apart = list(before), list(behind), count, apart
+
+
+def ways(options, interpreter, out):
+    """Those that are there, by name."""
+    def vmfox(*words):
+        return Way([options.vmfox, "record", "-q", *words, "-o", out, "--"], count=stored_samples)
+
+    alone = [os.path.join(BENCH, "vmprof_alone.py"), out, PERIOD, "1", "-"]
+    found = {ALONE: Way(apart=False),
+             VMPROF: Way(behind=alone, count=said_samples(options), apart=False),
+             VMFOX: vmfox(), FAST: vmfox("--period", "0.001")}
+    if interpreter == PYPY and "--jitlog=" in help_text(options):
+        found[FULL] = vmfox("--jitlog=full")
+    if interpreter == C:
+        found.update(others(out))
+    return found
+
+
+def help_text(options):
+    return subprocess.run([options.vmfox, "help", "record"], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def others(out):
+    """The two that look at CPython from outside, where scripts/setup bench could install them."""
+    found = {}
+    py_spy, austin = (os.path.join(TOOLS, "bin", name) for name in ("py-spy", "austin"))
+    spy = [py_spy, "record", "--rate", "250", "--format", "raw", "-o", out]
+    for name, argv, way in (
+            (PY_SPY, [py_spy, "--version"], Way([*spy, "--"], count=raw_samples)),
+            (PY_SPY_NATIVE, [py_spy, "--version"], Way([*spy, "--native", "--"],
+                                                       count=raw_samples)),
+            (AUSTIN, [austin, "--version"], Way([austin, "-i", "4ms", "-o", out],
+                                                count=line_samples))):
+        try:
+            subprocess.run(argv, capture_output=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            say("%s is left out: %s does not run; scripts/setup bench installs it" % (
+                name, os.path.relpath(argv[0])))
+        else:
+            found[name] = way
+    return found
+
+
+# ---- measuring -----------------------------------------------------------------------------------
+
+
+def run(way, python, argv, out, counted=True):
+    cost = measure([*way.before, *python, *way.behind, *argv])
+    own = cost["own_cpu"] if way.apart else 0.0
+    samples = None
+    if counted and way.count:
+        samples = way.count(out) if os.path.exists(out) else 0
+    if os.path.exists(out):
+        os.unlink(out)
+    return {"wall": cost["wall"], "cpu": cost["cpu"] - own, "own": own, "samples": samples}
+
+
+def compare(options, interpreter, argv, rounds, about, counted):
+    out = os.path.join(options.scratch, "overhead.out")
+
+    def job(way):
+        numbers = itertools.count()
+
+        def once():
+            number = next(numbers)
+            if interpreter == PYPY:  # see record.py: the JIT's luck is the same for all ways
+                python = [options.pypy, "--jit",
+                          "threshold=%d" % (FIRST_THRESHOLD + THRESHOLD_STEP * number)]
+            else:
+                python = [CPYTHON]
+            return run(way, python, argv, out, counted)
+        return once
+
+    found = ways(options, interpreter, out)
+    return take_turns({name: job(way) for name, way in found.items()}, rounds, about)
+
+
+def programs(options):
+    hi = os.path.join(options.scratch, "hi.py")
+    with open(hi, "w", encoding="utf-8") as file:
+        file.write(HI + "\n")
+    return [("word count", PYPY, [WORDCOUNT, TEXT]),
+            ("compiles", PYPY, [os.path.join(BENCH, "compiles.py")]),
+            ("calls", PYPY, [os.path.join(BENCH, "calls.py"), "8000"]),
+            (HI, PYPY, [hi]),
+            ("word count", C, [WORDCOUNT, *[KJV] * 4]),
+            ("calls", C, [os.path.join(BENCH, "calls.py"), "100"]),
+            (HI, C, [hi])]
+
+
+def measure_all(options):
+    """[{"program", "by", "runs": way -> [run]}]."""
+    rows = []
+    if not os.path.exists(CPYTHON):
+        say("CPython is left out: %s is not there; scripts/setup bench makes it" %
+            os.path.relpath(CPYTHON))
+    for name, interpreter, argv in programs(options):
+        if interpreter == C and not os.path.exists(CPYTHON):
+            continue
+        rounds = options.rounds * (4 if name == HI else 2)
+        rows.append({"program": name, "by": interpreter, "runs": compare(
+            options, interpreter, argv, rounds, "%s, %s" % (name, interpreter),
+            counted=name != HI)})
+    return rows
+
+
+# ---- goals and report ----------------------------------------------------------------------------
+
+
+def of(row, way, key):
+    return figures.column(row["runs"][way], key)
+
+
+def more(row, way):
+    """How much more CPU time the program took than alone, in percent: (median, from, to)."""
+    return figures.percent_interval(of(row, way, "cpu"), of(row, ALONE, "cpu"))
+
+
+def rate(row, way):
+    """Samples a second of the program's CPU time."""
+    return figures.median([a / b for a, b in zip(of(row, way, "samples"), of(row, way, "cpu"))])
+
+
+def own_share(row, way):
+    """The profiler's own CPU time in percent of one core."""
+    return figures.median([100 * a / b for a, b in zip(of(row, way, "own"), of(row, way, "wall"))])
+
+
+def interval(found):
+    return "%+.1f %% (%+.1f to %+.1f)" % found
+
+
+def later_ms(row, way):
+    return figures.median([1000 * (a - b) for a, b in zip(of(row, way, "wall"),
+                                                          of(row, ALONE, "wall"))])
+
+
+def goal_of_program(row):
+    limit = PERCENT.get((row["program"], row["by"]))
+    if limit is None:
+        return []
+    found, samples = more(row, VMFOX), rate(row, VMFOX)
+    words = ["%s with %.0f samples a CPU second" % (interval(found), samples)]
+    for way in (FAST, FULL, VMPROF):
+        if way in row["runs"]:
+            words.append("%s %s with %.0f" % (way, interval(more(row, way)), rate(row, way)))
+    held = found[0] <= limit and samples >= LEAST_SAMPLES
+    if found[0] < OTHER_WAY:
+        held = None
+        words.insert(0, "PyPy compiles it another way")
+    return [judge("%s (%s): at most %d %% more CPU time in the program, with 250 samples a CPU "
+                  "second and native frames" % (row["program"], row["by"], limit), held,
+                  "; ".join(words))]
+
+
+def goals(rows):
+    out = []
+    for row in rows:
+        out += goal_of_program(row)
+    judged = [row for row in rows if (row["program"], row["by"]) in PERCENT]
+    if judged:
+        shares = [own_share(row, VMFOX) for row in judged]
+        out.append(judge("vmfox's own CPU under %d %% of a core" % OWN_PERCENT,
+                         max(shares) < OWN_PERCENT, ", ".join(
+                             "%s (%s) %.1f %%" % (row["program"], row["by"], share)
+                             for row, share in zip(judged, shares))))
+    for row in rows:
+        if row["program"] == HI:
+            later = later_ms(row, VMFOX)
+            out.append(judge("`vmfox record` of `%s` (%s) returns within %d ms of it alone" % (
+                HI, row["by"], HI_MS), later <= HI_MS, "%.0f ms later than %.0f ms" % (
+                    later, 1000 * figures.median(of(row, ALONE, "wall")))))
+    return out
+
+
+def report_row(row, way):
+    alone = way == ALONE
+    cells = [way, figures.seconds(figures.median(of(row, way, "wall"))),
+             figures.seconds(figures.median(of(row, way, "cpu")))]
+    if row["program"] == HI:
+        return [*cells, "" if alone else "%+.0f ms" % later_ms(row, way)]
+    cells.append("" if alone else interval(more(row, way)))
+    cells.append("" if alone else "%.0f" % rate(row, way))
+    apart = max(of(row, way, "own")) > 0
+    return [*cells, "%.1f %%" % own_share(row, way) if apart else ""]
+
+
+def report(out, rows):
+    out += ["### Beside others", "",
+            "Each program in each way in turn, so that each round has all of them; medians. "
+            "`more than alone` is the program's CPU time, user and system, over that of the same "
+            "round alone: the median of the ratios, and in brackets where it lies with 95 % "
+            "(bootstrap over the rounds). It is the time of all processes less the profiler's own, "
+            "so what a profiler starts besides is in it. `own CPU` is the profiler's process, in "
+            "percent of one core. py-spy and austin look at CPython from outside, 250 times a "
+            "second of the clock; austin has no native frames.", ""]
+    for row in rows:
+        rounds = len(row["runs"][ALONE])
+        out += ["#### %s, %s, %d rounds" % (row["program"], row["by"], rounds), ""]
+        head = ["", "time", "program's CPU"]
+        head += ["time, more than alone"] if row["program"] == HI else \
+            ["more than alone", "samples a CPU second", "own CPU"]
+        figures.table(out, head, [report_row(row, way) for way in row["runs"]])

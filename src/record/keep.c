@@ -1,0 +1,247 @@
+#include "record/keep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char ENDING[] = ".vmfox";
+static const char README[] = "README";
+static const char README_TEXT[] =
+    "The last recordings of `vmfox run`: vmfox view --last shows the newest.  They hold sources "
+    "and\n"
+    "command lines.  vmfox run --no-keep keeps none, vmfox clean removes them.\n";
+
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+/* Opens `name` in `folder`, which must be the user's own and no link, and leaves it to nobody
+ * else. */
+static int open_own(int folder, const char *name, bool make, enum vf_status *status,
+                    struct vf_error *error)
+{
+    struct stat st;
+    *status = VF_OK;
+    bool made = make && mkdirat(folder, name, 0700) == 0;
+    if (make && !made && errno != EEXIST) {
+        *status = vf_fail_errno(error, errno, "%s can't be made", name);
+        return -1;
+    }
+    int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        *status = VF_WARN;
+        return -1;
+    }
+    if (fd < 0) {
+        bool link = errno == ELOOP || errno == ENOTDIR;
+        *status = link ? vf_fail(error, "%s is a link, or no folder", name)
+                       : vf_fail_errno(error, errno, "%s can't be opened", name);
+        return -1;
+    }
+    if (fstat(fd, &st) != 0)
+        *status = vf_fail_errno(error, errno, "%s can't be looked at", name);
+    else if (st.st_uid != geteuid())
+        *status = vf_fail(error, "%s belongs to another user", name);
+    else if (st.st_mode & 022)
+        *status = vf_fail(error, "%s can be written by other users", name);
+    else if ((st.st_mode & 077) && fchmod(fd, 0700) != 0)
+        *status = vf_fail_errno(error, errno, "%s can be read by other users", name);
+    if (*status == VF_OK)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* The user's own choice, so it may be a link; but root with the home folder of someone else leaves
+ * nothing there that this one can't remove. */
+static int open_cache(const char *cache, bool make, enum vf_status *status, struct vf_error *error)
+{
+    struct stat st;
+    *status = VF_OK;
+    bool made = make && mkdir(cache, 0700) == 0;
+    int fd = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT && !make) {
+        *status = VF_WARN;
+        return -1;
+    }
+    if (fd < 0) {
+        *status = vf_fail_errno(error, errno, "%s can't be opened", cache);
+        return -1;
+    }
+    if (made || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
+        return fd;
+    close(fd);
+    *status = vf_fail(error, "%s belongs to another user", cache);
+    return -1;
+}
+
+enum vf_status vf_keep_open(struct vf_keep *keep, const char *cache, bool make,
+                            struct vf_error *error)
+{
+    enum vf_status status;
+    struct stat st;
+    *keep = (struct vf_keep){.folder = -1};
+    int root = open_cache(cache, make, &status, error);
+    if (root < 0)
+        return status;
+    int own = open_own(root, "vmfox", make, &status, error);
+    close(root);
+    if (own < 0)
+        return status;
+    keep->folder = open_own(own, "recordings", make, &status, error);
+    close(own);
+    if (keep->folder < 0)
+        return status;
+    size_t size = strlen(cache) + sizeof "/vmfox/recordings";
+    keep->path = vf_alloc(size, 1);
+    snprintf(keep->path, size, "%s/vmfox/recordings", cache);
+    keep->is_new = fstatat(keep->folder, README, &st, AT_SYMLINK_NOFOLLOW) != 0;
+    return VF_OK;
+}
+
+void vf_keep_close(struct vf_keep *keep)
+{
+    if (keep->folder >= 0)
+        close(keep->folder);
+    free(keep->path);
+    *keep = (struct vf_keep){.folder = -1};
+}
+
+void vf_keep_told(struct vf_keep *keep)
+{
+    int fd =
+        openat(keep->folder, README, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    keep->is_new = false;
+    if (fd < 0)
+        return;
+    if (write(fd, README_TEXT, sizeof README_TEXT - 1) < 0)
+        unlinkat(keep->folder, README, 0); /* the user is told once more */
+    close(fd);
+}
+
+char *vf_keep_name(struct vf_str program, int64_t realtime_ns)
+{
+    char date[32] = "", name[160];
+    time_t seconds = (time_t)(realtime_ns / 1000000000);
+    struct tm when;
+    if (localtime_r(&seconds, &when))
+        strftime(date, sizeof date, "%Y%m%d-%H%M%S", &when);
+    int length =
+        snprintf(name, sizeof name, "%s-%.*s-%d%s", date,
+                 (int)(program.len < 60 ? program.len : 60), program.ptr, (int)getpid(), ENDING);
+    for (int i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)name[i];
+        if (c <= ' ' || c >= 0x7f || strchr("/\\'\"$`*?[]{}()<>|&;!#~", c))
+            name[i] = '_';
+    }
+    return vf_strdup(vf_str_from(name));
+}
+
+/* ---- what is in it --------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct vf_kept *one = a, *two = b;
+    if (one->modified_ns != two->modified_ns)
+        return one->modified_ns < two->modified_ns ? 1 : -1;
+    return strcmp(two->name, one->name);
+}
+
+void vf_keep_list(const struct vf_keep *keep, struct vf_kept_list *list)
+{
+    struct stat st;
+    struct dirent *entry;
+    *list = (struct vf_kept_list){0};
+    int fd = openat(keep->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder && fd >= 0)
+        close(fd);
+    while (folder && (entry = readdir(folder))) {
+        if (!vf_str_ends(vf_str_from(entry->d_name), VF_STR(".vmfox")) ||
+            fstatat(keep->folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISREG(st.st_mode) || st.st_uid != geteuid())
+            continue;
+        VF_APPEND(&list->v,
+                  ((struct vf_kept){vf_strdup(vf_str_from(entry->d_name)), (uint64_t)st.st_size,
+                                    (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+                                    entry->d_name[0] == '.'}));
+    }
+    if (folder)
+        closedir(folder);
+    if (list->v.len)
+        qsort(list->v.items, list->v.len, sizeof *list->v.items, newest_first);
+}
+
+void vf_kept_list_release(struct vf_kept_list *list)
+{
+    for (size_t i = 0; i < list->v.len; i++)
+        free(list->v.items[i].name);
+    free(list->v.items);
+    *list = (struct vf_kept_list){0};
+}
+
+/* Open and locked by us alone, or -1. */
+static int lock(const struct vf_keep *keep, const char *name)
+{
+    int fd = openat(keep->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool vf_keep_in_use(const struct vf_keep *keep, const char *name)
+{
+    int fd = lock(keep, name);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0;
+}
+
+bool vf_keep_remove(const struct vf_keep *keep, const char *name)
+{
+    int fd = lock(keep, name);
+    if (fd < 0)
+        return false;
+    bool gone = unlinkat(keep->folder, name, 0) == 0;
+    close(fd);
+    return gone;
+}
+
+void vf_keep_trim(const struct vf_keep *keep)
+{
+    struct vf_kept_list list;
+    uint64_t bytes = 0;
+    size_t count = 0;
+    vf_keep_list(keep, &list);
+    for (size_t i = 0; i < list.v.len; i++) {
+        const struct vf_kept *kept = &list.v.items[i];
+        if (!kept->is_draft) {
+            bytes += kept->bytes;
+            count++;
+        }
+        if (kept->is_draft || (count > 1 && (count > VF_KEEP_COUNT || bytes > VF_KEEP_BYTES)))
+            vf_keep_remove(keep, kept->name);
+    }
+    vf_kept_list_release(&list);
+}
+
+char *vf_keep_last(const struct vf_keep *keep)
+{
+    struct vf_kept_list list;
+    char *path = NULL;
+    vf_keep_list(keep, &list);
+    for (size_t i = 0; i < list.v.len && !path; i++) {
+        size_t size = strlen(keep->path) + strlen(list.v.items[i].name) + 2;
+        if (list.v.items[i].is_draft)
+            continue;
+        path = vf_alloc(size, 1);
+        snprintf(path, size, "%s/%s", keep->path, list.v.items[i].name);
+    }
+    vf_kept_list_release(&list);
+    return path;
+}

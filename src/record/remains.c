@@ -1,0 +1,190 @@
+#include "record/remains.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DEPTH_MAX = 8 };
+
+/* ---- a folder's entries ---------------------------------------------------------------------- */
+
+/* A second descriptor, with a place of its own in the folder. */
+static DIR *entries_of(int folder)
+{
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir && fd >= 0)
+        close(fd);
+    return dir;
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+static uint64_t count_bytes(int folder)
+{
+    struct stat st;
+    struct dirent *entry;
+    uint64_t bytes = 0;
+    DIR *dir = entries_of(folder);
+    while (dir && (entry = readdir(dir)))
+        if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            bytes += (uint64_t)st.st_size;
+    if (dir)
+        closedir(dir);
+    return bytes;
+}
+
+/* The lock goes last: what was begun can be gone on with. */
+static bool empty(int folder, unsigned depth)
+{
+    struct dirent *entry;
+    bool good = true;
+    DIR *dir = entries_of(folder);
+    while (dir && (entry = readdir(dir))) {
+        if (is_dots(entry->d_name) || (depth == 0 && strcmp(entry->d_name, "lock") == 0) ||
+            unlinkat(folder, entry->d_name, 0) == 0)
+            continue;
+        int below = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        good = below >= 0 && depth < DEPTH_MAX && empty(below, depth + 1) &&
+               unlinkat(folder, entry->d_name, AT_REMOVEDIR) == 0 && good;
+        if (below >= 0)
+            close(below);
+    }
+    if (dir)
+        closedir(dir);
+    return good && dir;
+}
+
+/* ---- one ------------------------------------------------------------------------------------- */
+
+/* A folder without one is none of a recorder, or of one that is just starting. */
+static enum vf_status take_lock(struct vf_remains *remains, struct vf_error *error)
+{
+    struct stat st;
+    remains->lock = openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (remains->lock < 0 || fstat(remains->lock, &st) != 0 || !S_ISREG(st.st_mode))
+        return vf_fail(error, "is not the folder of a recorder: it has no lock");
+    if (flock(remains->lock, LOCK_EX | LOCK_NB) != 0)
+        return vf_fail(error, "its recorder is still at work");
+    return VF_OK;
+}
+
+/* As mkdtemp() makes it of vmfox-XXXXXX. */
+static bool is_name(struct vf_str name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    return name.len == 12 && vf_str_starts(name, VF_STR("vmfox-")) &&
+           strspn(name.ptr + 6, letters) >= 6;
+}
+
+static bool is_link(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, struct vf_error *error)
+{
+    struct stat st;
+    struct vf_str name = vf_str_from(path);
+    while (name.len > 1 && name.ptr[name.len - 1] == '/')
+        name.len--;
+    *remains = (struct vf_remains){.folder = -1, .lock = -1, .path = vf_strdup(name)};
+    remains->folder = open(remains->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (remains->folder < 0 && is_link(remains->path))
+        return vf_fail(error, "is a link; a recorder's folder was expected");
+    if (remains->folder < 0)
+        return vf_fail_errno(error, errno, "can't be opened");
+    if (fstat(remains->folder, &st) != 0)
+        return vf_fail_errno(error, errno, "can't be looked at");
+    if (st.st_uid != geteuid())
+        return vf_fail(error, "belongs to another user");
+    if (st.st_mode & 077)
+        return vf_fail(error, "is open to other users; a recorder's folder is not");
+    if (!is_name(vf_str_basename(vf_str_from(remains->path))))
+        return vf_fail(error, "is not the folder of a recorder: those are called vmfox-XXXXXX");
+    remains->bytes = count_bytes(remains->folder);
+    remains->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return take_lock(remains, error);
+}
+
+bool vf_remains_remove(const struct vf_remains *remains)
+{
+    bool good = empty(remains->folder, 0);
+    if (good)
+        unlinkat(remains->folder, "lock", 0);
+    return good && rmdir(remains->path) == 0;
+}
+
+void vf_remains_close(struct vf_remains *remains)
+{
+    if (remains->folder >= 0)
+        close(remains->folder);
+    if (remains->lock >= 0)
+        close(remains->lock);
+    free(remains->path);
+    *remains = (struct vf_remains){.folder = -1, .lock = -1};
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static bool is_known(const struct vf_remains_list *list, const struct vf_remains *remains)
+{
+    struct stat one, two;
+    for (size_t i = 0; i < list->v.len; i++)
+        if (fstat(list->v.items[i].folder, &one) == 0 && fstat(remains->folder, &two) == 0 &&
+            one.st_dev == two.st_dev && one.st_ino == two.st_ino)
+            return true;
+    return false;
+}
+
+static void find_in(struct vf_remains_list *list, const char *folder)
+{
+    struct dirent *entry;
+    struct vf_arena arena = {0};
+    struct vf_error error;
+    DIR *dir = opendir(folder);
+    while (dir && (entry = readdir(dir))) {
+        struct vf_remains remains;
+        if (!is_name(vf_str_from(entry->d_name)))
+            continue;
+        const char *path = vf_arena_printf(&arena, "%s/%s", folder, entry->d_name).ptr;
+        if (vf_remains_open(&remains, path, &error) == VF_OK && !is_known(list, &remains))
+            VF_APPEND(&list->v, remains);
+        else
+            vf_remains_close(&remains);
+    }
+    if (dir)
+        closedir(dir);
+    vf_arena_release(&arena);
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    const struct vf_remains *one = a, *two = b;
+    return one->modified_ns < two->modified_ns ? -1 : one->modified_ns > two->modified_ns;
+}
+
+void vf_remains_find(struct vf_remains_list *list, const char *const *folders)
+{
+    *list = (struct vf_remains_list){0};
+    for (; *folders; folders++)
+        find_in(list, *folders);
+    if (list->v.len)
+        qsort(list->v.items, list->v.len, sizeof *list->v.items, oldest_first);
+}
+
+void vf_remains_list_release(struct vf_remains_list *list)
+{
+    for (size_t i = 0; i < list->v.len; i++)
+        vf_remains_close(&list->v.items[i]);
+    free(list->v.items);
+    *list = (struct vf_remains_list){0};
+}

@@ -1,0 +1,34 @@
+/* What is left of a recorder that was killed: its temporary folder.
+ *
+ * A recorder holds a lock (flock) on the file `lock` in its folder as long as it lives; where the
+ * lock can be had, it is gone.  Process ids play no part, for they are used again. */
+#ifndef VF_RECORD_REMAINS_H
+#define VF_RECORD_REMAINS_H
+
+#include "base/error.h"
+#include "base/mem.h"
+
+struct vf_remains {
+    char *path;
+    int folder, lock; /* open; the second is locked by us */
+    uint64_t bytes;   /* of the files in it */
+    int64_t modified_ns;
+};
+
+/* Opens a folder of that kind and takes its lock.  Fails where it is no folder of a recorder, a
+ * link, another user's, or open to others, and where its recorder lives.  To be closed in either
+ * case. */
+enum vf_status vf_remains_open(struct vf_remains *remains, const char *path,
+                               struct vf_error *error);
+/* Removes the folder and all that is in it; links in it are not followed. */
+bool vf_remains_remove(const struct vf_remains *remains);
+void vf_remains_close(struct vf_remains *remains);
+
+struct vf_remains_list {
+    VF_VEC(struct vf_remains) v; /* oldest first */
+};
+/* All that can be opened in these folders (ends with NULL; one may be named twice). */
+void vf_remains_find(struct vf_remains_list *list, const char *const *folders);
+void vf_remains_list_release(struct vf_remains_list *list);
+
+#endif

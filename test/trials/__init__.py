@@ -1,0 +1,1 @@
+"""Trials: faults made on purpose, from real runs; see docs/reliability.md and scripts/trials."""
