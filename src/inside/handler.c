@@ -248,17 +248,40 @@ static void give_turn(void)
     __atomic_store_n(&taking.owner, 0, __ATOMIC_RELEASE);
 }
 
+/* Who has it gives it back after some microseconds, unless it is stopped. */
+void inside_turn_take(void)
+{
+    enum { YIELDS = 1000, NAPS = 3000 };
+    const struct timespec nap = {0, 100000};
+    int saved = errno;
+    for (unsigned i = 0; i < YIELDS + NAPS && !take_turn(); i++)
+        if (i < YIELDS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+    errno = saved;
+}
+
+void inside_turn_give(void)
+{
+    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self())
+        give_turn();
+}
+
+void inside_turn_forget(void)
+{
+    give_turn();
+}
+
 /* While a sample is taken SIGSEGV is ours: the program neither sees that nor is its own action lost
  * when the former one is put back. */
 static int change_fault(const struct sigaction *now, struct sigaction *before)
 {
-    enum { TRIES = 1000 };
-    bool turn = false;
-    for (unsigned i = 0; i < TRIES && !(turn = take_turn()); i++)
-        sched_yield();
+    inside_turn_take();
     int done = sigaction(SIGSEGV, now, before);
-    if (turn)
-        give_turn();
+    int saved = errno;
+    inside_turn_give();
+    errno = saved;
     return done;
 }
 

@@ -112,6 +112,11 @@ void inside_signal_give_back(void);
 void inside_signal_leave(void);
 /* Takes our signal out of this thread's mask. */
 void inside_signal_let_in(void);
+/* Waits until no thread is in VMProf, and lets none in until it is given back.  A child has no use
+ * for its parent's. */
+void inside_turn_take(void);
+void inside_turn_give(void);
+void inside_turn_forget(void);
 /* A record of VMProf: of the sample that is being taken, or from elsewhere. */
 void inside_vmprof_record(const void *bytes, size_t len);
 /* The timer of a thread, as the ring says. */
