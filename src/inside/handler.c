@@ -332,9 +332,25 @@ static bool call_vmprof(siginfo_t *info, void *context)
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)info, (void)context;
-    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self())
+    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self()) {
+        void (*theirs_now)(int) = inside.vmprof_fault;
+        inside.vmprof_fault = NULL;
+        if (theirs_now)
+            theirs_now(number); /* does not come back */
+        inside.half_done = true;
         siglongjmp(taking.back, 1);
+    }
     sigaction(number, &fault_before, NULL); /* another thread's own: it happens again */
+}
+
+/* Each time VMProf keeps the buffer that it was filling. */
+static void note_fault(struct vf_ring *ring)
+{
+    enum { BUFFERS = 20 };
+    static unsigned faults;
+    ring->faults++;
+    if (++faults == BUFFERS)
+        inside_tell("trouble", "VMProf could not read 20 stacks; it takes no more samples");
 }
 
 static int64_t cpu_now_ns(void)
@@ -367,7 +383,8 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
         ring->timed++;
     }
     ring->samples++;
-    ring->faults += !whole;
+    if (!whole)
+        note_fault(ring);
     give_turn();
 }
 

@@ -52,6 +52,8 @@ struct inside {
     bool log_taken; /* PyPy's runtime log goes into the ring */
     bool guard;     /* stacks may be read that are being made (CPython) */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
+    void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
+    bool half_done;                           /* it was left half way, so it can't be stopped */
     void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
 extern struct inside inside;

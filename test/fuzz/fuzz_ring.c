@@ -54,6 +54,8 @@ static uint64_t take_number(struct vf_str *in, size_t bytes)
 static void put(struct vf_session *s, unsigned action, struct vf_str bytes)
 {
     struct vf_ring_note note = {.stamp_ns = (int64_t)s->ring.shared->head, .pc = 0x1234, .tid = 5};
+    if (s->ring.shared->head % 8)
+        return; /* whoever writes over the head does not write entries after it */
     if (action == PUT_SAMPLE)
         inside_put(VF_RING_SAMPLE, &note, sizeof note, bytes.ptr, bytes.len);
     else
