@@ -80,7 +80,8 @@ static void (*inside_signal(int number, void (*handler)(int)))(int)
     return SIG_DFL;
 }
 
-/* A program that waits for all signals gets none of ours, which may be there while it is blocked. */
+/* A program that waits for all signals gets none of ours, which may be there while it is blocked.
+ */
 static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 {
     struct vf_ring *ring = inside.ring;

@@ -9,8 +9,8 @@
  * in any case.
  *
  * The time is taken between one record of an operation and the next: between them PyPy does nothing
- * but make that record.  (What takes longer than such a record can was something else: a collection,
- * another process.) */
+ * but make that record.  (What takes longer than such a record can was something else: a
+ * collection, another process.) */
 #include "inside/inside.h"
 
 #include <stdlib.h>

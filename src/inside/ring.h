@@ -65,9 +65,9 @@ enum { VF_RING_TIMER_COMES = -2 };
 
 /* A thread of the program that is sampled.  The program writes tid, the recorder perf. */
 struct vf_ring_thread {
-    uint32_t tid;       /* 0: free */
-    uint32_t perf;      /* 1: a perf event of the recorder's gives it its user time */
-    int32_t timer;      /* the kernel's number of its timer in the program; -1: none, -2: it is made */
+    uint32_t tid;  /* 0: free */
+    uint32_t perf; /* 1: a perf event of the recorder's gives it its user time */
+    int32_t timer; /* the kernel's number of its timer in the program; -1: none, -2: it is made */
     uint32_t period_ns; /* of that timer, as it is set */
 };
 

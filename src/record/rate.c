@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const int64_t LOOK_EVERY_NS = 500000000;
-/* A program's hot loops are mostly compiled early: some 30 traces may be written whole in any case. */
+/* A program's hot loops are mostly compiled early: some 30 traces may be written whole in any case.
+ */
 static const double JITLOG_GRACE_NS = 20e6;
 static const uint64_t LONGEST_NS = 1000000000;
 

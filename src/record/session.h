@@ -49,8 +49,8 @@ struct vf_session {
     struct vf_ring_reader ring;
     struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
     pid_t pid;             /* what was started, and is waited for */
-    pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1: its
-                         number here is not known */
+    pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1:
+                         its number here is not known */
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;

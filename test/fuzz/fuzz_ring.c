@@ -147,8 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
           "no session");
     s.pid = s.python_pid = getpid();
     vf_pc_init(&s.pc, options.period_s);
-    inside =
-        (struct inside){.ring = s.ring.shared, .data = s.ring.data, .mask = s.ring.bytes - 1};
+    inside = (struct inside){.ring = s.ring.shared, .data = s.ring.data, .mask = s.ring.bytes - 1};
     while (in.len)
         act(&s, &in);
     vf_session_drain(&s, true);

@@ -4,7 +4,17 @@
 #include "corpus.h"
 #include "prof_builder.h"
 
-enum { PUT_SAMPLE = 0, PUT_RECORDS = 2, PUT_JITLOG, PUT_PYPYLOG, PUT_MESSAGE, RAW, HEAD, WORD, DRAIN };
+enum {
+    PUT_SAMPLE = 0,
+    PUT_RECORDS = 2,
+    PUT_JITLOG,
+    PUT_PYPYLOG,
+    PUT_MESSAGE,
+    RAW,
+    HEAD,
+    WORD,
+    DRAIN
+};
 
 /* ---- actions (fuzz_ring.c) ------------------------------------------------------------------- */
 

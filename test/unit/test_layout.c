@@ -316,8 +316,8 @@ static void names_of_every_width_are_read(void **state)
         struct probe probe = begin(&versions[i]);
         void *known[] = {WIDE(latin, 1), WIDE(cyrillic, 2), WIDE(letters, 4)};
         void *file = string("/a.py");
-        void *codes[] = {code(known[0], file, 1),          code(known[1], known[0], 2),
-                         code(known[2], file, 3),          code(WIDE(alone, 2), file, 4),
+        void *codes[] = {code(known[0], file, 1), code(known[1], known[0], 2),
+                         code(known[2], file, 3), code(WIDE(alone, 2), file, 4),
                          code(string("plain"), known[2], 5)};
         pid_t pid = start_child();
         find(&layout, pid, &probe);

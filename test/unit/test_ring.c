@@ -224,8 +224,8 @@ static void a_wild_head_ends_the_reading(void **state)
 {
     (void)state;
     uint64_t tail = ring.shared->head;
-    const uint64_t heads[] = {
-        tail + ring.bytes + 8, tail + 1, tail + 9, tail - 8, UINT64_MAX, UINT64_MAX - 7, 7};
+    const uint64_t heads[] = {tail + ring.bytes + 8, tail + 1, tail + 9, tail - 8, UINT64_MAX,
+                              UINT64_MAX - 7,        7};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         ring.broken = false;
         ring.shared->head = heads[i];
@@ -461,8 +461,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_long_for_an_entry_is_left_out, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(
-            what_is_not_filled_is_waited_for_and_passed_over_at_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_not_filled_is_waited_for_and_passed_over_at_the_end,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(half_of_a_payload_is_no_entry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_program_puts_nothing_when_the_recorder_is_gone, set_up,
                                         tear_down),
