@@ -29,7 +29,7 @@ static inline size_t vf_utf8_put(char out[4], uint32_t c)
     if (c < 0x80)
         return out[0] = (char)c, 1;
     size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    out[0] = (char)((0xf00u >> more & 0xff) | c >> 6 * more);
+    out[0] = (char)((0xff00u >> (more + 1) & 0xff) | c >> 6 * more);
     for (size_t i = 1; i <= more; i++)
         out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3f));
     return more + 1;

@@ -86,11 +86,30 @@ static bool write_one(const struct recovery *r, const struct vf_remains *remains
     return good;
 }
 
+/* A recorder that was killed before the first sample has left nothing that anybody needs. */
+static bool has_samples(const struct vf_remains *remains)
+{
+    struct stat st;
+    return fstatat(remains->folder, "profile.prof", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_size > 0;
+}
+
+static bool drop_empty(const struct recovery *r, const struct vf_remains *remains)
+{
+    bool gone = r->only_list || vf_remains_remove(remains);
+    if (!r->quiet)
+        vf_say("%s: vmfox was killed before the first sample; there is nothing to recover%s",
+               remains->path, r->only_list || !gone ? "" : ", it was removed");
+    return false;
+}
+
 /* `remains` is open. */
 static bool recover_one(const struct recovery *r, const struct vf_remains *remains)
 {
     struct vf_recover_facts facts;
     struct vf_error error;
+    if (!has_samples(remains))
+        return drop_empty(r, remains);
     if (vf_recover_look(remains, &facts, &error) == VF_FATAL) {
         vf_say_error(remains->path, &error, 0);
         return false;

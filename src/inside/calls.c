@@ -80,11 +80,14 @@ static int inside_register_atfork(void (*prepare)(void), void (*parent)(void), v
     return inside.window ? 0 : __register_atfork(prepare, parent, child, object);
 }
 
-/* CPython's VMProf sets a handler of SIGSEGV in each sample and then puts the former one back
- * without its flags.  The stack is guarded by handler.c. */
+/* CPython's VMProf sets a handler of SIGSEGV in each sample, while it holds a lock, and then puts
+ * the former one back without its flags.  handler.c has one that calls VMProf's for so long. */
 static void (*inside_signal(int number, void (*handler)(int)))(int)
 {
-    return number == SIGSEGV ? SIG_DFL : signal(number, handler);
+    if (number != SIGSEGV)
+        return signal(number, handler);
+    inside.vmprof_fault = handler == SIG_DFL ? NULL : handler;
+    return SIG_DFL;
 }
 
 /* A program that waits for all signals gets none of ours, which may be there while it is blocked.

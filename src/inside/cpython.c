@@ -329,7 +329,8 @@ static PyObject *at_exit(PyObject *disable, PyObject *nothing)
         tell_living();
         inside_sampling_stop();
         inside.window = true;
-        result = PyObject_CallObject(disable, NULL);
+        /* It would wait for ever for the end of a sample that it was left in. */
+        result = inside.half_done ? NULL : PyObject_CallObject(disable, NULL);
         inside.window = false;
         Py_DecRef(result);
         PyErr_Clear();

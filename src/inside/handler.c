@@ -250,17 +250,40 @@ static void give_turn(void)
     __atomic_store_n(&taking.owner, 0, __ATOMIC_RELEASE);
 }
 
+/* Who has it gives it back after some microseconds, unless it is stopped. */
+void inside_turn_take(void)
+{
+    enum { YIELDS = 1000, NAPS = 3000 };
+    const struct timespec nap = {0, 100000};
+    int saved = errno;
+    for (unsigned i = 0; i < YIELDS + NAPS && !take_turn(); i++)
+        if (i < YIELDS)
+            sched_yield();
+        else
+            nanosleep(&nap, NULL);
+    errno = saved;
+}
+
+void inside_turn_give(void)
+{
+    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self())
+        give_turn();
+}
+
+void inside_turn_forget(void)
+{
+    give_turn();
+}
+
 /* While a sample is taken SIGSEGV is ours: the program neither sees that nor is its own action lost
  * when the former one is put back. */
 static int change_fault(const struct sigaction *now, struct sigaction *before)
 {
-    enum { TRIES = 1000 };
-    bool turn = false;
-    for (unsigned i = 0; i < TRIES && !(turn = take_turn()); i++)
-        sched_yield();
+    inside_turn_take();
     int done = sigaction(SIGSEGV, now, before);
-    if (turn)
-        give_turn();
+    int saved = errno;
+    inside_turn_give();
+    errno = saved;
     return done;
 }
 
@@ -311,9 +334,26 @@ static bool call_vmprof(siginfo_t *info, void *context)
 static void on_fault(int number, siginfo_t *info, void *context)
 {
     (void)info, (void)context;
-    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self())
+    if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self()) {
+        void (*theirs_now)(int) = inside.vmprof_fault;
+        inside.vmprof_fault = NULL;
+        if (theirs_now)
+            theirs_now(number); /* does not come back */
+        inside.half_done = true;
         siglongjmp(taking.back, 1);
+    }
     sigaction(number, &fault_before, NULL); /* another thread's own: it happens again */
+}
+
+/* Each time VMProf keeps the buffer that it was filling. */
+static void note_fault(struct vf_ring *ring)
+{
+    enum { MANY = 18 }; /* it has 20 */
+    static unsigned faults;
+    ring->faults++;
+    if (++faults == MANY)
+        inside_tell("trouble", "VMProf could not read 18 stacks and has hardly a buffer left: from "
+                               "here on there are few samples, or none");
 }
 
 static int64_t cpu_now_ns(void)
@@ -349,7 +389,8 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
     }
     if ((ring->samples++ & 31) == 0)
         tell_waiting_names();
-    ring->faults += !whole;
+    if (!whole)
+        note_fault(ring);
     give_turn();
 }
 

@@ -56,6 +56,8 @@ struct inside {
     bool guard;     /* stacks may be read that are being made (CPython) */
     char *buffers;  /* VMProf's (handler.c); NULL: not known */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
+    void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
+    bool half_done;                           /* it was left half way, so it can't be stopped */
     void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
 extern struct inside inside;
@@ -116,6 +118,11 @@ void inside_signal_give_back(void);
 void inside_signal_leave(void);
 /* Takes our signal out of this thread's mask. */
 void inside_signal_let_in(void);
+/* Waits until no thread is in VMProf, and lets none in until it is given back.  A child has no use
+ * for its parent's. */
+void inside_turn_take(void);
+void inside_turn_give(void);
+void inside_turn_forget(void);
 /* A record of VMProf: of the sample that is being taken, or from elsewhere. */
 void inside_vmprof_record(const void *bytes, size_t len);
 /* The timer of a thread, as the ring says. */

@@ -267,8 +267,9 @@ static void put_bounds(const char *text, size_t len)
     memcpy(bounds + 9, &end, 8);
     memcpy(stitch + 1, jitlog.guard, 8);
     memcpy(stitch + 9, &begin, 8);
+    bool of_guard = jitlog.is_bridge && memmem(text, len, "out of Guard", 12);
     if (put(stage, sizeof stage) && put((const unsigned char[]){INPUT, 0, 0, 0, 0}, 5) &&
-        put(bounds, sizeof bounds) && jitlog.is_bridge)
+        put(bounds, sizeof bounds) && of_guard)
         put(stitch, sizeof stitch);
 }
 
@@ -278,8 +279,7 @@ void inside_jitlog_hear(const char *text, size_t len)
     if (!jitlog.brief || !jitlog.ready || !inside.log_taken)
         return;
     if (memmem(text, len, compiled, sizeof compiled - 1)) {
-        if (!jitlog.is_bridge)
-            put_place(text, len);
+        put_place(text, len);
         put_bounds(text, len);
     }
     if (memmem(text, len, traced, sizeof traced - 1)) {

@@ -19,6 +19,8 @@ static ssize_t write_log(void *cookie, const char *bytes, size_t len)
     (void)cookie;
     inside_put(VF_RING_PYPYLOG, bytes, len, NULL, 0);
     inside_jitlog_hear(bytes, len);
+    if (inside.ring)
+        inside.ring->pypylog_bytes += len;
     return (ssize_t)len;
 }
 

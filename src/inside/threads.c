@@ -116,12 +116,10 @@ void inside_signal_let_in(void)
 enum { FORKS = 16 };
 static uintptr_t forking[FORKS];
 
-static void before_fork(void)
+static void keep_signal_out(void)
 {
     uint64_t before = 0;
     uintptr_t self = (uintptr_t)pthread_self();
-    if (!inside.ring || !inside.sampling || inside.off)
-        return;
     syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &before, sizeof before);
     if (before >> (inside.ring->signal - 1) & 1)
         return;
@@ -133,6 +131,16 @@ static void before_fork(void)
         mask_signal(SIG_BLOCK);
         return;
     }
+}
+
+/* A child in which VMProf seems to be taking a sample would wait for its end for ever: the thread
+ * that takes it is not there. */
+static void before_fork(void)
+{
+    if (!inside.ring || !inside.sampling || inside.off)
+        return;
+    keep_signal_out();
+    inside_turn_take();
 }
 
 static void let_signal_in(void)
@@ -148,6 +156,7 @@ static void let_signal_in(void)
 
 static void after_fork_in_parent(void)
 {
+    inside_turn_give();
     let_signal_in();
     if (inside.ring && !inside.off)
         inside_tell("forked", "");
@@ -159,6 +168,7 @@ static void after_fork_in_child(void)
     struct vf_ring *ring = inside.ring;
     if (!ring)
         return;
+    inside_turn_forget();
     inside_signal_give_back();
     let_signal_in();
     memset(forking, 0, sizeof forking);

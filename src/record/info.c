@@ -137,6 +137,7 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     text(json, "timer_note", vf_str_from(note));
     counted(json, "records_left_out", vf_ring_left_out(&s->ring, VF_RING_KINDS));
     counted(json, "samples_skipped", ring->skipped);
+    counted(json, "stacks_unreadable", ring->faults);
     if (vf_str_eq(s->implementation, VF_STR("pypy")))
         write_jitlog(json, s);
     vf_json_key(json, "cost");
@@ -144,7 +145,7 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     counted(json, "samples", ring->samples);
     counted(json, "handler_ns", handler_ns(ring));
     counted(json, "jitlog_ns", ring->jitlog_ns);
-    counted(json, "runtime_log_ns", ring->pypylog_ns);
+    counted(json, "runtime_log_bytes", ring->pypylog_bytes);
     number(json, "recorder_cpu_ns", vf_clock_now_ns(CLOCK_PROCESS_CPUTIME_ID));
     number(json, "program_cpu_ns", s->program_cpu_ns);
     vf_json_end(json, '}');

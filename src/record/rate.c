@@ -16,9 +16,11 @@ void vf_rate_init(struct vf_rate *rate, struct vf_ring_reader *ring, double budg
 {
     *rate = (struct vf_rate){.budget = budget, .asked_ns = period_ns, .longest_ns = period_ns};
     ring->shared->jitlog_grace_ns = JITLOG_GRACE_NS;
+    if (!jitlog_auto)
+        return;
     if (budget > 0) /* one half for each */
         ring->shared->jitlog_share = (uint32_t)(budget * 10000 / 2 + 0.5);
-    else if (jitlog_auto)
+    else
         ring->shared->jitlog_share = 200;
     if (budget > 0 && ring->shared->jitlog_share == 0)
         ring->shared->jitlog_share = 1;

@@ -106,7 +106,10 @@ static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
         vf_timers_drive(&s->timers, &s->ring, s->python_pid, now_ns);
         vf_rate_look(&s->rate, &s->timers, &s->ring, s->python_pid, now_ns);
     }
-    if (now_ns - *flushed_ns > FLUSH_EVERY_NS) {
+    /* What is known of the interpreter at once, for a recorder that is soon killed. */
+    bool first = s->connected && s->samples && !s->flushed;
+    if (first || now_ns - *flushed_ns > FLUSH_EVERY_NS) {
+        s->flushed |= s->samples > 0;
         vf_session_flush(s);
         *flushed_ns = now_ns;
     }
@@ -269,6 +272,9 @@ static void say_of_program(struct vf_session *s)
     if (s->ring.broken)
         vf_warn(s->warnings, "the program has written over the memory that it shares with vmfox; "
                              "from there on nothing is in the profile");
+    if (s->ring.shared && s->ring.shared->faults)
+        vf_warn(s->warnings, "%llu stacks could not be read and were left out",
+                (unsigned long long)s->ring.shared->faults);
     uint64_t left_out = vf_ring_left_out(&s->ring, VF_RING_KINDS);
     if (left_out)
         vf_warn(s->warnings,

@@ -88,6 +88,7 @@ struct vf_session {
     struct vf_pc pc; /* with --pc-thread */
     struct vf_buf pc_rows;
     struct vf_counter_pairs pairs;
+    bool flushed;               /* samples have been written */
     bool told;                  /* something new is to go into session.json */
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;

@@ -266,6 +266,124 @@ static void what_is_no_plain_ascii_stays_without_a_name(void **state)
     vf_arena_release(&arena);
 }
 
+/* ---- texts that are not ASCII ---------------------------------------------------------------- */
+
+/* Compact, and of that many bytes a character: `kind` 1, 2 or 4 in the state's bits. */
+static uint32_t state_of(unsigned width)
+{
+    return width << 2 | 0x20;
+}
+
+/* In front of the text there is room for its UTF-8, which ASCII does not need. */
+static size_t wide_at(void)
+{
+    return version->text_at + 16;
+}
+
+static void *wide_string(const uint32_t *text, size_t len, unsigned width)
+{
+    unsigned char *s = take(wide_at() + (len + 1) * width);
+    put64(s, 0, 7);
+    put64(s, 8, 0x955e40);
+    put64(s, 16, len);
+    put64(s, 24, 0x1234567890abcdef);
+    put32(s, 32, state_of(width));
+    for (size_t i = 0; i < len; i++)
+        memcpy(s + wide_at() + i * width, &text[i], width);
+    return s;
+}
+
+static const uint32_t latin[] = {'c', 'a', 'f', 0xe9}, cyrillic[] = {0x416, 0x434, 'x'},
+                      letters[] = {0x1d538, 0x1d539, 'y'}, alone[] = {'a', 0xdc80, 0xd800},
+                      control[] = {0xe9, 1}, beyond[] = {0x110000};
+#define WIDE(text, width) wide_string(text, sizeof text / sizeof *text, width)
+
+/* What the bootstrap tells: one string of each width. */
+static void find_wide(struct vf_layout *layout, pid_t pid, void *const *known)
+{
+    vf_layout_find_string(layout, pid, (uintptr_t)known[0], VF_STR("caf\xc3\xa9"));
+    vf_layout_find_string(layout, pid, (uintptr_t)known[1], VF_STR("\xd0\x96\xd0\xb4x"));
+    vf_layout_find_string(layout, pid, (uintptr_t)known[2],
+                          VF_STR("\xf0\x9d\x94\xb8\xf0\x9d\x94\xb9y"));
+}
+
+static void names_of_every_width_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct vf_layout layout;
+        struct vf_arena arena = {0};
+        struct probe probe = begin(&versions[i]);
+        void *known[] = {WIDE(latin, 1), WIDE(cyrillic, 2), WIDE(letters, 4)};
+        void *file = string("/a.py");
+        void *codes[] = {code(known[0], file, 1), code(known[1], known[0], 2),
+                         code(known[2], file, 3), code(WIDE(alone, 2), file, 4),
+                         code(string("plain"), known[2], 5)};
+        pid_t pid = start_child();
+        find(&layout, pid, &probe);
+        find_wide(&layout, pid, known);
+        for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+            vf_layout_peek(&layout, pid, (uintptr_t)codes[k], &arena);
+        end_child(pid);
+        assert_int_equal(layout.names.len, 5);
+        assert_named(&layout, 0, codes[0], "caf\xc3\xa9", "/a.py", 1);
+        assert_named(&layout, 1, codes[1], "\xd0\x96\xd0\xb4x", "caf\xc3\xa9", 2);
+        assert_named(&layout, 2, codes[2], "\xf0\x9d\x94\xb8\xf0\x9d\x94\xb9y", "/a.py", 3);
+        assert_named(&layout, 3, codes[3], "a\\udc80\\ud800", "/a.py", 4);
+        assert_named(&layout, 4, codes[4], "plain", "\xf0\x9d\x94\xb8\xf0\x9d\x94\xb9y", 5);
+        vf_layout_release(&layout);
+        vf_arena_release(&arena);
+    }
+}
+
+static void texts_that_are_none_stay_without_a_name(void **state)
+{
+    (void)state;
+    struct vf_layout layout;
+    struct vf_arena arena = {0};
+    struct probe probe = begin(&versions[0]);
+    void *known[] = {WIDE(latin, 1), WIDE(cyrillic, 2), WIDE(letters, 4)};
+    void *file = string("/a.py"), *huge = WIDE(cyrillic, 2);
+    put64(huge, 16, UINT64_MAX / 2);
+    void *end = memory + PAGE * PAGES - wide_at() - 4; /* its text goes on behind the memory */
+    memcpy(end, known[2], wide_at() + 4);
+    void *codes[] = {code(WIDE(control, 1), file, 1), code(WIDE(beyond, 4), file, 1),
+                     code(huge, file, 1), code(end, file, 1)};
+    pid_t pid = start_child();
+    find(&layout, pid, &probe);
+    find_wide(&layout, pid, known);
+    assert_true(layout.wide_at == wide_at());
+    for (size_t k = 0; k < sizeof codes / sizeof *codes; k++)
+        vf_layout_peek(&layout, pid, (uintptr_t)codes[k], &arena);
+    end_child(pid);
+    assert_int_equal(layout.names.len, 0);
+    vf_layout_release(&layout);
+    vf_arena_release(&arena);
+}
+
+/* Without the strings that are told, or with others than are there, nothing is guessed. */
+static void nothing_is_guessed_of_texts_that_were_not_told(void **state)
+{
+    (void)state;
+    struct vf_layout layout;
+    struct vf_arena arena = {0};
+    struct probe probe = begin(&versions[0]);
+    void *known[] = {WIDE(latin, 1), WIDE(cyrillic, 2), WIDE(letters, 4)};
+    void *one = code(known[1], string("/a.py"), 1);
+    pid_t pid = start_child();
+    find(&layout, pid, &probe);
+    vf_layout_peek(&layout, pid, (uintptr_t)one, &arena);
+    vf_layout_find_string(&layout, pid, (uintptr_t)known[1], VF_STR("other"));
+    vf_layout_find_string(&layout, pid, (uintptr_t)known[1], VF_STR("\xd0\x96\xd0\xb4")); /* part */
+    vf_layout_find_string(&layout, pid, 16, VF_STR("caf\xc3\xa9"));
+    vf_layout_find_string(&layout, pid, (uintptr_t)known[0], VF_STR("caf\xc3\xa9"));
+    vf_layout_peek(&layout, pid, (uintptr_t)one, &arena);
+    end_child(pid);
+    assert_int_equal(layout.names.len, 0);
+    vf_layout_release(&layout);
+    vf_arena_release(&arena);
+}
+
 static void dead_pointers_do_no_harm(void **state)
 {
     (void)state;
@@ -351,6 +469,9 @@ int main(void)
         cmocka_unit_test(functions_are_named),
         cmocka_unit_test(bits_that_say_nothing_of_the_text_do_not_count),
         cmocka_unit_test(what_is_no_plain_ascii_stays_without_a_name),
+        cmocka_unit_test(names_of_every_width_are_read),
+        cmocka_unit_test(texts_that_are_none_stay_without_a_name),
+        cmocka_unit_test(nothing_is_guessed_of_texts_that_were_not_told),
         cmocka_unit_test(dead_pointers_do_no_harm),
         cmocka_unit_test(objects_at_the_end_of_memory_are_read),
         cmocka_unit_test(a_program_that_is_gone_names_nothing),

@@ -16,6 +16,7 @@
 #
 # The files are compiled with names that begin with "<sitecustomize", by which the reader knows their
 # frames.
+import errno
 import os
 import sys
 
@@ -136,7 +137,10 @@ def start(settings):
     is_pypy = "__pypy__" in sys.builtin_module_names
     known = set(sys.modules)
     call = load_inside(settings, is_pypy)
-    check(call(message("!open", settings["ring"])), "the ring can't be mapped")
+    done = call(message("!open", settings["ring"]))
+    if done == -errno.EBUSY:  # another interpreter of the same script is the program
+        return
+    check(done, "the ring can't be mapped")
     python = "%d.%d.%d" % sys.version_info[:3]
     version = "%d.%d.%d" % sys.pypy_version_info[:3] if is_pypy else python
     call(message("hello", "pypy" if is_pypy else "cpython", version, python, os.getpid()))

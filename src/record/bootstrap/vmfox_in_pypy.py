@@ -143,7 +143,7 @@ def watch_end(vmprof, jitlog):
             if jitlog is not None:
                 jitlog.disable()
         except Exception as error:
-            if str(error) != "vmprof not enabled":  # the program has stopped it itself
+            if "not enabled" not in str(error):  # the program has stopped it itself
                 tell("trouble", "%s: %s" % (type(error).__name__, error))
         tell("!window", "0")
         tell("ended")

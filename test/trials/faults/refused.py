@@ -7,7 +7,7 @@ GROUP = "System calls refused, as in sandboxes"
 
 
 WAYS = {"channel": ("ring", "socket"), "stamps": ("program", "kernel", "arrival"),
-        "timer": ("perf", "itimer", "posix")}
+        "timer": ("perf", "ticks", "posix", "recorder")}
 
 
 def untold(info):
