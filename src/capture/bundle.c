@@ -210,6 +210,8 @@ static void read_recording(struct bundle *b, json_t *root)
     info->timer_note = get_text(b, root, "timer_note");
     info->jitlog_mode = get_text(b, root, "jitlog_mode");
     info->jitlog_detail_until_ns = get_int(root, "jitlog_detail_until_ns");
+    info->jitlog_traces = get_count(root, "jitlog_traces");
+    info->jitlog_traces_brief = get_count(root, "jitlog_traces_brief");
     info->records_left_out = get_count(root, "records_left_out");
     info->recovered = get_count(root, "recovered");
     info->samples_skipped = get_count(root, "samples_skipped");

@@ -35,7 +35,7 @@ struct vf_thread_name {
 /* What the recording of this run has cost, in ns of CPU time; 0: not told. */
 struct vf_capture_cost {
     uint64_t samples;                   /* how often the program was interrupted for one */
-    uint64_t handler_ns;                /* in the program, for all of them */
+    uint64_t handler_ns;                /* in the program, for all: an estimate from those timed */
     uint64_t jitlog_ns, runtime_log_ns; /* in the program: writing PyPy's two logs */
     uint64_t recorder_ns;               /* of vmfox itself */
     uint64_t program_ns;                /* of the program, all of the above but vmfox in it */
@@ -68,11 +68,12 @@ struct vf_capture_info {
     struct vf_str stamps;               /* who stamped samples: "program", "kernel", "arrival" */
     struct vf_str timer, timer_note;    /* "perf", "itimer" or "posix"; what else is to be said */
     struct vf_str jitlog_mode;          /* "auto", "full" or "none" */
-    int64_t jitlog_detail_until_ns; /* CLOCK_MONOTONIC from which on operations of further traces
-                                       are left out of the JIT's log; 0: never */
-    uint64_t recovered;             /* 1: of what a killed recorder left */
-    uint64_t records_left_out;      /* the channel had no room for them */
-    uint64_t samples_skipped;       /* not taken, for another thread was taking one */
+    int64_t jitlog_detail_until_ns; /* CLOCK_MONOTONIC when operations of a trace were left out of
+                                       the JIT's log for the first time; 0: never */
+    uint64_t jitlog_traces, jitlog_traces_brief; /* in the log; of these, without operations */
+    uint64_t records_left_out;                   /* the channel had no room for them */
+    uint64_t samples_skipped;                    /* not taken, for another thread was taking one */
+    uint64_t recovered;                          /* 1: of what a killed recorder left */
     struct vf_capture_cost cost;
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */

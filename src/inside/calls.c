@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ static int inside_setitimer(__itimer_which_t which, const struct itimerval *now,
     if (before)
         memset(before, 0, sizeof *before);
     return 0;
+}
+
+/* What VMProf maps as it is started are its buffers. */
+static void *inside_mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset)
+{
+    void *made = mmap(at, len, protection, flags, fd, offset);
+    if (inside.window && made != MAP_FAILED && len == VMPROF_BUFFERS * VMPROF_BUFFER_BYTES)
+        inside.buffers = made;
+    return made;
 }
 
 /* VMProf stops and starts its timer around a fork, and closes its file in the child.  It has
@@ -124,6 +134,8 @@ int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
          0},
         {is_pypy ? "fopen" : "signal", is_pypy ? (uintptr_t)inside_fopen : (uintptr_t)inside_signal,
          0},
+        {"mmap", (uintptr_t)inside_mmap, 0},
+        {"mmap64", (uintptr_t)inside_mmap, 0},
         {"fopen64", (uintptr_t)inside_fopen, 0},
     };
     inside_object_patch(object, slots, sizeof slots / sizeof *slots - !is_pypy);

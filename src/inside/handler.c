@@ -85,12 +85,14 @@ static void set_timer(struct vf_ring_thread *thread, uint32_t period_ns)
         thread->period_ns = period_ns;
 }
 
-static void tell_no_timer(void)
+static void tell_no_timer(struct vf_ring *ring)
 {
     static bool told;
+    __atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
     if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
-        inside_tell("trouble", "a timer for a thread could not be made (ulimit -i); samples of it "
-                               "may be missing");
+        inside_tell("trouble",
+                    "a timer for a thread could not be made (ulimit -i, or a container's "
+                    "filter); it has fewer samples");
 }
 
 /* The thread itself and one that was asked to may come here at once. */
@@ -112,7 +114,7 @@ void inside_timer_arm(pid_t tid)
         set_timer(thread, ring->period_ns);
     } else {
         __atomic_store_n(&thread->timer, -1, __ATOMIC_RELEASE);
-        tell_no_timer();
+        tell_no_timer(ring);
     }
     errno = saved;
 }
@@ -361,6 +363,8 @@ static int64_t cpu_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static void tell_waiting_names(void);
+
 static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *info, void *context)
 {
     if (!take_turn()) {
@@ -383,7 +387,8 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
         ring->timed_ns += (uint64_t)(cpu_now_ns() - begun_ns);
         ring->timed++;
     }
-    ring->samples++;
+    if ((ring->samples++ & 31) == 0)
+        tell_waiting_names();
     if (!whole)
         note_fault(ring);
     give_turn();
@@ -468,6 +473,43 @@ void inside_vmprof_record(const void *bytes, size_t len)
     if (inside.guard)
         note_seen(bytes, len);
     inside_put(VF_RING_SAMPLE, &note, sizeof note, bytes, len);
+}
+
+/* ---- names that wait ------------------------------------------------------------------------- */
+
+/* VMProf collects names of code in a buffer until that is full; when the program is killed they are
+ * lost.  So what lay in such a buffer the last time is told beforehand.  (It grows by whole
+ * records, and what was there the last time is not being filled in any more.) */
+struct name_buffer {
+    uint32_t size, offset;
+    unsigned char data[VMPROF_BUFFER_BYTES - 8];
+};
+static struct {
+    uint64_t first; /* the id in its first record: another one is another content */
+    uint32_t size, told;
+} waiting[VMPROF_BUFFERS];
+
+static void tell_waiting_names(void)
+{
+    enum { NAME = 0x02 };
+    for (size_t i = 0; inside.buffers && i < VMPROF_BUFFERS; i++) {
+        const struct name_buffer *buffer = (const void *)(inside.buffers + i * VMPROF_BUFFER_BYTES);
+        uint32_t size = __atomic_load_n(&buffer->size, __ATOMIC_ACQUIRE);
+        uint64_t first;
+        memcpy(&first, buffer->data + 1, sizeof first);
+        if (buffer->data[0] != NAME || buffer->offset || size > sizeof buffer->data ||
+            first != waiting[i].first || size < waiting[i].size) {
+            waiting[i].first = buffer->data[0] == NAME ? first : 0;
+            waiting[i].size = waiting[i].told = 0;
+            if (waiting[i].first == 0)
+                continue;
+        }
+        if (waiting[i].size > waiting[i].told)
+            inside_put(VF_RING_RECORDS, buffer->data + waiting[i].told,
+                       waiting[i].size - waiting[i].told, NULL, 0);
+        waiting[i].told = waiting[i].size;
+        waiting[i].size = size <= sizeof buffer->data ? size : waiting[i].told;
+    }
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */

@@ -40,6 +40,9 @@ enum {
 
 #define INSIDE_EXPORT __attribute__((visibility("default")))
 
+/* vmprof_mt.h of VMProf */
+enum { VMPROF_BUFFERS = 20, VMPROF_BUFFER_BYTES = 8192 };
+
 struct inside {
     struct vf_ring *ring; /* NULL: none, or this is a child */
     char *data;
@@ -51,6 +54,7 @@ struct inside {
     bool window;    /* VMProf is being started or stopped: what it asks of the kernel is ours */
     bool log_taken; /* PyPy's runtime log goes into the ring */
     bool guard;     /* stacks may be read that are being made (CPython) */
+    char *buffers;  /* VMProf's (handler.c); NULL: not known */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
     void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
     bool half_done;                           /* it was left half way, so it can't be stopped */

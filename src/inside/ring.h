@@ -97,6 +97,7 @@ struct vf_ring {
     uint64_t jitlog_ns, pypylog_ns;
     uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
     int64_t jitlog_brief_ns;              /* when the first of these began */
+    uint32_t refused; /* timers that the kernel did not make, but for threads that are gone */
     uint32_t program_pid;
     uint32_t ended; /* 1: no more samples are taken */
     _Alignas(64) struct vf_ring_thread threads[VF_RING_THREADS];

@@ -1,6 +1,7 @@
 #include "profile/coverage.h"
 
 #include "profile/cpu.h"
+#include "profile/facts.h"
 
 /* ---- the timer's clock ------------------------------------------------------------------------
  */
@@ -236,7 +237,7 @@ void vf_coverage_run(struct vf_coverage *c, struct vf_profile *profile,
                      const struct vf_vmprof *header)
 {
     struct vf_cpu_curve curve = {0};
-    bool by_thread = vf_str_eq(capture->info.timer, VF_STR("perf"));
+    bool by_thread = vf_facts_timer_is_of_thread(capture->info.timer);
     *c = (struct vf_coverage){.clock = choose_clock(profile, clock, header, by_thread),
                               .by_format = header->dialect == VF_DIALECT_UPSTREAM,
                               .interval_ms = profile->interval_ms};

@@ -31,6 +31,8 @@ void vf_facts_add(struct vf_profile *profile, const struct vf_facts *facts,
 void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *facts);
 /* Sentences on the timer, and on who stamped the samples. */
 const char *vf_facts_timer(struct vf_str timer, bool real_time);
+/* True for timers that each thread has of its own CPU time. */
+bool vf_facts_timer_is_of_thread(struct vf_str timer);
 const char *vf_facts_stamps(struct vf_str stamps, const struct vf_clock *clock);
 
 #endif

@@ -52,7 +52,7 @@ static struct vf_str lib_name(const struct vf_natives *n, vf_lib_id lib)
  * recording. */
 static bool is_recorder(struct vf_str lib)
 {
-    return vf_str_starts(lib, VF_STR("_vmprof.")) || vf_str_eq(lib, VF_STR("vmfox_inside.so"));
+    return vf_str_starts(lib, VF_STR("_vmprof.")) || vf_str_ends(lib, VF_STR("vmfox_inside.so"));
 }
 
 static bool find_symbol(struct vf_natives *n, vf_lib_id lib, uint64_t address, bool is_instruction,

@@ -29,17 +29,25 @@ static void add_channel(struct vf_profile *profile, const struct vf_capture_info
                          (unsigned long long)info->samples_skipped);
 }
 
+/* The recorder leaves operations out while the log takes more than its part of the time. */
 static void add_jitlog(struct vf_profile *profile, const struct vf_facts *facts)
 {
     const struct vf_capture_info *info = &facts->capture->info;
     if (!info->jitlog_detail_until_ns || !info->start_monotonic_ns)
         return;
-    double ms =
-        (double)vf_clock_between(info->start_monotonic_ns, info->jitlog_detail_until_ns) / 1e6;
-    vf_profile_extra(profile, "JIT code", "Operations in the log",
-                     "left out of traces that were compiled from %.3f s on: writing them took too "
-                     "much of the program's time (--jitlog=full keeps them)",
-                     ms / 1e3);
+    double seconds =
+        (double)vf_clock_between(info->start_monotonic_ns, info->jitlog_detail_until_ns) / 1e9;
+    const char *hint = is_text(info->jitlog_mode, "auto") ? " (--jitlog=full keeps them)" : "";
+    if (info->jitlog_traces_brief)
+        vf_profile_extra(profile, "JIT code", "Operations left out of the log",
+                         "of %llu of %llu traces, from %.3f s on: writing them took too much of "
+                         "the program's time%s",
+                         (unsigned long long)info->jitlog_traces_brief,
+                         (unsigned long long)info->jitlog_traces, seconds, hint);
+    else
+        vf_profile_extra(profile, "JIT code", "Operations left out of the log",
+                         "from %.3f s on: writing them took too much of the program's time%s",
+                         seconds, hint);
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -48,14 +56,16 @@ static double percent(uint64_t part, uint64_t whole)
 }
 
 /* "12.3 ms, 0.45 % of the program's CPU time". */
-static void add_cost(struct vf_profile *profile, const char *label, uint64_t ns, uint64_t whole_ns)
+static void add_cost(struct vf_profile *profile, const char *label, uint64_t ns, uint64_t whole_ns,
+                     const char *note)
 {
     if (ns && whole_ns)
         vf_profile_extra(profile, "Cost of this recording", label,
-                         "%.1f ms, %.2f %% of the program's CPU time", (double)ns / 1e6,
-                         percent(ns, whole_ns));
+                         "%.1f ms, %.2f %% of the program's CPU time%s", (double)ns / 1e6,
+                         percent(ns, whole_ns), note);
     else if (ns)
-        vf_profile_extra(profile, "Cost of this recording", label, "%.1f ms", (double)ns / 1e6);
+        vf_profile_extra(profile, "Cost of this recording", label, "%.1f ms%s", (double)ns / 1e6,
+                         note);
 }
 
 static void add_costs(struct vf_profile *profile, const struct vf_capture_cost *cost)
@@ -65,13 +75,14 @@ static void add_costs(struct vf_profile *profile, const struct vf_capture_cost *
         vf_profile_extra(profile, section, "Program's CPU time", "%.3f s, with all of the below%s",
                          (double)cost->program_ns / 1e9, cost->recorder_ns ? " but vmfox" : "");
     if (cost->samples && cost->handler_ns)
-        vf_profile_extra(profile, section, "A sample", "%.2f µs in the signal handler, of %llu",
-                         (double)cost->handler_ns / 1e3 / (double)cost->samples,
-                         (unsigned long long)cost->samples);
-    add_cost(profile, "All samples", cost->handler_ns, cost->program_ns);
-    add_cost(profile, "Writing the JIT's log", cost->jitlog_ns, cost->program_ns);
-    add_cost(profile, "Writing the runtime's log", cost->runtime_log_ns, cost->program_ns);
-    add_cost(profile, "vmfox itself, another process", cost->recorder_ns, cost->program_ns);
+        vf_profile_extra(profile, section, "A sample",
+                         "%.2f µs in the signal handler: the mean of those that were timed",
+                         (double)cost->handler_ns / 1e3 / (double)cost->samples);
+    add_cost(profile, "All samples", cost->handler_ns, cost->program_ns,
+             " (ESTIMATE: some are timed)");
+    add_cost(profile, "Writing the JIT's log", cost->jitlog_ns, cost->program_ns, "");
+    add_cost(profile, "Writing the runtime's log", cost->runtime_log_ns, cost->program_ns, "");
+    add_cost(profile, "vmfox itself, another process", cost->recorder_ns, cost->program_ns, "");
 }
 
 void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *facts)
@@ -82,11 +93,23 @@ void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *fa
     add_costs(profile, &info->cost);
 }
 
+bool vf_facts_timer_is_of_thread(struct vf_str timer)
+{
+    return is_text(timer, "perf") || is_text(timer, "ticks");
+}
+
 const char *vf_facts_timer(struct vf_str timer, bool real_time)
 {
     if (is_text(timer, "perf"))
         return "CPU time of each thread, by the kernel's perf_event: sleeping and waiting give no "
                "samples";
+    if (is_text(timer, "ticks"))
+        return "CPU time of each thread, in ticks of the kernel: sleeping and waiting give no "
+               "samples";
+    if (is_text(timer, "recorder"))
+        return real_time ? "wall time, signals sent by vmfox: sleeping and waiting are sampled"
+                         : "CPU time of each thread, signals sent by vmfox: sleeping and waiting "
+                           "give no samples";
     if (is_text(timer, "posix"))
         return "wall time, a timer for each thread: sleeping and waiting are sampled";
     return real_time ? "wall time: sleeping and waiting are sampled"

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* The sections of PyPy's log whose texts are used (docs/recording.md has what they cost).  Prefixes
@@ -41,6 +43,53 @@ static char *keep(struct vf_session *s, struct vf_str text)
     return copy;
 }
 
+/* ---- the libraries --------------------------------------------------------------------------- */
+
+struct library {
+    const char *setting, *name;
+    const unsigned char *bytes;
+    const size_t *size;
+};
+static const struct library libraries[] = {
+    {"inside", "vmfox_inside.so", vf_vmfox_inside_so, &vf_vmfox_inside_so_size},
+    {"unwind", "libunwind.so", vf_libunwind_so, &vf_libunwind_so_size},
+};
+enum { LIBRARIES = sizeof libraries / sizeof *libraries };
+
+/* A temporary folder may be one that nothing can be run from; then they are files in memory, which
+ * the program inherits and closes when it has loaded them. */
+static enum vf_status make_libraries(struct vf_session *s, struct vf_error *error)
+{
+    struct statvfs where;
+    bool in_memory = fstatvfs(s->spool.folder_fd, &where) == 0 && where.f_flag & ST_NOEXEC;
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        struct vf_str bytes = {(const char *)libraries[i].bytes, *libraries[i].size};
+        s->libraries[i] = in_memory ? memfd_create(libraries[i].name, MFD_CLOEXEC) : -1;
+        if (s->libraries[i] >= 0 && vf_write_fd(s->libraries[i], bytes, error) == VF_FATAL)
+            return VF_FATAL;
+        s->libraries[i] = s->libraries[i] >= 0 ? vf_ring_move_up(s->libraries[i]) : -1;
+    }
+    return VF_OK;
+}
+
+static void close_libraries(struct vf_session *s)
+{
+    for (size_t i = 0; i < LIBRARIES; i++) {
+        if (s->libraries[i] >= 0)
+            close(s->libraries[i]);
+        s->libraries[i] = -1;
+    }
+}
+
+static void add_libraries(const struct vf_session *s, struct vf_buf *text)
+{
+    for (size_t i = 0; i < LIBRARIES; i++)
+        if (s->libraries[i] >= 0)
+            vf_buf_printf(text, "\x1f%s=%d", libraries[i].setting, s->libraries[i]);
+}
+
+/* ---- settings -------------------------------------------------------------------------------- */
+
 /* The settings for the bootstrap, `name=value` parts separated by 0x1f. */
 static char *make_settings(struct vf_session *s)
 {
@@ -57,6 +106,7 @@ static char *make_settings(struct vf_session *s)
     vf_buf_printf(&text, "period=%.6f\x1fnative=%d\x1flines=%d\x1fjitlog=%d", o->period_s,
                   s->native, o->lines, o->jitlog != VF_JITLOG_NONE);
     vf_buf_printf(&text, "\x1fsafe_path=%d", s->target->safe_path);
+    add_libraries(s, &text);
     if ((had = find_variable(o->environment, "PYTHONPATH")))
         vf_buf_printf(&text, "\x1fhad_PYTHONPATH=%s", had);
     else
@@ -73,6 +123,12 @@ static char **make_environment(struct vf_session *s)
 {
     VF_VEC(char *) list = {0};
     const char *path = find_variable(s->options->environment, "PYTHONPATH");
+    for (char *const *e = s->options->environment; *e && s->plain; e++)
+        VF_APPEND(&list, *e);
+    if (s->plain) {
+        VF_APPEND(&list, NULL);
+        return list.items;
+    }
     for (char *const *e = s->options->environment; *e; e++)
         if (!is_variable(*e, "PYTHONPATH") && !is_variable(*e, "VMFOX_BOOTSTRAP"))
             VF_APPEND(&list, *e);
@@ -177,6 +233,9 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
         continue; /* until the events on us are open, and the other end is closed */
     if (s->ring.fd >= 0)
         fcntl(s->ring.fd, F_SETFD, 0);
+    for (size_t i = 0; i < LIBRARIES; i++)
+        if (s->libraries[i] >= 0)
+            fcntl(s->libraries[i], F_SETFD, 0);
     sigaction(SIGCHLD, &s->child_before, NULL);
     sigprocmask(SIG_SETMASK, signals, NULL);
     execve(s->target->interpreter, argv, environment);
@@ -186,15 +245,19 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     _exit(127);
 }
 
+enum vf_status vf_session_prepare(struct vf_session *s, struct vf_error *error)
+{
+    return write_bootstrap(s, error) == VF_FATAL ? VF_FATAL : make_libraries(s, error);
+}
+
 enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
                                 struct vf_error *error)
 {
     int report[2], go[2], why = 0;
     const struct vf_target *t = s->target;
-    s->pypylog = s->options->pypylog && !find_variable(s->options->environment, "PYPYLOG");
-    if (write_bootstrap(s, error) == VF_FATAL)
-        return VF_FATAL;
-    bool direct = t->ignores_environment || t->no_site;
+    s->pypylog =
+        !s->plain && s->options->pypylog && !find_variable(s->options->environment, "PYPYLOG");
+    bool direct = !s->plain && (t->ignores_environment || t->no_site);
     char **argv = direct ? make_direct_argv(s) : t->argv;
     char **environment = make_environment(s);
     if (pipe2(report, O_CLOEXEC) != 0)
@@ -221,6 +284,7 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
     if (s->ring.fd >= 0)
         close(s->ring.fd);
     s->ring.fd = -1;
+    close_libraries(s);
     if (direct)
         free(argv);
     free(environment);

@@ -3,14 +3,32 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum { CODE_BYTES = 512, STRING_BYTES = 256, TEXT_MAX = 1024 };
+
+/* By the process's file of its memory: a container may forbid the call and not this. */
+static bool peek_file(pid_t pid, uint64_t address, void *to, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+    int fd = address <= INT64_MAX ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    ssize_t got = fd < 0 ? -1 : pread(fd, to, size, (off_t)address);
+    if (fd >= 0)
+        close(fd);
+    return got == (ssize_t)size;
+}
 
 static bool peek(pid_t pid, uint64_t address, void *to, size_t size)
 {
     struct iovec here = {to, size}, there = {(void *)(uintptr_t)address, size};
-    return process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
+    if (process_vm_readv(pid, &here, 1, &there, 1, 0) == (ssize_t)size)
+        return true;
+    return (errno == EPERM || errno == ENOSYS) && peek_file(pid, address, to, size);
 }
 
 /* Reads up to `size` bytes; objects at the end of a mapping have less behind them. */

@@ -223,6 +223,7 @@ static enum vf_status load(struct loaded *l, const struct vf_remains *remains,
                                      .target = &l->target,
                                      .warnings = warnings,
                                      .ring = {.fd = -1, .shm = -1},
+                                     .libraries = {-1, -1},
                                      .spool = {.folder_fd = -1, .lock_fd = -1}};
     take_spool(l, remains);
     if (!load_info(l, remains))

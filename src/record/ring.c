@@ -12,9 +12,7 @@
 
 enum { RING_BYTES = VF_RING_HEAD + VF_RING_DATA };
 
-/* A program that opens files should get the numbers it would get without us, until the ring's
- * descriptor is closed. */
-static int move_up(int fd)
+int vf_ring_move_up(int fd)
 {
     struct rlimit limit;
     int floor = 700;
@@ -76,7 +74,7 @@ enum vf_status vf_ring_open(struct vf_ring_reader *ring, int folder_fd, struct v
     if (map == MAP_FAILED)
         return vf_fail_errno(error, errno, "can't make memory to share with the program");
     if (ring->fd >= 0)
-        ring->fd = move_up(ring->fd);
+        ring->fd = vf_ring_move_up(ring->fd);
     ring->shared = map;
     ring->data = (char *)map + VF_RING_HEAD;
     ring->payload = vf_alloc(VF_RING_PAYLOAD_MAX, 1);

@@ -31,6 +31,9 @@ enum vf_status vf_ring_open(struct vf_ring_reader *ring, int folder_fd, struct v
 bool vf_ring_next(struct vf_ring_reader *ring, bool last, struct vf_ring_entry *out);
 /* Entries of a kind that found no room; of all kinds: VF_RING_KINDS. */
 uint64_t vf_ring_left_out(const struct vf_ring_reader *ring, enum vf_ring_kind kind);
+/* Moves a descriptor that the program inherits to a high number: until it has closed it, files that
+ * it opens should get the numbers they would get without us.  Returns the new one, or `fd`. */
+int vf_ring_move_up(int fd);
 void vf_ring_close(struct vf_ring_reader *ring);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -61,13 +62,13 @@ void vf_session_release(struct vf_session *s)
 /* ---- while the program runs -------------------------------------------------------------------
  */
 
-/* A key pressed at the terminal reaches the program by itself (it is in the same group); what
- * another process sends to us alone is passed on. */
+/* A key pressed at the terminal reaches the program by itself (it is in the same group), and so
+ * does what is sent to the group; what another process sends to us alone is passed on. */
 static void pass_signal(struct vf_session *s, int signals)
 {
     struct signalfd_siginfo info;
     while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_code != SI_KERNEL)
+        if (info.ssi_code != SI_KERNEL && !vf_group_has(&s->group, (int)info.ssi_signo, s->pid))
             kill(s->pid, (int)info.ssi_signo);
 }
 
@@ -102,6 +103,7 @@ static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
     watch_space(s, now_ns);
     if (s->sampling) {
         vf_timers_look(&s->timers, &s->ring, s->python_pid, now_ns);
+        vf_timers_drive(&s->timers, &s->ring, s->python_pid, now_ns);
         vf_rate_look(&s->rate, &s->timers, &s->ring, s->python_pid, now_ns);
     }
     if (now_ns - *flushed_ns > FLUSH_EVERY_NS) {
@@ -171,6 +173,7 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     /* Ignored, as a parent may leave it, it would make the kernel forget the exit code. */
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &s->child_before);
     int process = -1, signals = signalfd(-1, &passed, SFD_NONBLOCK | SFD_CLOEXEC);
+    vf_group_open(&s->group);
     enum vf_status status = vf_session_spawn(s, &s->mask_before, error);
     if (status == VF_OK) {
         process = (int)syscall(SYS_pidfd_open, s->pid, 0);
@@ -180,6 +183,7 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
         if (process >= 0)
             close(process);
     }
+    vf_group_close(&s->group);
     close(signals);
     sigaction(SIGCHLD, &s->child_before, NULL);
     return status;
@@ -362,6 +366,32 @@ static enum vf_status finish(struct vf_session *s, struct vf_record_result *resu
     return save(s, result, error);
 }
 
+/* Limits of the shell are no reason not to run the program, which may well live within them. */
+static bool has_limits(void)
+{
+    enum { FEW = 64 };
+    struct rlimit size, memory, files;
+    return getrlimit(RLIMIT_FSIZE, &size) == 0 && getrlimit(RLIMIT_AS, &memory) == 0 &&
+           getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+           (size.rlim_cur != RLIM_INFINITY || memory.rlim_cur != RLIM_INFINITY ||
+            files.rlim_cur < FEW);
+}
+
+/* Runs the program as it is; `error`, why it can't be recorded, then says so. */
+static enum vf_status run_plain(struct vf_session *s, struct vf_record_result *result,
+                                struct vf_error *error)
+{
+    struct vf_error why = *error;
+    s->plain = true;
+    if (run_program(s, error) == VF_FATAL)
+        return VF_FATAL;
+    result->started = true;
+    result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
+    result->exit_signal = s->exit_signal;
+    return vf_fail(error, "nothing was recorded, within the limits of this shell (ulimit -a): %s",
+                   why.text);
+}
+
 enum vf_status vf_record_run(const struct vf_target *target,
                              const struct vf_record_options *options, const struct vf_place *place,
                              struct vf_record_result *result, struct vf_warnings *warnings,
@@ -372,6 +402,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
                            .target = target,
                            .warnings = warnings,
                            .ring = {.fd = -1, .shm = -1},
+                           .libraries = {-1, -1},
                            .spool = {.folder_fd = -1, .lock_fd = -1}};
     at_work = &s;
     *result = (struct vf_record_result){.held = -1};
@@ -380,6 +411,10 @@ enum vf_status vf_record_run(const struct vf_target *target,
         s.native = vf_libunwind_so_size != 0;
     enum vf_status status = open_files(&s, error);
     if (status != VF_FATAL)
+        status = vf_session_prepare(&s, error);
+    if (status == VF_FATAL && has_limits())
+        status = run_plain(&s, result, error);
+    else if (status != VF_FATAL)
         status = run_program(&s, error);
     if (status != VF_FATAL)
         status = finish(&s, result, error);

@@ -9,6 +9,7 @@
 #include "capture/vmprof.h"
 #include "record/counter.h"
 #include "record/cpu.h"
+#include "record/group.h"
 #include "record/layout.h"
 #include "record/pc.h"
 #include "record/rate.h"
@@ -47,13 +48,16 @@ struct vf_session {
     struct vf_warnings *warnings;
     struct vf_space space;
     struct vf_ring_reader ring;
+    int libraries[2]; /* where the folder lets nothing be run: descriptors for the program; -1 */
     struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
-    pid_t pid;             /* what was started, and is waited for */
+    struct vf_group group;
+    pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1:
                          its number here is not known */
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;
+    bool plain;     /* the program is run as it is: it can't be recorded */
     bool native;    /* they are asked for, and can be had on this machine */
     bool innermost; /* inside/unwind.c is loaded: samples have native functions, and all of them */
     bool pypylog;   /* PYPYLOG is set, as it was not set already */
@@ -140,7 +144,9 @@ void vf_session_read_failure(struct vf_session *session);
 /* run.c: frees memory and descriptors, and removes the spool's folder. */
 void vf_session_release(struct vf_session *session);
 
-/* child.c: starts the program.  On failure nothing runs. */
+/* child.c: writes what the program is to load. */
+enum vf_status vf_session_prepare(struct vf_session *session, struct vf_error *error);
+/* Starts the program.  On failure nothing runs. */
 enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *signals,
                                 struct vf_error *error);
 

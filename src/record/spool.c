@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +48,13 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
     return remove(path);
 }
 
+static void let_go(struct vf_spool *spool, enum vf_spool_file file)
+{
+    if (spool->held[file])
+        close(spool->held[file] - 1);
+    spool->held[file] = 0;
+}
+
 void vf_spool_close(struct vf_spool *spool)
 {
     if (spool->folder && !spool->keeps_folder)
@@ -56,8 +64,10 @@ void vf_spool_close(struct vf_spool *spool)
         close(spool->folder_fd);
     if (spool->lock_fd >= 0)
         close(spool->lock_fd);
-    for (size_t i = 0; i < VF_SPOOL_FILES; i++)
+    for (size_t i = 0; i < VF_SPOOL_FILES; i++) {
         vf_buf_release(&spool->waiting[i]);
+        let_go(spool, (enum vf_spool_file)i);
+    }
     *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
 }
 
@@ -86,6 +96,7 @@ void vf_spool_forget(struct vf_spool *spool, enum vf_spool_file file)
     spool->waiting_bytes -= spool->waiting[file].len;
     spool->waiting[file].len = 0;
     spool->written[file] = 0;
+    let_go(spool, file);
     unlinkat(spool->folder_fd, names[file], 0);
 }
 
@@ -94,13 +105,39 @@ uint64_t vf_spool_size(const struct vf_spool *spool, enum vf_spool_file file)
     return spool->written[file] + spool->waiting[file].len;
 }
 
+/* Where there are that many, one for each file does not matter. */
+static bool may_hold(void)
+{
+    enum { ENOUGH = 64 };
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= ENOUGH;
+}
+
+static int open_for_more(struct vf_spool *spool, enum vf_spool_file file)
+{
+    if (spool->held[file])
+        return spool->held[file] - 1;
+    int fd = openat(spool->folder_fd, names[file],
+                    O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd >= 0 && may_hold())
+        spool->held[file] = fd + 1;
+    return fd;
+}
+
+/* A descriptor of its own of a file that is held, whose name may be gone. */
+static int open_held(const struct vf_spool *spool, enum vf_spool_file file)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", spool->held[file] - 1);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* Appends to the file all that waits for it, or nothing. */
 static enum vf_status append(struct vf_spool *spool, enum vf_spool_file file,
                              struct vf_error *error)
 {
     struct vf_buf *waiting = &spool->waiting[file];
-    int fd = openat(spool->folder_fd, names[file],
-                    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open_for_more(spool, file);
     if (fd < 0)
         return vf_fail_errno(error, errno, "can't make %s in %s", names[file], spool->folder);
     enum vf_status status = vf_write_fd(fd, vf_buf_view(waiting), error);
@@ -112,7 +149,8 @@ static enum vf_status append(struct vf_spool *spool, enum vf_spool_file file,
         spool->status = VF_FATAL; /* half of a row is at its end */
         spool->error = *error;
     }
-    close(fd);
+    if (!spool->held[file])
+        close(fd);
     return status;
 }
 
@@ -150,6 +188,8 @@ int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file)
 {
     struct stat st;
     write_out(spool, file);
+    if (spool->held[file])
+        return open_held(spool, file);
     int fd = openat(spool->folder_fd, names[file], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)))
         return fd;

@@ -2,9 +2,10 @@
  *
  * They lie in a folder of their own under the names that they will have in the recording
  * (docs/formats/vmfox.md), so that a recorder that is killed leaves behind what `vmfox recover`
- * reads.  What is added waits in memory and goes into its file with vf_spool_flush(), which opens
- * and closes it: no descriptor is held for it.  The folder is the user's alone (0700), the files
- * are 0600.
+ * reads.  What is added waits in memory and goes into its file with vf_spool_flush().  The files
+ * are held open, so that they are not lost when somebody empties the temporary folder; where there
+ * may be few descriptors (ulimit -n) each is opened and closed instead.  The folder is the user's
+ * alone (0700), the files are 0600.
  *
  * When there is no room for a file, the logs (PyPy's two, and the instruction addresses of
  * --pc-thread) are given up for the samples; when that does not help, nothing more is written: what
@@ -35,6 +36,7 @@ struct vf_spool {
     char *folder;      /* NULL: none */
     bool keeps_folder; /* for `vmfox recover` */
     int folder_fd, lock_fd;
+    int held[VF_SPOOL_FILES]; /* descriptors + 1 of the files, where there may be so many; else 0 */
     struct vf_buf waiting[VF_SPOOL_FILES];
     uint64_t written[VF_SPOOL_FILES]; /* bytes in the file */
     uint64_t waiting_bytes;           /* of all */

@@ -69,7 +69,9 @@ const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_
 {
     if (timers->perf)
         return "perf";
-    return ring->shared && ring->shared->timer == VF_TIMER_WALL ? "posix" : "itimer";
+    if (timers->drives)
+        return "recorder";
+    return ring->shared && ring->shared->timer == VF_TIMER_WALL ? "posix" : "ticks";
 }
 
 /* ---- threads --------------------------------------------------------------------------------- */
@@ -199,6 +201,46 @@ void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t
     }
     closedir(folder);
     drop_ended(timers, ring->shared);
+}
+
+/* The CPU time of a thread as of its last tick; 0: not known. */
+static uint64_t ran_ns(pid_t pid, pid_t tid)
+{
+    char path[80], text[96];
+    uint64_t value = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
+    if (fd >= 0)
+        close(fd);
+    struct vf_str rest = {text, got > 0 ? (size_t)got : 0};
+    vf_str_to_u64(vf_str_cut(&rest, ' '), 10, &value);
+    return value;
+}
+
+void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
+                     int64_t now_ns)
+{
+    uint32_t refused = __atomic_load_n(&ring->shared->refused, __ATOMIC_RELAXED);
+    bool wall = ring->shared->timer == VF_TIMER_WALL;
+    if (!refused || timers->perf || now_ns - timers->driven_ns < (int64_t)timers->period_ns)
+        return;
+    timers->driven_ns = now_ns;
+    if (!timers->drives && !timers->note[0])
+        snprintf(timers->note, sizeof timers->note,
+                 "the program is refused timers; vmfox sends the signals, at most 200 a second");
+    timers->drives = true;
+    for (size_t i = 0; i < timers->threads.len; i++) {
+        struct vf_timer_thread *thread = &timers->threads.items[i];
+        const struct vf_ring_thread *row = find_row(ring->shared, (uint32_t)thread->tid);
+        if (row && __atomic_load_n(&row->timer, __ATOMIC_RELAXED) >= 0)
+            continue; /* it has got one */
+        uint64_t ran = wall ? 0 : ran_ns(pid, thread->tid);
+        if (!wall && ran < thread->ran_ns + timers->period_ns)
+            continue;
+        thread->ran_ns = ran;
+        syscall(SYS_tgkill, pid, thread->tid, ring->shared->signal);
+    }
 }
 
 void vf_timers_set_period(struct vf_timers *timers, struct vf_ring_reader *ring, uint64_t period_ns)

@@ -20,15 +20,17 @@ enum { VF_TIMERS_MAX = 1024 }; /* threads that have an event */
 
 struct vf_timer_thread {
     pid_t tid;
-    int fd;    /* its event; -1: none */
-    bool seen; /* in the folder of threads, when that was read last */
+    int fd;          /* its event; -1: none */
+    bool seen;       /* in the folder of threads, when that was read last */
+    uint64_t ran_ns; /* with vf_timers_drive(): its CPU time as of its last signal */
 };
 
 struct vf_timers {
     bool perf; /* events are used */
     uint64_t period_ns;
     VF_VEC(struct vf_timer_thread) threads;
-    int64_t listed_ns;
+    int64_t listed_ns, driven_ns;
+    bool drives;    /* the program can't make timers: the signals are sent from here */
     char note[200]; /* why there are no events, where they are wanted; else empty */
 };
 
@@ -44,12 +46,18 @@ void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring);
 /* Looks for threads that have begun or ended, at most every 20 ms. */
 void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
                     int64_t now_ns);
+/* Where the kernel makes no timers for the program (a container's filter, too many signals that
+ * wait), sends their signals from here: to all threads by the wall clock, else to those that have
+ * used CPU time, as far as perf events do not. */
+void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
+                     int64_t now_ns);
 /* Another time between samples, for all threads. */
 void vf_timers_set_period(struct vf_timers *timers, struct vf_ring_reader *ring,
                           uint64_t period_ns);
 /* Ends all events. */
 void vf_timers_close(struct vf_timers *timers);
-/* "perf", "itimer" (ticks of CPU time) or "posix" (wall clock), as capture.json has it. */
+/* "perf", "ticks" (of each thread's CPU time), "posix" (wall clock) or "recorder", as capture.json
+ * has it. */
 const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_reader *ring);
 
 #endif

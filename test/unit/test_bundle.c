@@ -21,6 +21,7 @@ static const char all_fields[] =
     " \"timer\": \"perf\", \"timer_note\": \"2 ms\", \"records_left_out\": 12,"
     " \"samples_skipped\": 9,"
     " \"jitlog_mode\": \"auto\", \"jitlog_detail_until_ns\": 77,"
+    " \"jitlog_traces\": 8, \"jitlog_traces_brief\": 3,"
     " \"cost\": {\"samples\": 1, \"handler_ns\": 2, \"jitlog_ns\": 3, \"runtime_log_ns\": 4,"
     " \"recorder_cpu_ns\": 5, \"program_cpu_ns\": 6},"
     " \"threads\": [{\"number\": 1, \"tid\": 4712, \"from_ns\": 6, \"name\": \"w\\u00f6rker\"}],"
@@ -39,6 +40,7 @@ static void assert_recorder_is_read(const struct vf_capture_info *info)
     assert_true(info->records_left_out == 12 && info->samples_skipped == 9);
     assert_str(info->jitlog_mode, "auto");
     assert_int_equal(info->jitlog_detail_until_ns, 77);
+    assert_true(info->jitlog_traces == 8 && info->jitlog_traces_brief == 3);
     assert_true(cost->samples == 1 && cost->handler_ns == 2 && cost->jitlog_ns == 3);
     assert_true(cost->runtime_log_ns == 4 && cost->recorder_ns == 5 && cost->program_ns == 6);
 }

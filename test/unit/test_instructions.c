@@ -12,7 +12,8 @@ enum { MODE_AT = 43 }; /* in the file: behind five words, a marker and the versi
 #define OTHER_AT 0x7f1000000000u
 static const char maps[] = "7f0000000000-7f0000100000 r-xp 00000000 08:01 1 /lib/libpypy3.9-c.so\n"
                            "7f1000000000-7f1000100000 r-xp 00000000 08:01 2 /lib/libother.so\n"
-                           "7f2000000000-7f2000100000 r-xp 00000000 00:00 0 \n";
+                           "7f2000000000-7f2000100000 r-xp 00000000 00:00 0 \n"
+                           "7f3000000000-7f3000001000 r-xp 00000000 00:00 0 [vdso]\n";
 
 /* ---- symbols --------------------------------------------------------------------------------- */
 
@@ -285,6 +286,34 @@ static void a_function_that_vmprof_has_dropped_is_the_leaf(void **state)
     end(&s);
 }
 
+static int64_t leaf_address(const struct story *s, size_t sample)
+{
+    const struct vf_profile *p = &s->r.profile;
+    vf_stack_id stack = p->threads.items[0].samples.items[sample].stack;
+    return p->stacks.frames.items[p->stacks.stacks.items[stack.i].frame.i].address;
+}
+
+/* Nothing tells where functions of the vdso end: VMProf has found where the one at work begins. */
+static void a_leaf_that_no_symbol_knows_has_its_instruction(void **state)
+{
+    (void)state;
+    for (uint64_t innermost = 0; innermost < 2; innermost++) {
+        struct story s;
+        begin_loops(&s);
+        s.r.capture.info.native_innermost = innermost;
+        SAMPLE(&s, 0x7f3000000aff, CODE(MAIN), NATIVE(0x7f3000000af0));
+        SAMPLE(&s, 0x7f3000000aef, CODE(MAIN), NATIVE(0x7f3000000af0)); /* before it */
+        build_them(&s);
+        assert_stack(&s, 0, "main > [vdso]+0xaf0[Native]");
+        assert_stack(&s, 1, "main > [vdso]+0xaf0[Native]");
+        assert_int_equal(leaf_address(&s, 0), innermost ? 0xaff : 0xaf0);
+        assert_int_equal(leaf_address(&s, 1), 0xaf0);
+        assert_fact(&s.r, "In the native function at work",
+                    innermost ? "1 of the 2" : "0 of the 2");
+        end(&s);
+    }
+}
+
 static void without_native_frames_none_is_added(void **state)
 {
     (void)state;
@@ -440,6 +469,7 @@ int main(void)
         cmocka_unit_test(lines_stay_where_traces_are_hidden),
         cmocka_unit_test(a_native_leaf_has_its_instruction),
         cmocka_unit_test(a_function_that_vmprof_has_dropped_is_the_leaf),
+        cmocka_unit_test(a_leaf_that_no_symbol_knows_has_its_instruction),
         cmocka_unit_test(without_native_frames_none_is_added),
         cmocka_unit_test(cpython_s_loop_is_no_leaf),
         cmocka_unit_test(hits_come_from_the_samples_where_there_are_addresses_as_well),

@@ -26,7 +26,7 @@ static void nothing_is_said_that_is_not_in_the_recording(void **state)
     assert_fact(&r, "A sample", NULL);
     assert_fact(&r, "All samples", NULL);
     assert_fact(&r, "vmfox itself, another process", NULL);
-    assert_fact(&r, "Operations in the log", NULL);
+    assert_fact(&r, "Operations left out of the log", NULL);
     assert_fact(&r, "Sample times", "stamped by the recorder");
     recording_release(&r);
 }
@@ -44,6 +44,8 @@ static void all_that_is_told_is_said(void **state)
     info->records_left_out = 12;
     info->samples_skipped = 7;
     info->jitlog_mode = VF_STR("auto");
+    info->jitlog_traces = 90;
+    info->jitlog_traces_brief = 40;
     info->jitlog_detail_until_ns = RECORDING_ZERO_NS + 1500000000;
     info->cost = (struct vf_capture_cost){.samples = 1000,
                                           .handler_ns = 4200000,
@@ -58,10 +60,12 @@ static void all_that_is_told_is_said(void **state)
     assert_fact(&r, "Sample times", "stamped in the program as it was taken");
     assert_fact(&r, "Timer", "perf_event");
     assert_fact(&r, "Timer, a note", "one in 2.0 ms from 1.5 s on");
-    assert_fact(&r, "Operations in the log", "compiled from 1.500 s on");
+    assert_fact(&r, "Operations left out of the log",
+                "of 40 of 90 traces, from 1.500 s on: writing them took too much of the program's "
+                "time (--jitlog=full keeps them)");
     assert_fact(&r, "Program's CPU time", "1.000 s, with all of the below but vmfox");
-    assert_fact(&r, "A sample", "4.20 µs in the signal handler, of 1000");
-    assert_fact(&r, "All samples", "4.2 ms, 0.42 % of the program's CPU time");
+    assert_fact(&r, "A sample", "4.20 µs in the signal handler: the mean");
+    assert_fact(&r, "All samples", "4.2 ms, 0.42 % of the program's CPU time (ESTIMATE");
     assert_fact(&r, "Writing the JIT's log", "2.0 ms, 0.20 %");
     assert_fact(&r, "Writing the runtime's log", "1.0 ms, 0.10 %");
     assert_fact(&r, "vmfox itself, another process", "30.0 ms, 3.00 %");
@@ -79,11 +83,14 @@ static void the_fallbacks_say_what_they_are(void **state)
     info->stamps = VF_STR("arrival");
     info->timer = VF_STR("posix");
     info->cost.handler_ns = 5000000;
+    info->jitlog_detail_until_ns = RECORDING_ZERO_NS + 250000000;
     recording_build(&r);
     assert_fact(&r, "Channel", "a socket, for no slot of write() was found");
     assert_fact(&r, "Sample times", "when the recorder read each sample");
     assert_fact(&r, "Timer", "a timer for each thread");
-    assert_string_equal(recording_fact(&r, "All samples"), "5.0 ms");
+    assert_string_equal(recording_fact(&r, "Operations left out of the log"),
+                        "from 0.250 s on: writing them took too much of the program's time");
+    assert_string_equal(recording_fact(&r, "All samples"), "5.0 ms (ESTIMATE: some are timed)");
     recording_release(&r);
     begin(&r, 8);
     r.capture.info.stamps = VF_STR("kernel");

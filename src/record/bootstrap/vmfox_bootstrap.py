@@ -74,8 +74,15 @@ def load_extension(path, name):
     return ""
 
 
+def library(settings, word, name):
+    """Where a library is: in the folder, or where nothing there can be run, in a descriptor."""
+    if word in settings:
+        return "/proc/self/fd/" + settings[word]
+    return os.path.join(settings["folder"], name)
+
+
 def load_inside(settings, is_pypy):
-    path = os.path.join(settings["folder"], "vmfox_inside.so")
+    path = library(settings, "inside", "vmfox_inside.so")
     try:
         if is_pypy:
             return load_in_pypy(path)
@@ -91,8 +98,8 @@ def load_inside(settings, is_pypy):
 def load_libunwind(settings, is_pypy):
     """Loads vmfox's libunwind.so (inside/unwind.h), for VMProf to find it under that name, and keeps
     it."""
-    path = os.path.join(settings["folder"], "libunwind.so")
-    if not os.path.exists(path) or os.path.getsize(path) == 0:
+    path = library(settings, "unwind", "libunwind.so")
+    if os.path.getsize(path) == 0:
         return False
     try:
         if not is_pypy:
@@ -127,6 +134,7 @@ def check(done, what):
 def start(settings):
     """Starts the recording; nothing that is called later stays behind but what is named here."""
     is_pypy = "__pypy__" in sys.builtin_module_names
+    known = set(sys.modules)
     call = load_inside(settings, is_pypy)
     check(call(message("!open", settings["ring"])), "the ring can't be mapped")
     python = "%d.%d.%d" % sys.version_info[:3]
@@ -148,6 +156,8 @@ def start(settings):
     else:
         leave_in_cpython(call, vmprof)
         calibrate(call)
+    for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
+        del sys.modules[name]
     check(call(message("!start")), "the signal's handler can't be set")
 
 
@@ -278,6 +288,10 @@ def begin():
             os._exit(1)
         if is_ring(settings) and "inode" in settings:
             os.close(int(settings["ring"]))
+    finally:
+        for word in ("inside", "unwind"):
+            if word in settings:
+                os.close(int(settings[word]))
     return settings
 
 
