@@ -113,8 +113,10 @@ void inside_timer_arm(pid_t tid)
         __atomic_store_n(&thread->timer, made, __ATOMIC_RELEASE);
         set_timer(thread, ring->period_ns);
     } else {
+        bool is_gone = errno == EINVAL || errno == ESRCH;
         __atomic_store_n(&thread->timer, -1, __ATOMIC_RELEASE);
-        tell_no_timer(ring);
+        if (!is_gone)
+            tell_no_timer(ring);
     }
     errno = saved;
 }
@@ -164,10 +166,13 @@ static void arm_waiting(struct vf_ring *ring)
 /* What the program wants to be done at our signal, which it sees as if it was set. */
 static struct sigaction theirs;
 
-/* What others send is the program's; an event's signal may come without its information, and then
- * looks like one that nobody has sent. */
+/* What others send is the program's; the recorder sends the signal where nobody makes timers, and
+ * an event's signal may come without its information, and then looks like one that nobody has sent.
+ */
 static bool is_sent(const siginfo_t *info)
 {
+    if (info->si_code == SI_TKILL && inside.ring && info->si_pid == inside.ring->recorder_pid)
+        return false;
     return info->si_code == SI_TKILL || info->si_code == SI_QUEUE ||
            (info->si_code == SI_USER && info->si_pid != 0);
 }

@@ -71,12 +71,33 @@ static double excess(struct vf_rate *rate, const struct vf_ring *ring, double sa
     return over;
 }
 
+static void set_period(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring_reader *ring,
+                       uint64_t next_ns, int64_t now_ns)
+{
+    if (next_ns > rate->longest_ns)
+        rate->longest_ns = next_ns;
+    if (!rate->lowered_ns)
+        rate->lowered_ns = now_ns;
+    vf_timers_set_period(timers, ring, next_ns);
+}
+
+/* Many threads by the wall clock are too much from the first moment on. */
+static uint64_t crowd_ns(const struct vf_timers *timers, const struct vf_ring *ring)
+{
+    if (ring->timer != VF_TIMER_WALL)
+        return 0;
+    return (uint64_t)((double)timers->threads.len * 2 * VF_RATE_SIGNAL_NS / VF_RATE_WALL);
+}
+
 void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring_reader *ring,
                   pid_t pid, int64_t now_ns)
 {
     const struct vf_ring *shared = ring->shared;
     clockid_t clock;
     int64_t passed_ns = now_ns - rate->looked_ns;
+    uint64_t least_ns = crowd_ns(timers, shared);
+    if (least_ns > timers->period_ns)
+        set_period(rate, timers, ring, least_ns, now_ns);
     if (passed_ns < LOOK_EVERY_NS)
         return;
     int64_t cpu_ns = clock_getcpuclockid(pid, &clock) == 0 ? vf_clock_now_ns(clock) : rate->cpu_ns;
@@ -94,15 +115,10 @@ void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring
     else if (over < 0.7 && timers->period_ns > rate->asked_ns)
         period /= over > 0.35 ? 1.2 : 2;
     uint64_t next_ns = period > (double)LONGEST_NS ? LONGEST_NS : (uint64_t)period;
-    if (next_ns < rate->asked_ns)
-        next_ns = rate->asked_ns;
-    if (next_ns == timers->period_ns)
-        return;
-    if (next_ns > rate->longest_ns)
-        rate->longest_ns = next_ns;
-    if (!rate->lowered_ns)
-        rate->lowered_ns = now_ns;
-    vf_timers_set_period(timers, ring, next_ns);
+    least_ns = least_ns > rate->asked_ns ? least_ns : rate->asked_ns;
+    next_ns = next_ns < least_ns ? least_ns : next_ns;
+    if (next_ns != timers->period_ns)
+        set_period(rate, timers, ring, next_ns, now_ns);
 }
 
 void vf_rate_note(const struct vf_rate *rate, int64_t start_ns, char *out, size_t size)

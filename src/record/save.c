@@ -88,8 +88,10 @@ static bool add_file(zip_t *zip, const struct vf_spool *spool, enum vf_spool_fil
     if (bytes == 0)
         return true;
     bool stored = detail == ALL && bytes >= VF_STORED_FROM;
-    return add_member(zip, name, vf_zip_in(zip, spool->folder_fd, name, spool->written[file], tail),
-                      stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
+    return add_member(
+        zip, name,
+        vf_zip_in(zip, spool->folder_fd, name, spool->held[file] - 1, spool->written[file], tail),
+        stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE);
 }
 
 /* What may be left out for the samples' sake. */

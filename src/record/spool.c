@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -119,6 +120,8 @@ static int open_for_more(struct vf_spool *spool, enum vf_spool_file file)
         return spool->held[file] - 1;
     int fd = openat(spool->folder_fd, names[file],
                     O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == ENOENT) /* somebody has removed the folder */
+        fd = memfd_create(names[file], MFD_CLOEXEC);
     if (fd >= 0 && may_hold())
         spool->held[file] = fd + 1;
     return fd;

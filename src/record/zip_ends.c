@@ -104,7 +104,7 @@ void vf_zip_out_release(struct vf_zip_out *out)
 /* ---- in -------------------------------------------------------------------------------------- */
 
 struct in {
-    int folder, fd;
+    int folder, held, fd;
     const char *name;
     uint64_t file_bytes, pos;
     struct vf_str tail;
@@ -140,6 +140,9 @@ static zip_int64_t in_open(struct in *in)
     in->pos = 0;
     if (in->file_bytes == 0)
         return 0;
+    in->fd = in->held;
+    if (in->held >= 0)
+        return 0;
     in->fd = openat(in->folder, in->name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (in->fd >= 0)
         return 0;
@@ -149,7 +152,7 @@ static zip_int64_t in_open(struct in *in)
 
 static zip_int64_t in_close(struct in *in)
 {
-    if (in->fd >= 0)
+    if (in->fd >= 0 && in->fd != in->held)
         close(in->fd);
     in->fd = -1;
     return 0;
@@ -192,11 +195,12 @@ static zip_int64_t in_call(void *context, void *data, zip_uint64_t len, zip_sour
     }
 }
 
-zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, uint64_t bytes,
+zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, int held, uint64_t bytes,
                         struct vf_str tail)
 {
     struct in *in = vf_alloc_zeroed(1, sizeof *in);
-    *in = (struct in){.folder = folder, .fd = -1, .name = name, .file_bytes = bytes, .tail = tail};
+    *in = (struct in){
+        .folder = folder, .held = held, .fd = -1, .name = name, .file_bytes = bytes, .tail = tail};
     zip_error_init(&in->error);
     zip_source_t *source = zip_source_function(zip, in_call, in);
     if (!source)

@@ -21,9 +21,9 @@ zip_t *vf_zip_out_open(struct vf_zip_out *out, int fd);
 void vf_zip_out_release(struct vf_zip_out *out);
 
 /* The bytes of a member: `bytes` of the file `name` in a folder, which is open only while it is
- * read, and `tail` behind them; all are borrowed until the zip is closed.  NULL: there is no
- * memory. */
-zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, uint64_t bytes,
+ * read, or of `held`, a descriptor of it (-1: none), and `tail` behind them; all are borrowed until
+ * the zip is closed.  NULL: there is no memory. */
+zip_source_t *vf_zip_in(zip_t *zip, int folder, const char *name, int held, uint64_t bytes,
                         struct vf_str tail);
 
 #endif

@@ -233,8 +233,11 @@ class Trial:
     def convert(self, capture):
         """The opened recording, or None and what vmfox said."""
         out = self.folder.parent / "opened.json"
+        # The user has made room meanwhile.
+        roomy = self.folder.parent / "roomy"
+        roomy.mkdir(exist_ok=True)
         done = subprocess.run([str(self.vmfox), "convert", "-q", "-o", str(out), str(capture)],
-                              cwd=self.folder.parent, env=self.environment({}),
+                              cwd=self.folder.parent, env=self.environment({"TMPDIR": str(roomy)}),
                               capture_output=True, timeout=PATIENCE)
         if done.returncode != 0:
             return None, done.stderr.decode(errors="replace").strip()
@@ -266,7 +269,10 @@ class Trial:
             path = self.folder / word
             if "/" in word and path.is_file() and path != self.vmfox:
                 self.note_elsewhere(path)
-                return self.opens(path, **expected)
+                opened = self.opens(path, **expected)
+                if self.tmp in path.parents:  # where it was to be found, and not left behind
+                    path.unlink()
+                return opened
             if "/" in word and path.is_dir() and path.name.startswith("vmfox-"):
                 self.note_elsewhere(path)
                 return self.recover(path, **expected)

@@ -2,13 +2,16 @@
 from .. import places
 from ..registry import fault
 from ..trial import RECORDING
+from .watchers import not_in_pypy
 
 GROUP = "The program's own signals"
 
 
-def own(name, how, said, options=(), sampled=True):
+def own(name, how, said, options=(), sampled=True, able=None):
     @fault(name, GROUP, said)
     def run(trial):
+        if able:
+            able(trial)
         env = {"TRIAL_LIBRARY": places.built("signals.c", "-pthread", shared=True)}
         alone = trial.alone("signalled.py", how, env=env)
         result = trial.finish(trial.record("signalled.py", how, options=options, env=env,
@@ -39,4 +42,5 @@ own("signal", "signal", "`signal.signal(SIGPROF)`, and what it gives back", samp
 own("errno", "errno", "errno in C code that is interrupted", sampled=False)
 own("errno-real-time", "errno", "the same, `--real-time`", ("--real-time",), sampled=False)
 own("altstack", "altstack", "a handler of SIGSEGV with SA_ONSTACK, in C", sampled=False)
-own("faulthandler", "faulthandler", "`faulthandler.enable()`, then a SIGSEGV", sampled=False)
+own("faulthandler", "faulthandler", "`faulthandler.enable()`, then a SIGSEGV", sampled=False,
+    able=not_in_pypy)
