@@ -59,6 +59,7 @@ static long open_ring(const char *which)
     if (!own(ring))
         return -EBUSY;
     inside.ring = ring;
+    inside.knows_recorder = kill(ring->recorder_pid, 0) == 0;
     inside_watch_forks();
     return 0;
 }

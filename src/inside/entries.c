@@ -24,7 +24,7 @@ bool inside_recorder_gone(void)
 {
     struct vf_ring *ring = inside.ring;
     int saved = errno;
-    if (ring && kill(ring->recorder_pid, 0) != 0 && errno == ESRCH)
+    if (ring && inside.knows_recorder && kill(ring->recorder_pid, 0) != 0 && errno == ESRCH)
         inside.off = true;
     errno = saved;
     return inside.off;

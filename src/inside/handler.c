@@ -392,8 +392,10 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
         ring->timed_ns += (uint64_t)(cpu_now_ns() - begun_ns);
         ring->timed++;
     }
-    if ((ring->samples++ & 31) == 0)
+    if ((ring->samples++ & 31) == 0) {
         tell_waiting_names();
+        inside_recorder_gone();
+    }
     if (!whole)
         note_fault(ring);
     give_turn();

@@ -53,8 +53,9 @@ struct inside {
     bool off;       /* the recorder is gone, or the program becomes another one */
     bool window;    /* VMProf is being started or stopped: what it asks of the kernel is ours */
     bool log_taken; /* PyPy's runtime log goes into the ring */
-    bool guard;     /* stacks may be read that are being made (CPython) */
-    char *buffers;  /* VMProf's (handler.c); NULL: not known */
+    bool knows_recorder; /* its number is one here: not in another pid namespace */
+    bool guard;          /* stacks may be read that are being made (CPython) */
+    char *buffers;       /* VMProf's (handler.c); NULL: not known */
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
     void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
     bool half_done;                           /* it was left half way, so it can't be stopped */
