@@ -78,7 +78,7 @@ static int run(const struct vf_args *args)
 {
     bool last = vf_args_has(args, "last");
     if (args->operand_count + last != 1) {
-        vf_say(args->operand_count + last ? "view takes one file" : "name a file to view");
+        vf_say(args->operand_count || last ? "view takes one file" : "name a file to view");
         return VF_EXIT_USAGE;
     }
     if (!last)

@@ -207,6 +207,7 @@ static void the_program_puts_nothing_when_the_recorder_is_gone(void **state)
         _exit(0);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     ring.shared->recorder_pid = (int32_t)pid;
+    inside.knows_recorder = true;
     assert_true(put(VF_RING_MESSAGE, "nobody asks yet"));
     static char text[VF_RING_PAYLOAD_MAX];
     while (inside_put(VF_RING_JITLOG, text, sizeof text, NULL, 0))
