@@ -39,7 +39,10 @@ bool inside_log_take(const struct inside_object *object)
     if (!ours)
         return false;
     setvbuf(ours, NULL, _IOFBF, BUFFER_BYTES);
+    /* What comes through the ring behind this belongs behind what the file has. */
     FILE *theirs = *file;
+    fflush(theirs);
+    inside_tell("log", "");
     *file = ours;
     fclose(theirs);
     inside.log_taken = true;

@@ -57,7 +57,7 @@ def test_a_large_vmfox_is_a_recording(made):
         assert old.namelist() == new.namelist()
         assert new.getinfo("stamps.i64").file_size == 8 * row["samples"]
     done = vmfox("convert", "-o", "large.json", "large.vmfox", cwd=folder)
-    assert (done.code, done.err.count("\n")) == (0, 1)  # what it wrote, and no warning
+    assert (done.code, done.err.count("\n")) == (0, 1), done.err  # what it wrote, and no warning
     times = [sample.time for sample in support.load_profile(folder / "large.json").samples()]
     assert times == sorted(times)
     assert times[-1] > 0.8 * TIMES * max(times[:row["samples"] // TIMES])

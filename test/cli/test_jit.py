@@ -61,7 +61,7 @@ def test_traces_are_functions_of_a_library(pypy, recorder):
 def test_a_function_is_shown_as_often_as_it_was_called(pypy, recorder, options):
     """VMProf repeats a function that goes on in another trace, and makes up frames; without native
     frames its innermost trace is made up, and the instruction tells the right one."""
-    made = recorder(pypy, "depths.py", *options)
+    made = recorder(pypy, "depths.py", "--period", "0.001", *options)
     depth = made.told["depth"] + 1
     found = collections.Counter()
     for sample in made.profile.samples():

@@ -41,10 +41,18 @@ def test_file_size(python, tmp_path):
 
 def test_file_size_of_a_small_recording(python, tmp_path):
     """What can't be written whole is written with less in it, and that is said."""
-    done = record("-f 40", python, BUSY, "0.5", "0", cwd=tmp_path)
+    done = record("-f 80", python, BUSY, "0.5", "0", cwd=tmp_path)
     assert done.out == "finished\n" and done.code == 0, done.err
-    assert (tmp_path / "x.vmfox").stat().st_size <= 40 * 1024
+    assert (tmp_path / "x.vmfox").stat().st_size <= 80 * 1024
     check_samples(tmp_path)
+
+
+def test_no_file_for_what_the_program_loads(python, tmp_path):
+    """Then it runs as it is, and one line says so."""
+    done = record("-f 8", python, BUSY, "0.1", "3", cwd=tmp_path)
+    assert (done.code, done.out) == (3, "finished\n")
+    assert done.err.count("\n") == 1 and "nothing was recorded" in done.err
+    assert not (tmp_path / "x.vmfox").exists()
 
 
 def test_the_program_has_its_own_limit_of_file_size(python, tmp_path):

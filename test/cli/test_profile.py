@@ -162,7 +162,7 @@ def test_counters_of_pypy_in_the_front_end(front, written, pypy):
     counters = front.load(path).ask("counter", "list")["counters"]
     assert {counter["name"]: counter["unit"] for counter in counters} == {
         "Heap in use": "bytes", "Survivors": "bytes", "Machine code": "bytes",
-        "Loops alive": "number", "Bridges alive": "number"}
+        "Loops alive": "number", "Bridges alive": "number", "Memory": "bytes"}
     for counter, mine in zip(counters, recorded.profile.counters):
         levels = [level for _, level in recorded.profile.levels(mine)]
         if counter["name"] in ("Machine code", "Loops alive", "Bridges alive"):

@@ -228,8 +228,8 @@ def start_jitlog(call):
 
 def leave_in_pypy(call, vmprof, settings):
     jitlog = start_jitlog(call) if settings["jitlog"] == "1" else None
-    if "set_PYPYLOG" in settings and call(message("!log")) >= 0:
-        call(message("log"))
+    if "set_PYPYLOG" in settings:
+        call(message("!log"))
     scope = {"CONTROL": CONTROL}
     with open(os.path.join(settings["folder"], "vmfox_in_pypy.py"), "rb") as file:
         exec(compile(file.read(), "<sitecustomize thread>", "exec"), scope)
