@@ -29,7 +29,8 @@ def test_shares_with_a_longer_period(python, recorder):
     made = recorder(python, "shares.py", "--period", "0.02")
     told = made.told
     samples = [s for s in made.profile.samples() if any(f.name == "main" for f in s.stack)]
-    assert abs(len(samples) - told["whole"] / 0.02) <= 5
+    # One event counts the time in user space, a timer beside it that in the kernel.
+    assert -5 <= len(samples) - told["whole"] / 0.02 <= 15
     assert made.profile.facts()["Period asked for"] == "20.000 ms"
     for name, seconds in told["spent"].items():
         # a sample more or less at either end of a function is 2 %

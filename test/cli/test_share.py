@@ -126,7 +126,7 @@ def test_listings_are_bounded(pypy, tmp_path):
     (tmp_path / "p.py").write_text("".join(
         "def f%d(n):\n    a = b = 1\n    for i in range(n):\n%s        a &= 0xffff\n    return a\n"
         "f%d(%d)\n" % (k, body, k, 40000 if k == 7 else 4000) for k in range(16)))
-    assert support.record(pypy, "p.py", cwd=tmp_path).code == 0
+    assert support.record("--jitlog", pypy, "p.py", cwd=tmp_path).code == 0
     profile, _, said = share(tmp_path / "x.vmfox", tmp_path)
     found = listings(profile)
     size = sum(len(cell.encode()) for marker in found for row in marker.data["listing"]

@@ -16,10 +16,10 @@
 #
 # The files are compiled with names that begin with "<sitecustomize", by which the reader knows their
 # frames.
-import errno
 import os
 import sys
 
+EBUSY = 16  # without a module that the program has not imported
 # inside.h
 CONTROL, VMPROF, JITLOG = 0x7FFFF0F0, 0x7FFFF0F1, 0x7FFFF0F2
 
@@ -138,7 +138,7 @@ def start(settings):
     known = set(sys.modules)
     call = load_inside(settings, is_pypy)
     done = call(message("!open", settings["ring"]))
-    if done == -errno.EBUSY:  # another interpreter of the same script is the program
+    if done == -EBUSY:  # another interpreter of the same script is the program
         return
     check(done, "the ring can't be mapped")
     python = "%d.%d.%d" % sys.version_info[:3]
