@@ -45,23 +45,11 @@ static uintptr_t self(void)
 
 /* ---- timers ---------------------------------------------------------------------------------- */
 
-static struct vf_ring_thread *find_thread(struct vf_ring *ring, uint32_t tid)
-{
-    enum { TRIES = 32 };
-    for (uint32_t i = 0; i < TRIES; i++) {
-        struct vf_ring_thread *thread = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
-        if (__atomic_load_n(&thread->tid, __ATOMIC_ACQUIRE) == tid)
-            return thread;
-    }
-    return NULL;
-}
-
 static struct vf_ring_thread *make_thread(struct vf_ring *ring, uint32_t tid)
 {
-    enum { TRIES = 32 };
-    struct vf_ring_thread *thread = find_thread(ring, tid);
-    for (uint32_t i = 0; i < TRIES && !thread; i++) {
-        struct vf_ring_thread *free = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
+    struct vf_ring_thread *thread = vf_ring_thread_find(ring, tid);
+    for (uint32_t i = 0; i < VF_RING_THREAD_TRIES && !thread; i++) {
+        struct vf_ring_thread *free = vf_ring_thread_place(ring, tid, i);
         uint32_t nobody = 0;
         if (__atomic_compare_exchange_n(&free->tid, &nobody, tid, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED) ||
@@ -124,7 +112,7 @@ void inside_timer_arm(pid_t tid)
 void inside_timer_drop(pid_t tid)
 {
     struct vf_ring *ring = inside.ring;
-    struct vf_ring_thread *thread = ring ? find_thread(ring, (uint32_t)tid) : NULL;
+    struct vf_ring_thread *thread = ring ? vf_ring_thread_find(ring, (uint32_t)tid) : NULL;
     int saved = errno;
     if (!thread)
         return;
@@ -410,7 +398,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     } else if (ring && inside.sampling && !inside.off) {
         uint32_t tid = (uint32_t)inside_tid();
         uintptr_t pc = interrupted(context);
-        struct vf_ring_thread *thread = find_thread(ring, tid);
+        struct vf_ring_thread *thread = vf_ring_thread_find(ring, tid);
         arm_waiting(ring);
         if (thread && thread->timer >= 0 && thread->period_ns != ring->period_ns)
             set_timer(thread, ring->period_ns);

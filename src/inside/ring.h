@@ -34,6 +34,7 @@ enum {
     VF_RING_DATA = 16 << 20,
     VF_RING_PAYLOAD_MAX = 1 << 20,
     VF_RING_THREADS = 2048, /* a power of two */
+    VF_RING_THREAD_TRIES = 32,
 };
 
 enum vf_ring_kind {
@@ -113,6 +114,24 @@ static inline uint64_t vf_ring_word(uint64_t position, uint32_t kind, uint32_t b
 static inline uint64_t vf_ring_entry_bytes(uint64_t payload)
 {
     return 8 + ((payload + 7) & ~(uint64_t)7);
+}
+
+/* The places that a thread's row may have, from 0 to VF_RING_THREAD_TRIES - 1. */
+static inline struct vf_ring_thread *vf_ring_thread_place(struct vf_ring *ring, uint32_t tid,
+                                                          uint32_t attempt)
+{
+    return &ring->threads[(tid * 7 + attempt) & (VF_RING_THREADS - 1)];
+}
+
+/* The row of a thread; NULL: it has none. */
+static inline struct vf_ring_thread *vf_ring_thread_find(struct vf_ring *ring, uint32_t tid)
+{
+    for (uint32_t i = 0; i < VF_RING_THREAD_TRIES; i++) {
+        struct vf_ring_thread *thread = vf_ring_thread_place(ring, tid, i);
+        if (__atomic_load_n(&thread->tid, __ATOMIC_ACQUIRE) == tid)
+            return thread;
+    }
+    return 0;
 }
 
 #endif

@@ -76,21 +76,9 @@ const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* The program's row of the thread; NULL: it has none.  The same search as in inside/handler.c. */
-static struct vf_ring_thread *find_row(struct vf_ring *ring, uint32_t tid)
-{
-    enum { TRIES = 32 };
-    for (uint32_t i = 0; i < TRIES; i++) {
-        struct vf_ring_thread *row = &ring->threads[(tid * 7 + i) & (VF_RING_THREADS - 1)];
-        if (__atomic_load_n(&row->tid, __ATOMIC_ACQUIRE) == tid)
-            return row;
-    }
-    return NULL;
-}
-
 static void mark(struct vf_ring *ring, const struct vf_timer_thread *thread)
 {
-    struct vf_ring_thread *row = find_row(ring, (uint32_t)thread->tid);
+    struct vf_ring_thread *row = vf_ring_thread_find(ring, (uint32_t)thread->tid);
     if (row)
         __atomic_store_n(&row->perf, thread->fd >= 0, __ATOMIC_RELEASE);
 }
@@ -163,7 +151,7 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
         }
         if (thread->fd >= 0)
             close(thread->fd);
-        if (find_row(ring, (uint32_t)thread->tid))
+        if (vf_ring_thread_find(ring, (uint32_t)thread->tid))
             ask(ring, (uint32_t)thread->tid | ended);
     }
     timers->threads.len = kept;
@@ -172,7 +160,7 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
 /* Threads of C libraries have no timer yet. */
 static void see(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid)
 {
-    if (!find_row(ring->shared, (uint32_t)tid))
+    if (!vf_ring_thread_find(ring->shared, (uint32_t)tid))
         ask(ring->shared, (uint32_t)tid);
     vf_timers_follow(timers, ring, pid, tid);
     struct vf_timer_thread *thread = find(timers, tid);
@@ -232,7 +220,7 @@ void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring, pid_
     timers->drives = true;
     for (size_t i = 0; i < timers->threads.len; i++) {
         struct vf_timer_thread *thread = &timers->threads.items[i];
-        const struct vf_ring_thread *row = find_row(ring->shared, (uint32_t)thread->tid);
+        const struct vf_ring_thread *row = vf_ring_thread_find(ring->shared, (uint32_t)thread->tid);
         if (row && __atomic_load_n(&row->timer, __ATOMIC_RELAXED) >= 0)
             continue; /* it has got one */
         uint64_t ran = wall ? 0 : ran_ns(pid, thread->tid);
