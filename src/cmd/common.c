@@ -13,16 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Past stderr: where libraries may end the process, that is closed to them (record/apart.c). */
 void vf_say(const char *format, ...)
 {
+    char *text;
     va_list args;
     va_start(args, format);
-    vf_line_hide();
-    fputs("vmfox: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    vf_line_show();
+    int length = vasprintf(&text, format, args);
     va_end(args);
+    vf_line_hide();
+    dprintf(STDERR_FILENO, "vmfox: %s\n", length < 0 ? format : text);
+    vf_line_show();
+    if (length >= 0)
+        free(text);
 }
 
 int vf_say_error(const char *name, const struct vf_error *error, int code)

@@ -39,10 +39,9 @@ _Noreturn static void run_child(void (*work)(void *context, struct vf_buf *resul
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     set_limit(RLIMIT_CPU, limits->cpu_s);
     set_limit(RLIMIT_CORE, 0);
-    int nowhere =
-        open("/dev/null", O_WRONLY | O_CLOEXEC); /* libraries that give up say so themselves */
-    if (nowhere >= 0)
-        dup2(nowhere, STDERR_FILENO);
+    FILE *nowhere = fopen("/dev/null", "we"); /* libraries that give up say so themselves */
+    if (nowhere)
+        stderr = nowhere;
     vf_set_oom_handler(no_memory);
     vf_new_file_watch(NULL);
     vf_buf_add(&result, &length, sizeof length);

@@ -46,8 +46,8 @@ def recorder(tmp_path_factory):
     program prints is JSON: what it measured itself."""
     made = {}
 
-    def make(python, program, *options):
-        key = (python, program) + options
+    def make(python, program, *options, words=()):
+        key = (python, program) + options + words
         if key in made:
             return made[key]
         folder = tmp_path_factory.mktemp("recorded")
@@ -55,7 +55,7 @@ def recorder(tmp_path_factory):
         script.write_bytes((support.PROGRAMS / program).read_bytes())
         # All of the JIT's log, however busy the machine is.
         log = () if any("jitlog" in option for option in options) else ("--jitlog",)
-        done = support.record(*log, *options, python, script, cwd=folder)
+        done = support.record(*log, *options, python, script, *words, cwd=folder)
         assert (done.code, done.err) == (0, "")
         capture = folder / "x.vmfox"
         made[key] = Recorded(capture, support.convert(capture, folder), json.loads(done.out),

@@ -8,6 +8,9 @@ from support import share
 
 LAUNCHERS = {"entry_point", "run_command_line", "run_toplevel", "execfile", "_run_module_as_main",
              "_run_module_code", "_run_code", "run_module", "run_path"}
+# What an interpreter calls before and after the program, and what others may have put there: an
+# environment's finders of modules, PyPy's exit functions.
+AROUND = {"find_spec", "run_exitfuncs"}
 
 
 # ---- shares -------------------------------------------------------------------------------------
@@ -26,11 +29,13 @@ def test_samples_before_and_after_the_program_are_few(python, recorder):
 
 
 def test_shares_with_a_longer_period(python, recorder):
-    made = recorder(python, "shares.py", "--period", "0.02")
+    made = recorder(python, "shares.py", "--period", "0.02", words=("4",))
     told = made.told
     samples = [s for s in made.profile.samples() if any(f.name == "main" for f in s.stack)]
-    # One event counts the time in user space, a timer beside it that in the kernel.
-    assert -5 <= len(samples) - told["whole"] / 0.02 <= 15
+    # One event counts the time in user space; a timer beside it, that in the kernel, counts or not
+    # by where it interrupts: half of 200 are as many give or take seven, and four times that is
+    # once in 16,000.
+    assert abs(len(samples) - told["whole"] / 0.02) <= 30
     assert made.profile.facts()["Period asked for"] == "20.000 ms"
     for name, seconds in told["spent"].items():
         # a sample more or less at either end of a function is 2 %
@@ -108,7 +113,7 @@ def check_frames(profile, script):
     for thread in profile.threads:
         for sample in profile.samples_of(thread):
             root = sample.stack[0]
-            if root.category == "Interpreter":
+            if root.category == "Interpreter" or root.name in AROUND:
                 outside += 1
             elif thread["isMainThread"]:
                 assert (root.name, root.file) == ("<module>", str(script))
