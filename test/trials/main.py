@@ -26,8 +26,10 @@ def parse(words):
     parser.add_argument("--seed", type=int, default=1, help="for the moments (default: 1)")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N",
                         help="begin with this run's moments (default: 0)")
-    parser.add_argument("--at-once", type=int, default=2, choices=(1, 2),
+    parser.add_argument("--at-once", type=int, default=2, choices=(1, 2, 3, 4),
                         help="how many at a time (default: 2)")
+    parser.add_argument("--add", action="store_true",
+                        help="add to the page's figures of the same faults; see --from")
     parser.add_argument("--list", action="store_true", help="name all faults, and try none")
     parser.add_argument("--page", action="store_true",
                         help="only write the page from figures that are there")
@@ -60,15 +62,16 @@ def tell(outcome, count, whole):
 def run(options):
     pythons = places.interpreters(options.python)
     jobs = [runner.Job(fault, python, number, options.seed)
-            for fault in chosen(options.only) for python in pythons
-            for number in range(options.first, options.first + options.runs)]
+            for number in range(options.first, options.first + options.runs)  # all once, then again
+            for fault in chosen(options.only) for python in pythons]
+    before = report.load() if options.add else {}
     sums, failed, begun = {}, 0, time.monotonic()
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have it ignored
         signal.signal(number, signal.default_int_handler)
     try:
         for count, outcome in enumerate(runner.run_all(jobs, options.at_once), 1):
             key = (outcome.job.fault.name, outcome.job.python.name)
-            sums.setdefault(key, report.Sums(outcome.job)).add(outcome)
+            sums.setdefault(key, report.Sums(outcome.job, before)).add(outcome)
             failed += bool(outcome.wrong)
             tell(outcome, count, len(jobs))
             if not options.no_page and count % SAVE_EVERY == 0:
@@ -79,7 +82,7 @@ def run(options):
         report.save(sums.values())
         report.write()
     print("%d runs, %d with something that did not hold, %.0f s" % (
-        sum(one.row["runs"] for one in sums.values()), failed, time.monotonic() - begun))
+        sum(one.tried for one in sums.values()), failed, time.monotonic() - begun))
     return 1 if failed else 0
 
 

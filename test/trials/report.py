@@ -1,4 +1,4 @@
-"""docs/reliability.md, made of what runs gave."""
+"""docs/reliability.md, made of what runs gave (docs/reliability.json)."""
 import collections
 import datetime
 import json
@@ -10,7 +10,7 @@ import subprocess
 from . import places, registry
 from .trial import ASPECTS
 
-RAW = places.BUILD / "faults.json"
+RAW = places.ROOT / "docs" / "reliability.json"
 PAGE = places.ROOT / "docs" / "reliability.md"
 HEADS = {"program": "as alone", "files": "files", "recording": "recording", "left": "nothing left",
          "time": "time"}
@@ -43,18 +43,21 @@ def load():
 
 
 class Sums:
-    """What came of the runs of one fault by one interpreter."""
+    """What came of the runs of one fault by one interpreter, added to those `before`."""
 
-    def __init__(self, job):
-        self.row = {"fault": job.fault.name, "python": job.python.name, "runs": 0, "absent": None,
+    def __init__(self, job, before):
+        self.row = {"fault": job.fault.name, "python": job.python.name, "runs": 0,
                     "held": {}, "seen": {}, "wrong": {},
+                    **before.get("%s/%s" % (job.fault.name, job.python.name), {}), "absent": None,
                     "date": datetime.date.today().isoformat(), "vmfox": vmfox_version()}
+        self.tried = 0
 
     def add(self, outcome):
         row = self.row
         if outcome.absent:
             row["absent"] = outcome.absent
             return
+        self.tried += 1
         row["runs"] += 1
         for aspect in outcome.checked:
             row["seen"][aspect] = row["seen"].get(aspect, 0) + 1
@@ -86,9 +89,9 @@ def save(sums):
     found = load()
     for one in sums:
         found["%s/%s" % (one.row["fault"], one.row["python"])] = one.row
-    RAW.parent.mkdir(parents=True, exist_ok=True)
     part = RAW.with_suffix(".part")
-    part.write_text(json.dumps(found, indent=1))
+    lines = ["%s: %s" % (json.dumps(key), json.dumps(found[key])) for key in sorted(found)]
+    part.write_text("{\n" + ",\n".join(lines) + "\n}\n")
     part.rename(RAW)
 
 

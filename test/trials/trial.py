@@ -110,6 +110,7 @@ class Trial:
         self.own_lines = []
         self.mounts, self.elsewhere = [], []
         self.last_opened = None
+        self.begun = time.time()
 
     @staticmethod
     def mark_of(seed, pid):
@@ -267,17 +268,27 @@ class Trial:
         words = [word.strip("'\"`,.:;()") for word in self.said().split()]
         for word in words:
             path = self.folder / word
-            if "/" in word and path.is_file() and path != self.vmfox:
+            if "/" in word and path.is_file() and self.is_recording(path):
                 self.note_elsewhere(path)
                 opened = self.opens(path, **expected)
                 if self.tmp in path.parents:  # where it was to be found, and not left behind
                     path.unlink()
                 return opened
-            if "/" in word and path.is_dir() and path.name.startswith("vmfox-"):
+            if "/" in word and path.is_dir() and self.is_folder_of_remains(path):
                 self.note_elsewhere(path)
                 return self.recover(path, **expected)
         self.check(RECORDING, False, "not kept: %s" % (self.said() or "not a word of it"))
         return None
+
+    def is_new(self, path):
+        return not path.is_symlink() and path.stat().st_mtime >= self.begun
+
+    def is_recording(self, path):
+        """One that this trial made. Other files that vmfox names are the user's."""
+        return path.suffix == ".vmfox" and self.is_new(path)
+
+    def is_folder_of_remains(self, path):
+        return path.name.startswith("vmfox-") and self.is_new(path)
 
     def note_elsewhere(self, path):
         """A recording that was kept outside of the trial's folders is removed at the end."""
