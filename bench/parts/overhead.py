@@ -63,10 +63,12 @@ def line_samples(path):
 
 class Way:
     """Words before the interpreter and behind it, and how samples in the file written are counted.
-    `apart`: the process that is started is the profiler, not the program."""
+    `apart`: the process that is started is the profiler, not the program. `tries`: what looks from
+    outside at times does not find the program in its first moments."""
 
-    def __init__(self, before=(), behind=(), count=None, apart=True):
+    def __init__(self, before=(), behind=(), count=None, apart=True, tries=1):
         self.before, self.behind, self.count, self.apart = list(before), list(behind), count, apart
+        self.tries = tries
 
 
 def ways(options, interpreter, out):
@@ -96,11 +98,11 @@ def others(out):
     py_spy, austin = (os.path.join(TOOLS, "bin", name) for name in ("py-spy", "austin"))
     spy = [py_spy, "record", "--rate", "250", "--format", "raw", "-o", out]
     for name, argv, way in (
-            (PY_SPY, [py_spy, "--version"], Way([*spy, "--"], count=raw_samples)),
+            (PY_SPY, [py_spy, "--version"], Way([*spy, "--"], count=raw_samples, tries=5)),
             (PY_SPY_NATIVE, [py_spy, "--version"], Way([*spy, "--native", "--"],
-                                                       count=raw_samples)),
+                                                       count=raw_samples, tries=5)),
             (AUSTIN, [austin, "--version"], Way([austin, "-i", "4ms", "-o", out],
-                                                count=line_samples))):
+                                                count=line_samples, tries=5))):
         try:
             subprocess.run(argv, capture_output=True, check=True)
         except (OSError, subprocess.CalledProcessError):
@@ -114,8 +116,17 @@ def others(out):
 # ---- measuring -----------------------------------------------------------------------------------
 
 
+def measure_patiently(words, tries):
+    for _ in range(tries - 1):
+        try:
+            return measure(words)
+        except SystemExit as failed:
+            say("once more: %s" % failed)
+    return measure(words)
+
+
 def run(way, python, argv, out, counted=True):
-    cost = measure([*way.before, *python, *way.behind, *argv])
+    cost = measure_patiently([*way.before, *python, *way.behind, *argv], way.tries)
     own = cost["own_cpu"] if way.apart else 0.0
     samples = None
     if counted and way.count:
