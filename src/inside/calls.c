@@ -71,6 +71,14 @@ static void *inside_mmap(void *at, size_t len, int protection, int flags, int fd
     return made;
 }
 
+static int inside_munmap(void *at, size_t len)
+{
+    if (!at || at != inside.buffers)
+        return munmap(at, len);
+    inside_vmprof_stopped();
+    return 0;
+}
+
 /* VMProf stops and starts its timer around a fork, and closes its file in the child.  It has
  * neither; the number stays, so that what a child would write is taken and forgotten. */
 static int inside_register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
@@ -136,6 +144,7 @@ int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
          0},
         {"mmap", (uintptr_t)inside_mmap, 0},
         {"mmap64", (uintptr_t)inside_mmap, 0},
+        {"munmap", (uintptr_t)inside_munmap, 0},
         {"fopen64", (uintptr_t)inside_fopen, 0},
     };
     inside_object_patch(object, slots, sizeof slots / sizeof *slots - !is_pypy);

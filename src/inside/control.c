@@ -29,10 +29,12 @@ static void *map_file(int fd)
  * ended. */
 static bool own(struct vf_ring *ring)
 {
-    uint32_t owner = ring->program_pid;
+    uint32_t owner = __atomic_load_n(&ring->program_pid, __ATOMIC_ACQUIRE);
     if (owner && owner != (uint32_t)inside.pid && kill((pid_t)owner, 0) == 0)
         return false;
-    ring->program_pid = (uint32_t)inside.pid;
+    if (!__atomic_compare_exchange_n(&ring->program_pid, &owner, (uint32_t)inside.pid, false,
+                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+        return false;
     ring->ended = 0;
     for (size_t i = 0; i < VF_RING_THREADS; i++)
         ring->threads[i] = (struct vf_ring_thread){.timer = -1};
@@ -56,6 +58,7 @@ static long open_ring(const char *which)
     inside.data = (char *)ring + VF_RING_HEAD;
     inside.mask = bytes - 1;
     inside.pid = getpid();
+    inside_tid_learn();
     if (!own(ring))
         return -EBUSY;
     inside.ring = ring;
@@ -132,7 +135,7 @@ static long command(const char *word, const char *rest)
     if (strcmp(word, "!start") == 0)
         return inside_sampling_start() ? 0 : -1;
     if (strcmp(word, "!stop") == 0)
-        return inside_sampling_stop(), 0;
+        return inside_sampling_stop(), inside.stopped ? -1 : 0;
     if (strcmp(word, "!name") == 0)
         return inside_name_next(rest), 0;
     return -ENOSYS;

@@ -328,9 +328,10 @@ static PyObject *at_exit(PyObject *disable, PyObject *nothing)
         PyErr_Fetch(&kind, &value, &trace);
         tell_living();
         inside_sampling_stop();
-        inside.window = true;
-        /* It would wait for ever for the end of a sample that it was left in. */
-        result = inside.half_done ? NULL : PyObject_CallObject(disable, NULL);
+        /* It would wait for ever for the end of a sample that it was left in; and what the program
+         * has started again after stopping it is the program's. */
+        inside.window = !inside.stopped;
+        result = inside.half_done || inside.stopped ? NULL : PyObject_CallObject(disable, NULL);
         inside.window = false;
         Py_DecRef(result);
         PyErr_Clear();

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,16 +14,25 @@ int64_t inside_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-pid_t inside_tid(void)
-{
-    return (pid_t)syscall(SYS_gettid);
-}
-
+/* The recorder counts a number up as it looks at the ring.  Where that stands still it may be gone,
+ * which the kernel is asked; but a number may have been given anew, or be that of one which ended
+ * and was not waited for, or of another pid namespace: so what stands still too long is gone. */
 bool inside_recorder_gone(void)
 {
+    static const int64_t ASK_NS = 500000000, GONE_NS = 300000000000;
+    static uint64_t seen;
+    static int64_t since_ns;
     struct vf_ring *ring = inside.ring;
+    int64_t now_ns = inside_now_ns();
     int saved = errno;
-    if (ring && inside.knows_recorder && kill(ring->recorder_pid, 0) != 0 && errno == ESRCH)
+    if (!ring)
+        return inside.off;
+    uint64_t beat = __atomic_load_n(&ring->beat, __ATOMIC_RELAXED);
+    if (beat != __atomic_exchange_n(&seen, beat, __ATOMIC_RELAXED) || since_ns == 0)
+        __atomic_store_n(&since_ns, now_ns, __ATOMIC_RELAXED);
+    int64_t still_ns = now_ns - __atomic_load_n(&since_ns, __ATOMIC_RELAXED);
+    if (still_ns > GONE_NS || (still_ns > ASK_NS && inside.knows_recorder &&
+                               kill(ring->recorder_pid, 0) != 0 && errno == ESRCH))
         inside.off = true;
     errno = saved;
     return inside.off;
@@ -40,18 +48,24 @@ static void copy_in(uint64_t position, const void *bytes, size_t len)
     memcpy(inside.data, (const char *)bytes + first, len - first);
 }
 
-/* Takes `bytes` of room; false where there is none. */
+/* Takes `bytes` of room; false where there is none.  While this thread was put aside others may
+ * have filled the ring and the recorder emptied it, beyond the place that was read. */
 static bool take_room(struct vf_ring *ring, uint64_t bytes, uint64_t *position)
 {
-    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
-    do {
+    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    for (;;) {
         uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
-        if (head + bytes - tail > inside.mask + 1)
-            return false;
-    } while (!__atomic_compare_exchange_n(&ring->head, &head, head + bytes, true, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
-    *position = head;
-    return true;
+        if (head - tail > inside.mask + 1 || head + bytes - tail > inside.mask + 1) {
+            uint64_t now = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+            if (now == head)
+                return false;
+            head = now;
+        } else if (__atomic_compare_exchange_n(&ring->head, &head, head + bytes, true,
+                                               __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
+            *position = head;
+            return true;
+        }
+    }
 }
 
 bool inside_put(enum vf_ring_kind kind, const void *first, size_t first_bytes, const void *second,

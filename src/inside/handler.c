@@ -18,7 +18,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { SPINS = 1500, SEEN_BITS = 1 << 16 };
+enum { SPINS = 600, SEEN_BITS = 1 << 16 };
 
 /* The sample that is being taken.
  *
@@ -29,7 +29,8 @@ enum { SPINS = 1500, SEEN_BITS = 1 << 16 };
 static struct {
     uintptr_t owner; /* the thread that takes it; 0: nobody does */
     struct vf_ring_note note;
-    bool written;
+    bool wrote;         /* a sample, whoever's */
+    bool written;       /* this one */
     unsigned unwritten; /* samples */
     bool contended;     /* they may be in buffers */
     unsigned others;    /* writes of other threads */
@@ -43,116 +44,13 @@ static uintptr_t self(void)
     return (uintptr_t)pthread_self();
 }
 
-/* ---- timers ---------------------------------------------------------------------------------- */
-
-static struct vf_ring_thread *make_thread(struct vf_ring *ring, uint32_t tid)
-{
-    struct vf_ring_thread *thread = vf_ring_thread_find(ring, tid);
-    for (uint32_t i = 0; i < VF_RING_THREAD_TRIES && !thread; i++) {
-        struct vf_ring_thread *free = vf_ring_thread_place(ring, tid, i);
-        uint32_t nobody = 0;
-        if (__atomic_compare_exchange_n(&free->tid, &nobody, tid, false, __ATOMIC_ACQ_REL,
-                                        __ATOMIC_RELAXED) ||
-            nobody == tid)
-            thread = free;
-    }
-    return thread;
-}
-
-/* The clock of a thread's CPU time (linux/posix-timers.h, CPUCLOCK_PERTHREAD and SCHED). */
-static clockid_t cpu_clock(pid_t tid)
-{
-    return (clockid_t)(~(uint32_t)tid << 3 | 6);
-}
-
-static void set_timer(struct vf_ring_thread *thread, uint32_t period_ns)
-{
-    struct itimerspec every = {.it_interval = {period_ns / 1000000000, period_ns % 1000000000}};
-    every.it_value = every.it_interval;
-    if (syscall(SYS_timer_settime, thread->timer, 0, &every, NULL) == 0)
-        thread->period_ns = period_ns;
-}
-
-static void tell_no_timer(struct vf_ring *ring)
-{
-    static bool told;
-    __atomic_fetch_add(&ring->refused, 1, __ATOMIC_RELAXED);
-    if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
-        inside_tell("trouble",
-                    "a timer for a thread could not be made (ulimit -i, or a container's "
-                    "filter); it has fewer samples");
-}
-
-/* The thread itself and one that was asked to may come here at once. */
-void inside_timer_arm(pid_t tid)
-{
-    struct vf_ring *ring = inside.ring;
-    struct vf_ring_thread *thread = ring ? make_thread(ring, (uint32_t)tid) : NULL;
-    int32_t none = -1;
-    int saved = errno, made;
-    if (!thread || ring->timer == VF_TIMER_NONE || !inside.sampling ||
-        !__atomic_compare_exchange_n(&thread->timer, &none, VF_RING_TIMER_COMES, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        return;
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ring->signal};
-    event._sigev_un._tid = tid;
-    clockid_t clock = ring->timer == VF_TIMER_WALL ? CLOCK_MONOTONIC : cpu_clock(tid);
-    if (syscall(SYS_timer_create, clock, &event, &made) == 0) {
-        __atomic_store_n(&thread->timer, made, __ATOMIC_RELEASE);
-        set_timer(thread, ring->period_ns);
-    } else {
-        bool is_gone = errno == EINVAL || errno == ESRCH;
-        __atomic_store_n(&thread->timer, -1, __ATOMIC_RELEASE);
-        if (!is_gone)
-            tell_no_timer(ring);
-    }
-    errno = saved;
-}
-
-void inside_timer_drop(pid_t tid)
-{
-    struct vf_ring *ring = inside.ring;
-    struct vf_ring_thread *thread = ring ? vf_ring_thread_find(ring, (uint32_t)tid) : NULL;
-    int saved = errno;
-    if (!thread)
-        return;
-    if (thread->timer >= 0)
-        syscall(SYS_timer_delete, thread->timer);
-    thread->timer = -1;
-    thread->perf = 0;
-    __atomic_store_n(&thread->tid, 0, __ATOMIC_RELEASE);
-    errno = saved;
-}
-
-void inside_timers_drop_all(void)
-{
-    struct vf_ring *ring = inside.ring;
-    for (size_t i = 0; ring && i < VF_RING_THREADS; i++)
-        if (ring->threads[i].tid)
-            inside_timer_drop((pid_t)ring->threads[i].tid);
-}
-
-/* Threads that the recorder has seen and that were not started by the interpreter; with the highest
- * bit set one that has ended. */
-static void arm_waiting(struct vf_ring *ring)
-{
-    const uint32_t ended = 1u << 31;
-    for (size_t i = 0; i < sizeof ring->arm / sizeof *ring->arm; i++) {
-        if (__atomic_load_n(&ring->arm[i], __ATOMIC_RELAXED) == 0)
-            continue;
-        uint32_t tid = __atomic_exchange_n(&ring->arm[i], 0, __ATOMIC_ACQ_REL);
-        if (tid & ended)
-            inside_timer_drop((pid_t)(tid & ~ended));
-        else if (tid)
-            inside_timer_arm((pid_t)tid);
-    }
-}
-
 /* ---- the program's own signals ---------------------------------------------------------------
  */
 
-/* What the program wants to be done at our signal, which it sees as if it was set. */
+/* What the program wants to be done at our signal, which it sees as if it was set.  Our handler
+ * stays to the end: one more signal may be on its way. */
 static struct sigaction theirs;
+static bool is_set;
 
 /* What others send is the program's; the recorder sends the signal where nobody makes timers, and
  * an event's signal may come without its information, and then looks like one that nobody has sent.
@@ -179,16 +77,21 @@ static void hand_on(int number, siginfo_t *info, void *context)
 
 void inside_signal_give_back(void)
 {
-    if (inside.ring && inside.sampling)
+    if (inside.ring && is_set)
         sigaction(inside.ring->signal, &theirs, NULL);
+    is_set = false;
 }
 
+static void set_handler(void);
+
+/* Other threads may still get it, until the kernel has ended them: it must not find its default,
+ * which ends the process.  exec itself puts that in the place of a handler. */
 void inside_signal_leave(void)
 {
     bool ignored = !(theirs.sa_flags & SA_SIGINFO) && theirs.sa_handler == SIG_IGN;
     signal(inside.ring->signal, SIG_IGN); /* one that is on its way is gone with this */
     if (!ignored)
-        signal(inside.ring->signal, SIG_DFL);
+        set_handler();
 }
 
 /* ---- the sample ------------------------------------------------------------------------------ */
@@ -283,19 +186,33 @@ static int change_fault(const struct sigaction *now, struct sigaction *before)
 int inside_signal_change(int number, const struct sigaction *now, struct sigaction *before)
 {
     struct vf_ring *ring = inside.ring;
-    if (!ring || !inside.sampling || (number != ring->signal && number != SIGSEGV))
+    if (!ring || !is_set || (number != ring->signal && number != SIGSEGV))
         return sigaction(number, now, before);
     if (number == SIGSEGV)
-        return inside.guard ? change_fault(now, before) : sigaction(number, now, before);
+        return inside.guard && inside.sampling ? change_fault(now, before)
+                                               : sigaction(number, now, before);
     struct sigaction wanted = now ? *now : theirs;
     if (before)
         *before = theirs;
+    /* A child of vfork has our memory, and actions of its own. */
+    if ((pid_t)syscall(SYS_getpid) != inside.pid)
+        return sigaction(number, now, NULL);
     theirs = wanted;
     return 0;
 }
 
 static void on_fault(int number, siginfo_t *info, void *context);
 static struct sigaction fault_before;
+
+/* A SIGSEGV that somebody has sent while ours was in its place is the program's. */
+static siginfo_t fault_sent;
+static bool is_fault_sent;
+
+static void send_fault_again(void)
+{
+    if (__atomic_exchange_n(&is_fault_sent, false, __ATOMIC_ACQ_REL))
+        syscall(SYS_rt_tgsigqueueinfo, inside.pid, inside_tid(), SIGSEGV, &fault_sent);
+}
 
 /* VMProf reads CPython's frames while they may be half made.  What it can't read costs a sample,
  * and not the program. */
@@ -305,12 +222,15 @@ static bool call_guarded(siginfo_t *info, void *context)
         inside.vmprof(SIGPROF, info, context);
         return true;
     }
-    struct sigaction ours = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    /* On the alternate stack: another thread's own may be used up. */
+    struct sigaction ours = {.sa_sigaction = on_fault,
+                             .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     sigaction(SIGSEGV, &ours, &fault_before);
     bool whole = sigsetjmp(taking.back, 0) == 0;
     if (whole)
         inside.vmprof(SIGPROF, info, context);
     sigaction(SIGSEGV, &fault_before, NULL);
+    send_fault_again();
     return whole;
 }
 
@@ -326,7 +246,12 @@ static bool call_vmprof(siginfo_t *info, void *context)
 
 static void on_fault(int number, siginfo_t *info, void *context)
 {
-    (void)info, (void)context;
+    (void)context;
+    if (info->si_code <= 0) {
+        fault_sent = *info;
+        __atomic_store_n(&is_fault_sent, true, __ATOMIC_RELEASE);
+        return;
+    }
     if (__atomic_load_n(&taking.owner, __ATOMIC_RELAXED) == self()) {
         void (*theirs_now)(int) = inside.vmprof_fault;
         inside.vmprof_fault = NULL;
@@ -349,14 +274,22 @@ static void note_fault(struct vf_ring *ring)
                                "here on there are few samples, or none");
 }
 
-static int64_t cpu_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void tell_waiting_names(void);
+
+/* VMProf writes what was left over before its own record.  Once it has written, no more is left but
+ * perhaps the sample that was just taken. */
+static void note_unwritten(unsigned others)
+{
+    bool wrote = taking.wrote;
+    if (wrote || taking.written) {
+        taking.unwritten = 0;
+        taking.contended = false;
+    }
+    if (taking.written)
+        return;
+    taking.unwritten++;
+    taking.contended |= others != taking.others;
+}
 
 static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *info, void *context)
 {
@@ -366,20 +299,10 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
     }
     taking.note = (struct vf_ring_note){
         .stamp_ns = inside_now_ns(), .pc = ring->with_pc ? pc : 0, .tid = tid};
-    /* That clock costs a system call: one in 16 samples is timed by it. */
-    bool timed = (ring->samples & 15) == 0;
-    int64_t begun_ns = timed ? cpu_now_ns() : 0;
-    taking.written = false;
+    taking.written = taking.wrote = false;
     unsigned others = taking.others;
     bool whole = call_vmprof(info, context);
-    if (!taking.written) {
-        taking.unwritten++;
-        taking.contended |= others != taking.others;
-    }
-    if (timed) {
-        ring->timed_ns += (uint64_t)(cpu_now_ns() - begun_ns);
-        ring->timed++;
-    }
+    note_unwritten(others);
     if ((ring->samples++ & 31) == 0) {
         tell_waiting_names();
         inside_recorder_gone();
@@ -389,6 +312,18 @@ static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *in
     give_turn();
 }
 
+/* What a signal took, in time of the clock.  One that was put aside by the kernel meanwhile is not
+ * counted in: that time was others'. */
+static void note_time(struct vf_ring *ring, int64_t begun_ns)
+{
+    enum { MOST_NS = 500000 };
+    int64_t took_ns = inside_now_ns() - begun_ns;
+    if (took_ns < 0 || took_ns > MOST_NS)
+        return;
+    __atomic_fetch_add(&ring->timed_ns, (uint64_t)took_ns, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&ring->timed, 1, __ATOMIC_RELAXED);
+}
+
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -396,14 +331,17 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (is_sent(info)) {
         hand_on(number, info, context);
     } else if (ring && inside.sampling && !inside.off) {
+        int64_t begun_ns = inside_now_ns();
         uint32_t tid = (uint32_t)inside_tid();
         uintptr_t pc = interrupted(context);
         struct vf_ring_thread *thread = vf_ring_thread_find(ring, tid);
-        arm_waiting(ring);
+        inside_timers_arm_waiting(ring);
         if (thread && thread->timer >= 0 && thread->period_ns != ring->period_ns)
-            set_timer(thread, ring->period_ns);
-        if (!is_counted_elsewhere(thread, info, pc))
+            inside_timer_set(thread, ring->period_ns);
+        if (!is_counted_elsewhere(thread, info, pc)) {
             take(ring, tid, pc, info, context);
+            note_time(ring, begun_ns);
+        }
     } else if (ring && inside.off) {
         inside_timers_drop_all();
     }
@@ -432,6 +370,7 @@ static void note_seen(const char *bytes, size_t len)
 /* A sample that is written in the course of taking one: that one, or one that was left over. */
 static struct vf_ring_note note_of_taken(void)
 {
+    taking.wrote = true;
     if (taking.contended && taking.unwritten) {
         taking.unwritten--;
         return (struct vf_ring_note){.stamp_ns = taking.note.stamp_ns};
@@ -509,23 +448,35 @@ static void tell_waiting_names(void)
 
 /* ---- start and end --------------------------------------------------------------------------- */
 
-bool inside_sampling_start(void)
+static struct sigaction our_action(void)
 {
-    struct vf_ring *ring = inside.ring;
-    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
-    if (!ring || !inside.vmprof)
-        return false;
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
     /* Another handler that leaves by longjmp would leave VMProf half way. */
     sigfillset(&action.sa_mask);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         sigdelset(&action.sa_mask, faults[i]);
-    static bool was_set;
-    if (sigaction(ring->signal, &action, was_set ? NULL : &theirs) != 0)
+    return action;
+}
+
+static void set_handler(void)
+{
+    struct sigaction action = our_action();
+    sigaction(inside.ring->signal, &action, NULL);
+}
+
+bool inside_sampling_start(void)
+{
+    struct vf_ring *ring = inside.ring;
+    struct sigaction action = our_action();
+    if (!ring || !inside.vmprof || inside.stopped)
         return false;
-    if (!was_set) /* whoever started vmfox may have blocked all */
+    if (sigaction(ring->signal, &action, is_set ? NULL : &theirs) != 0)
+        return false;
+    if (!is_set) /* whoever started vmfox may have blocked all */
         inside_signal_let_in();
-    was_set = true;
+    is_set = true;
+    __atomic_store_n(&ring->ended, 0, __ATOMIC_RELEASE);
     inside.sampling = true;
     inside_timer_arm(inside_tid());
     inside_tell("sampling", "");
@@ -538,4 +489,19 @@ void inside_sampling_stop(void)
     inside_timers_drop_all();
     if (inside.ring)
         __atomic_store_n(&inside.ring->ended, 1, __ATOMIC_RELEASE);
+}
+
+/* VMProf gives its buffers back as it is stopped.  They stay: a thread may be on its way to them.
+ */
+void inside_vmprof_stopped(void)
+{
+    inside_turn_take();
+    inside.buffers = NULL;
+    inside_turn_give();
+    if (inside.window)
+        return;
+    inside.stopped =
+        true; /* by the program: what VMProf does from now on is the program's affair */
+    inside_sampling_stop();
+    inside_tell("trouble", "the program stopped VMProf: from then on there are no samples");
 }

@@ -59,6 +59,7 @@ struct inside {
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
     void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
     bool half_done;                           /* it was left half way, so it can't be stopped */
+    bool stopped;                             /* the program has stopped it */
     void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
 extern struct inside inside;
@@ -72,7 +73,6 @@ bool inside_put(enum vf_ring_kind kind, const void *first, size_t first_bytes, c
 /* Words separated by NUL; `text` is cut at 1,000 bytes. */
 void inside_tell(const char *word, const char *text);
 int64_t inside_now_ns(void);
-pid_t inside_tid(void);
 /* True when the recorder is gone: then `off` is set as well. */
 bool inside_recorder_gone(void);
 
@@ -126,8 +126,21 @@ void inside_turn_give(void);
 void inside_turn_forget(void);
 /* A record of VMProf: of the sample that is being taken, or from elsewhere. */
 void inside_vmprof_record(const void *bytes, size_t len);
+/* VMProf has given its buffers back: it was stopped, by us or by the program. */
+void inside_vmprof_stopped(void);
+
+/* ---- timers.c ---- */
+
+/* Finds out how a thread knows its own number; whether that holds for this thread too. */
+void inside_tid_learn(void);
+void inside_tid_verify(void);
+pid_t inside_tid(void);
 /* The timer of a thread, as the ring says. */
 void inside_timer_arm(pid_t tid);
+void inside_timer_set(struct vf_ring_thread *thread, uint32_t period_ns);
+/* Threads that the recorder has seen and that were not started by the interpreter, and such that
+ * have ended. */
+void inside_timers_arm_waiting(struct vf_ring *ring);
 void inside_timer_drop(pid_t tid);
 void inside_timers_drop_all(void);
 /* VMProf has sampled the code object `id` perhaps; false: it has not. */

@@ -85,7 +85,9 @@ struct vf_ring {
     /* Written by the recorder at any time. */
     uint32_t timer;     /* enum vf_ring_timer */
     uint32_t period_ns; /* between two samples of a thread */
-    uint32_t arm[16];   /* threads that were seen and have no timer yet; 0: none */
+    uint32_t arm[16];   /* threads that were seen and have no timer yet; 0: none; with the highest
+                         * bit set one that has ended */
+    uint64_t beat;      /* counted up as it looks at the ring */
     _Alignas(64) uint64_t tail;
 
     /* Written by the program. */
@@ -94,7 +96,7 @@ struct vf_ring {
     uint64_t samples;                 /* how often the handler called VMProf */
     uint64_t skipped;                 /* and did not, as another thread was in it */
     uint64_t faults;                  /* stacks that could not be read */
-    uint64_t timed, timed_ns;         /* of the samples some, and the CPU time they took */
+    uint64_t timed, timed_ns;         /* signals that were timed, taken or skipped, and the time */
     uint64_t jitlog_ns, pypylog_bytes;
     uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
     int64_t jitlog_brief_ns;              /* when the first of these began */

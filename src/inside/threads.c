@@ -61,9 +61,11 @@ static void tell_begun(pid_t tid, const char *name)
 static void *run_thread(void *data)
 {
     struct beginning begin = *(struct beginning *)data;
-    pid_t tid = inside_tid();
     free(data);
+    inside_tid_verify();
+    pid_t tid = inside_tid();
     tell_begun(tid, begin.name);
+    inside_timer_drop(tid); /* of a thread that had this number, and was not seen to end */
     inside_timer_arm(tid);
     void *result = begin.routine(begin.argument);
     inside_timer_drop(tid);

@@ -68,16 +68,18 @@ static void add_cost(struct vf_profile *profile, const char *label, uint64_t ns,
                          note);
 }
 
-static void add_costs(struct vf_profile *profile, const struct vf_capture_cost *cost)
+static void add_costs(struct vf_profile *profile, const struct vf_capture_info *info)
 {
+    const struct vf_capture_cost *cost = &info->cost;
+    const double signals = (double)cost->samples + (double)info->samples_skipped;
     static const char section[] = "Cost of this recording";
     if (cost->program_ns)
         vf_profile_extra(profile, section, "Program's CPU time", "%.3f s, with all of the below%s",
                          (double)cost->program_ns / 1e9, cost->recorder_ns ? " but vmfox" : "");
-    if (cost->samples && cost->handler_ns)
+    if (signals > 0 && cost->handler_ns)
         vf_profile_extra(profile, section, "A sample",
                          "%.2f µs in the signal handler: the mean of those that were timed",
-                         (double)cost->handler_ns / 1e3 / (double)cost->samples);
+                         (double)cost->handler_ns / 1e3 / signals);
     add_cost(profile, "All samples", cost->handler_ns, cost->program_ns,
              " (ESTIMATE: some are timed)");
     add_cost(profile, "Writing the JIT's log", cost->jitlog_ns, cost->program_ns, "");
@@ -90,7 +92,7 @@ void vf_facts_add_recorder(struct vf_profile *profile, const struct vf_facts *fa
     const struct vf_capture_info *info = &facts->capture->info;
     add_channel(profile, info);
     add_jitlog(profile, facts);
-    add_costs(profile, &info->cost);
+    add_costs(profile, info);
 }
 
 bool vf_facts_timer_is_of_thread(struct vf_str timer)

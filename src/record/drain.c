@@ -75,6 +75,7 @@ void vf_session_drain(struct vf_session *s, bool last)
     enum { FLUSH_BYTES = 1 << 20 };
     struct vf_ring_entry entry;
     uint64_t samples = s->samples, end = s->ring.tail + s->ring.bytes;
+    __atomic_fetch_add(&s->ring.shared->beat, 1, __ATOMIC_RELAXED);
     /* What comes meanwhile has its turn the next time: a program that writes as fast as we read
      * does not keep us here. */
     while (s->ring.tail < end && vf_ring_next(&s->ring, last, &entry)) {

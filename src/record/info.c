@@ -28,12 +28,13 @@ static void counted(struct vf_json *json, const char *key, uint64_t value)
     number(json, key, value <= most ? (int64_t)value : 0);
 }
 
-/* One sample in some was timed. */
+/* All signals are timed but those that were put aside by the kernel meanwhile. */
 static uint64_t handler_ns(const struct vf_ring *ring)
 {
     uint64_t timed = __atomic_load_n(&ring->timed, __ATOMIC_RELAXED);
     uint64_t timed_ns = __atomic_load_n(&ring->timed_ns, __ATOMIC_RELAXED);
-    uint64_t samples = __atomic_load_n(&ring->samples, __ATOMIC_RELAXED);
+    uint64_t samples = __atomic_load_n(&ring->samples, __ATOMIC_RELAXED) +
+                       __atomic_load_n(&ring->skipped, __ATOMIC_RELAXED);
     double ns = timed ? (double)timed_ns / (double)timed * (double)samples : 0;
     return ns < 9e15 ? (uint64_t)ns : 0;
 }

@@ -67,6 +67,7 @@ void vf_layout_find(struct vf_layout *layout, pid_t pid, uint64_t code, uint64_t
     unsigned char bytes[CODE_BYTES], a[STRING_BYTES], b[STRING_BYTES];
     size_t len = peek_most(pid, code, bytes, sizeof bytes);
     size_t a_len, b_len, other_length, other_text;
+    layout->known = false; /* it may have been, of an interpreter before this one */
     layout->name_at = find_value(bytes, len, name_address, 8);
     layout->file_at = find_value(bytes, len, file_address, 8);
     layout->line_at = find_value(bytes, len, line, 4);

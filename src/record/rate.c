@@ -58,7 +58,7 @@ static double excess(struct vf_rate *rate, const struct vf_ring *ring, double sa
 {
     double over = 0;
     if (rate->budget > 0 && cpu_ns > 1e6) {
-        double log_ns = (double)(ring->jitlog_ns - rate->jitlog_ns);
+        double log_ns = (double)ring->jitlog_ns - (double)rate->jitlog_ns; /* an estimate each */
         double room_ns = rate->budget * cpu_ns - log_ns;
         over = samples_ns /
                (room_ns > rate->budget * cpu_ns / 2 ? room_ns : rate->budget * cpu_ns / 2);
@@ -101,12 +101,13 @@ void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring
     if (passed_ns < LOOK_EVERY_NS)
         return;
     int64_t cpu_ns = clock_getcpuclockid(pid, &clock) == 0 ? vf_clock_now_ns(clock) : rate->cpu_ns;
-    double samples_ns = (double)(shared->samples - rate->samples) * sample_ns(shared);
+    uint64_t signals = shared->samples + shared->skipped;
+    double samples_ns = (double)(signals - rate->signals) * sample_ns(shared);
     double over = rate->looked_ns ? excess(rate, shared, samples_ns,
                                            (double)(cpu_ns - rate->cpu_ns), (double)passed_ns)
                                   : 0;
     rate->looked_ns = now_ns;
-    rate->samples = shared->samples;
+    rate->signals = signals;
     rate->jitlog_ns = shared->jitlog_ns;
     rate->cpu_ns = cpu_ns;
     double period = (double)timers->period_ns;

@@ -1,7 +1,7 @@
 /* How often samples are taken, where that may be less often than was asked for.
  *
  * Looked at twice a second: what the samples of the last half second have cost.  Their handlers'
- * CPU time is measured in the program (one in 16); what the kernel needs to deliver a signal is
+ * time is measured in the program; what the kernel needs to deliver a signal is
  * not, and is taken for VF_RATE_SIGNAL_NS: an estimate, as the whole is one.
  *
  * - With a budget (--budget) samples, and the JIT's log beside, are to cost no more than that part
@@ -25,7 +25,7 @@ struct vf_rate {
     double budget; /* part of the program's CPU time; 0: none */
     uint64_t asked_ns, longest_ns;
     int64_t looked_ns, lowered_ns; /* when; 0: never */
-    uint64_t samples, jitlog_ns;   /* as of then */
+    uint64_t signals, jitlog_ns;   /* as of then */
     int64_t cpu_ns;
     uint64_t idle, ticks; /* of all CPUs, in ticks */
 };

@@ -65,8 +65,10 @@ static void *map_segment(struct vf_ring_reader *ring)
 enum vf_status vf_ring_open(struct vf_ring_reader *ring, int folder_fd, struct vf_error *error)
 {
     *ring = (struct vf_ring_reader){.bytes = VF_RING_DATA, .shm = -1};
-    ring->fd = memfd_create("ring", MFD_CLOEXEC);
+    ring->fd = memfd_create("ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     void *map = map_file(ring->fd);
+    if (map != MAP_FAILED) /* whoever made it shorter would end both processes */
+        fcntl(ring->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     if (map == MAP_FAILED && ring->fd < 0)
         map = map_folder_file(ring, folder_fd);
     if (map == MAP_FAILED)

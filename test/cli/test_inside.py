@@ -43,6 +43,28 @@ def test_the_signal_of_samples_is_the_programs_as_well(python, tmp_path):
     assert "got [] True\nsent [16]\nchild got [16, 16]\n" in info["out"]
 
 
+def test_a_child_takes_no_handler_away(python, tmp_path):
+    """CPython's subprocess sets all signals back in a child that shares its parent's memory."""
+    program = ("import os, signal, subprocess, time\n"
+               "came = []\n"
+               "signal.signal(16, lambda *a: came.append(a[0]))\n"
+               "end = time.process_time() + 0.2\n"
+               "while time.process_time() < end: pass\n"
+               "for i in range(5):\n"
+               "    subprocess.run(['true'], close_fds=False, check=True)\n"
+               "os.kill(os.getpid(), 16)\n"
+               "time.sleep(0.05)\n"
+               "print(came)\n")
+    done = support.record(python, "-c", program, cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "[16]\n", "")
+
+
+def test_sent_faults_are_the_programs(cpython, tmp_path):
+    """While a sample is taken the handler of SIGSEGV is vmfox's."""
+    info = alike(cpython, "own_segv.py", tmp_path, options=("--period", "0.0005"))
+    assert info["out"] == "300 0\n"
+
+
 def test_the_next_program_inherits_nothing_of_it(python, tmp_path):
     out = alike(python, "own_signals.py", tmp_path, "exec")["out"]
     assert out.splitlines()[-1] in ("Handlers.SIG_DFL", "0")
@@ -221,6 +243,43 @@ def test_stacks_that_fault(cpython, tmp_path):
 
 
 # ---- the kernel's walls -------------------------------------------------------------------------
+
+
+def test_another_program_takes_over_from_busy_threads(python, tmp_path):
+    """They get the signal of samples until the kernel has ended them."""
+    program = ("import hashlib, os, threading, time\n"
+               "def burn():\n"
+               "    while True: hashlib.sha256(b'x' * 20000000).digest()\n"
+               "for i in range(2): threading.Thread(target=burn, daemon=True).start()\n"
+               "time.sleep(0.1)\n"
+               "os.execvp('true', ['true'])\n")
+    for _ in range(8):
+        done = support.record("--period", "0.0005", python, "-c", program, cwd=tmp_path)
+        assert done.code == 0
+
+
+def test_a_program_that_stops_vmprof(python, tmp_path):
+    """And then records a part of itself with it: that is written by VMProf as ever, and at the end
+    it is left as the program has it."""
+    program = tmp_path / "own_profile.py"
+    shutil.copy(support.PROGRAMS / "own_profile.py", program)
+    done = support.vmfox("record", "-o", "x.vmfox", python, program, tmp_path / "own.prof",
+                         cwd=tmp_path)
+    assert (done.code, done.out) == (0, "was running\nTrue end\n")
+    assert "the program stopped VMProf: from then on there are no samples\n" in done.err
+    own = support.convert(tmp_path / "own.prof", tmp_path)
+    assert len(own.all_samples()) > 20
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert len(profile.samples()) > 40
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_a_program_that_may_call_little(python, tmp_path):
+    """What the sampler calls in the program is little, and none of what a filter would forbid."""
+    info = alike(python, "filtered.py", tmp_path)
+    assert info["out"] == "0 0\nend\n"
+    assert len(support.member(tmp_path / "x.vmfox", "stamps.i64")) > 8 * 120
+
 
 
 @pytest.mark.parametrize("wall", ["prctl", "setuid", "chroot"])

@@ -64,7 +64,7 @@ static void all_that_is_told_is_said(void **state)
                 "of 40 of 90 traces, from 1.500 s on: writing them took too much of the program's "
                 "time (--jitlog=full keeps them)");
     assert_fact(&r, "Program's CPU time", "1.000 s, with all of the below but vmfox");
-    assert_fact(&r, "A sample", "4.20 µs in the signal handler: the mean");
+    assert_fact(&r, "A sample", "4.17 µs in the signal handler: the mean");
     assert_fact(&r, "All samples", "4.2 ms, 0.42 % of the program's CPU time (ESTIMATE");
     assert_fact(&r, "Writing the JIT's log", "2.0 ms, 0.20 %");
     assert_fact(&r, "Writing the runtime's log", "1.0 ms, 0.10 %");
