@@ -105,7 +105,7 @@ static char *make_settings(struct vf_session *s)
         vf_buf_printf(&text, "ring=shm%d\x1f", s->ring.shm);
     vf_buf_printf(&text, "period=%.6f\x1fnative=%d\x1flines=%d\x1fjitlog=%d", o->period_s,
                   s->native, o->lines, o->jitlog != VF_JITLOG_NONE);
-    vf_buf_printf(&text, "\x1fsafe_path=%d", s->target->safe_path);
+    vf_buf_printf(&text, "\x1fsafe_path=%d\x1fparent=%d", s->target->safe_path, (int)getpid());
     add_libraries(s, &text);
     if ((had = find_variable(o->environment, "PYTHONPATH")))
         vf_buf_printf(&text, "\x1fhad_PYTHONPATH=%s", had);

@@ -198,7 +198,8 @@ void vf_session_read_failure(struct vf_session *s)
     struct vf_str words = vf_buf_view(&text);
     if (words.len) {
         s->failure = keep(s, vf_str_cut(&words, 0));
-        s->failure_text = keep(s, words);
+        s->failure_text = keep(s, vf_str_cut(&words, 0));
+        s->failure_python = keep(s, words);
     }
     vf_buf_release(&text);
 }

@@ -231,31 +231,49 @@ int vf_record_wait(void)
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
-/* Why there is no recording, in words that say what to do. */
-static enum vf_status explain_failure(const struct vf_session *s, struct vf_error *error)
+static bool is_failure(const struct vf_session *s, const char *word)
 {
-    const char *python = s->target->interpreter;
-    if (vf_str_eq(s->failure, VF_STR("no-vmprof")) &&
-        (s->target->no_site || s->target->ignores_environment))
-        return vf_fail(error,
-                       "%s finds no vmprof with -S, -E or -I; try without, or install it: "
-                       "%s -m pip install vmprof",
-                       python, python);
-    if (vf_str_eq(s->failure, VF_STR("no-vmprof")) && vf_str_eq(s->implementation, VF_STR("pypy")))
-        return vf_fail(error, "%s was built without VMProf (%.*s); try another PyPy", python,
-                       VF_STR_ARG(s->failure_text));
-    if (vf_str_eq(s->failure, VF_STR("no-vmprof")))
-        return vf_fail(error,
-                       "%s has no vmprof; install it: %s -m pip install vmprof (or use "
-                       "PyPy, which needs nothing)",
-                       python, python);
-    if (vf_str_eq(s->failure, VF_STR("old-python")))
-        return vf_fail(error, "%s is Python %.*s; Python 3.6 or later is needed", python,
-                       VF_STR_ARG(s->failure_text));
-    return vf_fail(error,
-                   "the program ran as ever, but nothing was recorded: %s can't be led to vmfox "
-                   "without touching what is the program's (%.*s)",
-                   python, VF_STR_ARG(s->failure_text));
+    return vf_str_eq(s->failure, vf_str_from(word));
+}
+
+/* Why the interpreter can't be recorded, in words that say what to do. */
+static struct vf_str failure_words(struct vf_session *s, const char *python)
+{
+    bool shut_off = s->target->no_site || s->target->ignores_environment;
+    if (is_failure(s, "no-vmprof") && shut_off)
+        return vf_arena_printf(&s->arena,
+                               "%s finds no vmprof with -S, -E or -I; try without, or install it: "
+                               "%s -m pip install vmprof",
+                               python, python);
+    if (is_failure(s, "no-vmprof"))
+        return vf_arena_printf(&s->arena,
+                               "%s has no vmprof; install it: %s -m pip install vmprof (or use "
+                               "PyPy, which needs nothing)",
+                               python, python);
+    if (is_failure(s, "broken-vmprof"))
+        return vf_arena_printf(&s->arena,
+                               "%s can't load its vmprof (%.*s); install it anew: %s -m pip "
+                               "install --force-reinstall vmprof",
+                               python, VF_STR_ARG(s->failure_text), python);
+    if (is_failure(s, "pypy-without"))
+        return vf_arena_printf(&s->arena, "%s was built without VMProf (%.*s); try another PyPy",
+                               python, VF_STR_ARG(s->failure_text));
+    if (is_failure(s, "old-python"))
+        return vf_arena_printf(&s->arena, "%s is Python %.*s; Python 3.6 or later is needed",
+                               python, VF_STR_ARG(s->failure_text));
+    return vf_arena_printf(&s->arena,
+                           "%s can't be led to vmfox without touching what is the program's "
+                           "(%.*s)",
+                           python, VF_STR_ARG(s->failure_text));
+}
+
+/* Why there is no recording. */
+static enum vf_status explain_failure(struct vf_session *s, struct vf_error *error)
+{
+    if (s->failure_python.len == 0)
+        return vf_fail(error, "%s", failure_words(s, s->target->interpreter).ptr);
+    struct vf_str words = failure_words(s, s->failure_python.ptr);
+    return vf_fail(error, "the program ran as ever, but nothing was recorded: %s", words.ptr);
 }
 
 /* What the program has done that leaves something out. */
@@ -355,13 +373,11 @@ static enum vf_status finish(struct vf_session *s, struct vf_record_result *resu
 {
     result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
     result->exit_signal = s->exit_signal;
-    vf_session_read_failure(s);
-    if (s->failure.len) {
-        result->started = !vf_str_eq(s->failure, VF_STR("no-vmprof")) &&
-                          !vf_str_eq(s->failure, VF_STR("old-python"));
+    if (!s->has_stream) /* else it is of one that ran before */
+        vf_session_read_failure(s);
+    result->started = s->failure.len == 0 || s->failure_python.len > 0;
+    if (s->failure.len)
         return explain_failure(s, error);
-    }
-    result->started = true;
     say_what_is_missing(s);
     if (!s->connected || !s->has_stream)
         return explain_nothing(s, error);

@@ -68,6 +68,7 @@ struct vf_session {
     bool ended;    /* sampling has ended in good order */
     struct vf_str implementation, version, python_version;
     struct vf_str failure, failure_text; /* why it could not start the recording; may be empty */
+    struct vf_str failure_python;        /* the interpreter, where it was let run all the same */
     VF_VEC(struct vf_told_thread) threads;
     struct vf_table thread_index; /* by tid; the last one of it is the living one */
     VF_VEC(struct vf_str) long_files;

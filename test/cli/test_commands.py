@@ -261,6 +261,17 @@ def test_cpython_without_vmprof(tmp_path, cpython, script):
     assert not (tmp_path / "prog.vmfox").exists()
 
 
+def test_a_vmprof_that_cant_be_loaded(tmp_path, cpython, script):
+    """It is there, so to install it is not what helps: the error is said."""
+    (tmp_path / "_vmprof.py").write_text(
+        "raise ImportError('libunwind.so.8: cannot open shared object file')\n")
+    env = support.environment(tmp_path, PYTHONPATH=str(tmp_path))
+    done = vmfox("record", cpython, script, cwd=tmp_path, env=env)
+    assert (done.code, done.out) == (1, "")
+    assert "libunwind.so.8: cannot open" in done.err and "has no vmprof" not in done.err
+    assert done.err.count("\n") == 1 and not ran(tmp_path)
+
+
 def test_something_that_is_no_python(tmp_path, script):
     fake = tmp_path / "python3-fake"
     fake.write_text("#!/bin/sh\nexit 6\n")

@@ -65,6 +65,56 @@ def test_a_script_that_runs_python_before_the_program(python, tmp_path):
         tmp_path / "x.vmfox")["interpreter_path"]
 
 
+def write_wrapper(tmp_path, text):
+    wrapper = tmp_path / "python3-wrapper"
+    wrapper.write_text("#!/bin/sh\n" + text)
+    wrapper.chmod(0o755)
+    return str(wrapper)
+
+
+BUSY = ("import time\n"
+        "end = time.process_time() + %s\n"
+        "while time.process_time() < end: pass\n")
+
+
+def bare_python(cpython, tmp_path):
+    """A CPython without vmprof."""
+    subprocess.run([cpython, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    return tmp_path / "bare/bin/python"
+
+
+def test_a_script_that_runs_a_python_without_vmprof_first(python, cpython, tmp_path):
+    """It is not the program: it runs as ever, and what it says is nothing to the recording."""
+    bare = bare_python(cpython, tmp_path)
+    write(tmp_path, "hot.py", BUSY % 0.3)
+    wrapper = write_wrapper(tmp_path, "%s -c 'print(\"first\"); exit(5)'\necho $?\nexec %s \"$@\"\n"
+                            % (bare, python))
+    done = support.record(wrapper, "hot.py", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "first\n5\n", "")
+    assert support.convert(tmp_path / "x.vmfox", tmp_path).samples()
+
+
+def test_a_script_that_runs_a_python_without_vmprof_last(python, cpython, tmp_path):
+    """What was recorded before is kept."""
+    bare = bare_python(cpython, tmp_path)
+    write(tmp_path, "hot.py", BUSY % 0.3)
+    wrapper = write_wrapper(tmp_path, "%s \"$@\"\n%s -c 'print(\"last\")'\nexit 6\n"
+                            % (python, bare))
+    done = support.record(wrapper, "hot.py", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (6, "last\n", "")
+    assert support.convert(tmp_path / "x.vmfox", tmp_path).samples()
+
+
+def test_a_script_that_runs_nothing_but_a_python_without_vmprof(cpython, tmp_path):
+    bare = bare_python(cpython, tmp_path)
+    write(tmp_path, "plain.py", "import sys\nprint('_vmprof' in sys.modules)\nsys.exit(7)\n")
+    wrapper = write_wrapper(tmp_path, "%s \"$@\"\nexit $?\n" % bare)
+    done = support.record(wrapper, "plain.py", cwd=tmp_path)
+    assert (done.code, done.out) == (7, "False\n")
+    assert "nothing was recorded" in done.err and "%s -m pip install vmprof" % bare in done.err
+    assert not (tmp_path / "x.vmfox").exists()
+
+
 def test_a_subinterpreter_starts_in_peace(cpython, tmp_path):
     write(tmp_path, "sub.py", "import sys\n"
           "try:\n"

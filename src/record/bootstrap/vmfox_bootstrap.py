@@ -28,6 +28,11 @@ class Refused(Exception):
     """Why nothing is recorded: a word for the recorder, and a text."""
 
 
+class Unfit(Refused):
+    """The interpreter can't be recorded at all.  Where it is what the user has asked for, the program
+    is not run."""
+
+
 def message(*words):
     """Words separated by NUL, none of which holds one."""
     text = []
@@ -119,12 +124,22 @@ def load_libunwind(settings, is_pypy):
 # ---- the start --------------------------------------------------------------------------------
 
 
-def import_vmprof():
+def import_vmprof(is_pypy):
     try:
         import _vmprof
     except ImportError as error:
-        raise Refused("no-vmprof", error)
+        is_missing = getattr(error, "name", None) == "_vmprof" and error.path is None
+        raise Unfit("pypy-without" if is_pypy else "no-vmprof" if is_missing else "broken-vmprof",
+                    error)
     return _vmprof
+
+
+def forget_refusal(settings):
+    """Of an interpreter that the same script has run before."""
+    try:
+        os.remove(os.path.join(settings["folder"], "failed"))
+    except OSError:
+        pass
 
 
 def check(done, what):
@@ -134,17 +149,27 @@ def check(done, what):
 
 def start(settings):
     """Starts the recording; nothing that is called later stays behind but what is named here."""
-    is_pypy = "__pypy__" in sys.builtin_module_names
+    if sys.version_info < (3, 6):
+        raise Unfit("old-python", sys.version)
     known = set(sys.modules)
+    try:
+        start_sampling(settings, "__pypy__" in sys.builtin_module_names)
+    finally:
+        for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
+            del sys.modules[name]
+
+
+def start_sampling(settings, is_pypy):
+    vmprof = import_vmprof(is_pypy)  # before the ring is taken, and what was recorded forgotten
     call = load_inside(settings, is_pypy)
     done = call(message("!open", settings["ring"]))
     if done == -EBUSY:  # another interpreter of the same script is the program
         return
     check(done, "the ring can't be mapped")
+    forget_refusal(settings)
     python = "%d.%d.%d" % sys.version_info[:3]
     version = "%d.%d.%d" % sys.pypy_version_info[:3] if is_pypy else python
     call(message("hello", "pypy" if is_pypy else "cpython", version, python, os.getpid()))
-    vmprof = import_vmprof()
     # libunwind itself is not let near the program's descriptors.
     native = int(settings["native"] == "1" and load_libunwind(settings, is_pypy) and
                  call(message("!unwind")) >= 0)
@@ -160,8 +185,6 @@ def start(settings):
     else:
         leave_in_cpython(call, vmprof)
         calibrate(call)
-    for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
-        del sys.modules[name]
     check(call(message("!start")), "the signal's handler can't be set")
 
 
@@ -264,10 +287,23 @@ def is_ring(settings):
         return False
 
 
-def refuse(settings, kind, text):
-    """Tells why nothing is recorded in a file, for there may be no other way."""
-    with open(os.path.join(settings["folder"], "failed"), "wb") as file:
-        file.write(message(kind, text))
+def is_asked_for(settings):
+    """False where a script has started this interpreter on its way to the program, perhaps."""
+    return os.getppid() == int(settings["parent"])
+
+
+def refuse(settings, why):
+    """Tells why nothing is recorded in a file, for there may be no other way.  The program is run all
+    the same, but where it is clear that nobody wants that."""
+    runs = not isinstance(why, Unfit) or not is_asked_for(settings)
+    words = why.args + ((sys.executable or "python",) if runs else ())
+    try:
+        with open(os.path.join(settings["folder"], "failed"), "wb") as file:
+            file.write(message(*words))
+    except OSError:
+        pass
+    if not runs:
+        os._exit(1)
 
 
 def begin():
@@ -281,15 +317,10 @@ def begin():
     sys.path_importer_cache.pop(folder, None)
     if not is_ring(settings):
         return None
-    if sys.version_info < (3, 6):
-        refuse(settings, "old-python", sys.version)
-        os._exit(1)
     try:
         start(settings)
     except Refused as why:
-        refuse(settings, *why.args)
-        if why.args[0] == "no-vmprof":
-            os._exit(1)
+        refuse(settings, why)
         if is_ring(settings) and "inode" in settings:
             os.close(int(settings["ring"]))
     finally:
