@@ -25,6 +25,17 @@ static void *map_file(int fd)
     return mmap(NULL, VF_RING_HEAD + bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 }
 
+/* They are of the program that is recorded, and not of one that ran before it. */
+static void forget_counts(struct vf_ring *ring)
+{
+    memset(ring->left_out, 0, sizeof ring->left_out);
+    ring->samples = ring->skipped = ring->faults = 0;
+    ring->timed = ring->timed_ns = 0;
+    ring->jitlog_ns = ring->pypylog_bytes = ring->jitlog_traces = ring->jitlog_brief = 0;
+    ring->jitlog_brief_ns = 0;
+    ring->refused = ring->ended = 0;
+}
+
 /* The ring is for one process at a time: of two interpreters of one script the first, unless it has
  * ended. */
 static bool own(struct vf_ring *ring)
@@ -35,7 +46,7 @@ static bool own(struct vf_ring *ring)
     if (!__atomic_compare_exchange_n(&ring->program_pid, &owner, (uint32_t)inside.pid, false,
                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return false;
-    ring->ended = 0;
+    forget_counts(ring);
     for (size_t i = 0; i < VF_RING_THREADS; i++)
         ring->threads[i] = (struct vf_ring_thread){.timer = -1};
     return true;

@@ -152,7 +152,7 @@ static int optimisation(const struct vf_session *s)
     return level > 2 ? 2 : level;
 }
 
-_Noreturn static void run_child(char *const *argv, int in, int out)
+_Noreturn static void run_child(const struct vf_session *s, char *const *argv, int in, int out)
 {
     char path[] = "PATH=/usr/bin:/bin", *const environment[] = {path, NULL};
     struct rlimit bytes = {BYTES_MAX, BYTES_MAX};
@@ -162,6 +162,7 @@ _Noreturn static void run_child(char *const *argv, int in, int out)
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_FSIZE, &bytes);
+    vf_descriptors_give_back(&s->descriptors);
     if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && nowhere >= 0 && dup2(nowhere, 2) >= 0)
         execve(argv[0], argv, environment);
     _exit(127);
@@ -196,7 +197,7 @@ static bool run_interpreter(struct vf_session *s, int in, int out)
     char *const argv[] = {name, options, levels[optimisation(s)], path, NULL};
     pid_t pid = fork();
     if (pid == 0)
-        run_child(argv, in, out);
+        run_child(s, argv, in, out);
     bool good = pid > 0 && wait_for(pid);
     free(name);
     free(path);

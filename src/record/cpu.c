@@ -1,7 +1,7 @@
 #include "record/cpu.h"
 
-#include <dirent.h>
-#include <fcntl.h>
+#include "record/descriptors.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -10,11 +10,22 @@ static const int64_t LIST_EVERY_NS = 20000000;
 /* A thread's own figure is as old as the last tick: 10 ms where the kernel ticks slowest. */
 static const int64_t TICK_NS = 10000000;
 
-static bool read_schedstat(struct vf_cpu_thread *thread, int64_t *out_ns)
+static int open_schedstat(const struct vf_proc *proc, pid_t tid)
+{
+    char name[80];
+    snprintf(name, sizeof name, "task/%d/schedstat", (int)tid);
+    return vf_proc_file(proc, name);
+}
+
+static bool read_schedstat(const struct vf_proc *proc, const struct vf_cpu_thread *thread,
+                           int64_t *out_ns)
 {
     char text[96];
     uint64_t value;
-    ssize_t got = pread(thread->fd, text, sizeof text, 0);
+    int fd = thread->fd >= 0 ? thread->fd : open_schedstat(proc, thread->tid);
+    ssize_t got = fd >= 0 ? pread(fd, text, sizeof text, 0) : -1;
+    if (fd >= 0 && fd != thread->fd)
+        close(fd);
     if (got <= 0)
         return false;
     struct vf_str rest = {text, (size_t)got};
@@ -24,9 +35,8 @@ static bool read_schedstat(struct vf_cpu_thread *thread, int64_t *out_ns)
     return true;
 }
 
-static void add_thread(struct vf_cpu *cpu, pid_t tid)
+static void add_thread(struct vf_cpu *cpu, const struct vf_proc *proc, pid_t tid)
 {
-    char path[80];
     for (size_t i = 0; i < cpu->threads.len; i++)
         if (cpu->threads.items[i].tid == tid) {
             cpu->threads.items[i].seen = true;
@@ -34,14 +44,18 @@ static void add_thread(struct vf_cpu *cpu, pid_t tid)
         }
     if (cpu->threads.len >= VF_CPU_THREADS_MAX)
         return;
-    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)cpu->pid, (int)tid);
+    int64_t ran_ns;
     struct vf_cpu_thread thread = {.tid = tid, .seen = true};
-    thread.fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (thread.fd >= 0 && !cpu->started)
-        read_schedstat(&thread, &thread.first_ns);
+    thread.fd = vf_descriptors_spare(open_schedstat(proc, tid));
+    if (!read_schedstat(proc, &thread, &ran_ns)) {
+        if (thread.fd >= 0)
+            close(thread.fd);
+        return;
+    }
+    if (!cpu->started)
+        thread.first_ns = ran_ns;
     thread.seen_ns = thread.first_ns;
-    if (thread.fd >= 0)
-        VF_APPEND(&cpu->threads, thread);
+    VF_APPEND(&cpu->threads, thread);
 }
 
 static void drop_ended(struct vf_cpu *cpu)
@@ -51,39 +65,22 @@ static void drop_ended(struct vf_cpu *cpu)
         struct vf_cpu_thread *thread = &cpu->threads.items[i];
         if (thread->seen)
             cpu->threads.items[kept++] = *thread;
-        else
+        else if (thread->fd >= 0)
             close(thread->fd);
     }
     cpu->threads.len = kept;
 }
 
-static void list_threads(struct vf_cpu *cpu)
+static void list_threads(struct vf_cpu *cpu, struct vf_proc *proc)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task", (int)cpu->pid);
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    if (!folder)
+    pid_t tid;
+    if (!vf_proc_list(proc))
         return;
     for (size_t i = 0; i < cpu->threads.len; i++)
         cpu->threads.items[i].seen = false;
-    while ((entry = readdir(folder))) {
-        uint64_t tid;
-        if (vf_str_to_u64(vf_str_from(entry->d_name), 10, &tid) && tid <= INT32_MAX)
-            add_thread(cpu, (pid_t)tid);
-    }
-    closedir(folder);
+    while ((tid = vf_proc_next(proc)))
+        add_thread(cpu, proc, tid);
     drop_ended(cpu);
-}
-
-static bool read_process(pid_t pid, int64_t *out_ns)
-{
-    clockid_t clock;
-    struct timespec used;
-    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
-        return false;
-    *out_ns = (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-    return true;
 }
 
 static void add_row(struct vf_buf *rows, int64_t now_ns, const struct vf_cpu_thread *thread)
@@ -107,14 +104,13 @@ static void share_out(struct vf_cpu *cpu, const int64_t *deltas, int64_t sum, in
     }
 }
 
-void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *rows)
+void vf_cpu_read(struct vf_cpu *cpu, struct vf_proc *proc, int64_t now_ns, struct vf_buf *rows)
 {
     int64_t process_ns, sum = 0, value;
-    cpu->pid = pid;
-    if (cpu->failed || !read_process(pid, &process_ns))
+    if (cpu->failed || !vf_proc_cpu_ns(proc, &process_ns))
         return;
     if (!cpu->started || now_ns - cpu->listed_ns > LIST_EVERY_NS) {
-        list_threads(cpu);
+        list_threads(cpu, proc);
         cpu->listed_ns = now_ns;
     }
     if (!cpu->started) {
@@ -123,7 +119,7 @@ void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *r
         cpu->failed = cpu->threads.len == 0; /* a kernel without schedstat */
         for (size_t i = 0; i < cpu->threads.len; i++) {
             add_row(rows, now_ns, &cpu->threads.items[i]);
-            if (cpu->threads.items[i].tid == pid)
+            if (cpu->threads.items[i].tid == proc->pid)
                 cpu->main_first_ns = cpu->threads.items[i].first_ns;
         }
         return;
@@ -131,7 +127,7 @@ void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *r
     int64_t *deltas = vf_alloc_zeroed(cpu->threads.len, sizeof *deltas);
     for (size_t i = 0; i < cpu->threads.len; i++) {
         struct vf_cpu_thread *thread = &cpu->threads.items[i];
-        if (read_schedstat(thread, &value) && value > thread->seen_ns)
+        if (read_schedstat(proc, thread, &value) && value > thread->seen_ns)
             deltas[i] = value - thread->seen_ns;
         sum += deltas[i];
     }
@@ -142,10 +138,17 @@ void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *r
     free(deltas);
 }
 
-void vf_cpu_release(struct vf_cpu *cpu)
+void vf_cpu_close(struct vf_cpu *cpu)
 {
     for (size_t i = 0; i < cpu->threads.len; i++)
-        close(cpu->threads.items[i].fd);
+        if (cpu->threads.items[i].fd >= 0)
+            close(cpu->threads.items[i].fd);
+    cpu->threads.len = 0;
+}
+
+void vf_cpu_release(struct vf_cpu *cpu)
+{
+    vf_cpu_close(cpu);
     free(cpu->threads.items);
     *cpu = (struct vf_cpu){0};
 }

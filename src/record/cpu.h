@@ -13,6 +13,7 @@
 #define VF_RECORD_CPU_H
 
 #include "base/buf.h"
+#include "record/proc.h"
 
 #include <sys/types.h>
 #include <time.h>
@@ -21,7 +22,7 @@ enum { VF_CPU_THREADS_MAX = 64 }; /* more are not followed */
 
 struct vf_cpu_thread {
     pid_t tid;
-    int fd;           /* schedstat */
+    int fd;           /* schedstat; -1: it is opened each time, for there are few descriptors */
     int64_t first_ns; /* its figure when it was seen first; 0 for a thread that began later */
     int64_t seen_ns;  /* its figure when it was read last */
     int64_t given_ns; /* what has been given to it */
@@ -29,7 +30,6 @@ struct vf_cpu_thread {
 };
 
 struct vf_cpu {
-    pid_t pid;
     VF_VEC(struct vf_cpu_thread) threads;
     int64_t process_ns;    /* of the process's clock, shared out so far */
     int64_t listed_ns;     /* when the folder of threads was read last */
@@ -39,7 +39,9 @@ struct vf_cpu {
 
 /* Reads the times, which are those of `now_ns` (CLOCK_MONOTONIC), and appends rows for the threads
  * that have run. */
-void vf_cpu_read(struct vf_cpu *cpu, pid_t pid, int64_t now_ns, struct vf_buf *rows);
+void vf_cpu_read(struct vf_cpu *cpu, struct vf_proc *proc, int64_t now_ns, struct vf_buf *rows);
+/* Closes what is open; what was read stays. */
+void vf_cpu_close(struct vf_cpu *cpu);
 void vf_cpu_release(struct vf_cpu *cpu);
 
 #endif

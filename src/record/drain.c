@@ -1,7 +1,5 @@
 #include "record/session.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 static const int64_t MEMORY_EVERY_NS = 10000000;
@@ -43,14 +41,13 @@ static void take_entry(struct vf_session *s, const struct vf_ring_entry *entry)
 /* The memory that the program has resident, from outside: /proc/PID/statm, see proc(5). */
 static void read_memory(struct vf_session *s)
 {
-    char path[64], text[128];
+    char text[128];
     uint64_t pages;
     int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     if (!s->options->memory || !s->sampling || now_ns - s->memory_ns < MEMORY_EVERY_NS)
         return;
     s->memory_ns = now_ns;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)s->python_pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = vf_proc_file(&s->python, "statm");
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (fd >= 0)
         close(fd);
@@ -74,8 +71,11 @@ void vf_session_drain(struct vf_session *s, bool last)
 {
     enum { FLUSH_BYTES = 1 << 20 };
     struct vf_ring_entry entry;
+    if (vf_proc_is_held(&s->python) && !vf_proc_is_there(&s->python))
+        vf_session_stop_looking(s);
     uint64_t samples = s->samples, end = s->ring.tail + s->ring.bytes;
-    __atomic_fetch_add(&s->ring.shared->beat, 1, __ATOMIC_RELAXED);
+    if (s->ring.shared)
+        __atomic_fetch_add(&s->ring.shared->beat, 1, __ATOMIC_RELAXED);
     /* What comes meanwhile has its turn the next time: a program that writes as fast as we read
      * does not keep us here. */
     while (s->ring.tail < end && vf_ring_next(&s->ring, last, &entry)) {
@@ -86,7 +86,7 @@ void vf_session_drain(struct vf_session *s, bool last)
     /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
      * so they belong to the time of the last sample and not to now. */
     if (s->samples > samples) {
-        vf_cpu_read(&s->cpu, s->python_pid, s->last_ns, &s->cpu_rows);
+        vf_cpu_read(&s->cpu, &s->python, s->last_ns, &s->cpu_rows);
         read_memory(s);
     }
     vf_counter_pairs_add(&s->pairs, vf_clock_now_ns(CLOCK_MONOTONIC), false);

@@ -127,13 +127,14 @@ static void write_jitlog(struct vf_json *json, struct vf_session *s)
 static void write_sampling(struct vf_json *json, struct vf_session *s)
 {
     const struct vf_ring *ring = s->ring.shared;
-    char note[400];
+    char note[600];
     if (!ring)
         return;
     text(json, "channel", VF_STR("ring"));
     text(json, "stamps", VF_STR("program"));
     text(json, "timer", vf_str_from(vf_timers_name(&s->timers, &s->ring)));
     snprintf(note, sizeof note, "%s", s->timers.note);
+    vf_timers_note(&s->timers, note, sizeof note);
     vf_rate_note(&s->rate, s->start_monotonic_ns, note, sizeof note);
     text(json, "timer_note", vf_str_from(note));
     counted(json, "records_left_out", vf_ring_left_out(&s->ring, VF_RING_KINDS));

@@ -34,7 +34,7 @@ static void tell_thread(struct vf_session *s, struct vf_str words)
     if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
         return;
     add_thread(s, tid, words);
-    vf_timers_follow(&s->timers, &s->ring, s->python_pid, (pid_t)tid);
+    vf_timers_follow(&s->timers, &s->ring, &s->python, (pid_t)tid);
 }
 
 /* `tid`, `name`: another name for one, or the first one for the main thread. */
@@ -63,7 +63,7 @@ static void tell_layout(struct vf_session *s, struct vf_str words)
     if (vf_str_to_u64(code_text, 10, &code) && vf_str_to_u64(name_at_text, 10, &name_at) &&
         vf_str_to_u64(file_at_text, 10, &file_at) &&
         vf_str_to_u64(vf_str_cut(&words, 0), 10, &line) && name.len && file.len)
-        vf_layout_find(&s->layout, s->python_pid, code, name_at, name, file_at, file,
+        vf_layout_find(&s->layout, s->python.pid, code, name_at, name, file_at, file,
                        (uint32_t)line);
 }
 
@@ -71,7 +71,7 @@ static void tell_string(struct vf_session *s, struct vf_str words)
 {
     uint64_t at;
     if (vf_str_to_u64(vf_str_cut(&words, 0), 10, &at) && words.len)
-        vf_layout_find_string(&s->layout, s->python_pid, at, words);
+        vf_layout_find_string(&s->layout, s->python.pid, at, words);
 }
 
 /* ---- the interpreter ------------------------------------------------------------------------- */
@@ -81,14 +81,18 @@ static void tell_string(struct vf_session *s, struct vf_str words)
 static void start_anew(struct vf_session *s)
 {
     vf_session_forget_records(s);
+    vf_session_stop_looking(s);
     s->threads.len = 0;
-    s->cpu_rows.len = s->pc_rows.len = 0;
     vf_table_release(&s->thread_index);
+    s->cpu_rows.len = s->pc_rows.len = 0;
     vf_cpu_release(&s->cpu);
     s->maps.len = 0; /* of another program */
     vf_maps_release(&s->known_maps);
     s->exe = VF_STR("");
-    s->innermost = s->sampling = s->ended = false;
+    s->innermost = s->ended = s->children = s->forked = false;
+    s->program_cpu_ns = 0;
+    vf_timers_anew(&s->timers, &s->ring);
+    vf_rate_anew(&s->rate, &s->timers, vf_clock_now_ns(CLOCK_MONOTONIC));
     s->pc.lost = 0;
 }
 
@@ -106,6 +110,7 @@ static void follow(struct vf_session *s, pid_t pid)
     }
     vf_timers_close(&s->timers);
     s->python_pid = pid;
+    vf_proc_open(&s->python, pid);
 }
 
 static void take_hello(struct vf_session *s, struct vf_str words)
@@ -125,7 +130,7 @@ static void take_hello(struct vf_session *s, struct vf_str words)
 static void take_sampling(struct vf_session *s)
 {
     s->sampling = true;
-    vf_timers_follow(&s->timers, &s->ring, s->python_pid, s->python_pid);
+    vf_timers_follow(&s->timers, &s->ring, &s->python, s->python.pid);
 }
 
 /* PyPy's log goes into the ring from here on; what it has written before is the file's. */
@@ -144,6 +149,7 @@ static void take_exec(struct vf_session *s, struct vf_str words)
     vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
     vf_pc_close(&s->pc);
     vf_timers_close(&s->timers);
+    vf_session_see_cpu(s);
     s->became = keep(s, words);
     s->sampling = false;
 }
@@ -152,8 +158,11 @@ static void take_exec(struct vf_session *s, struct vf_str words)
 static void take_ended(struct vf_session *s)
 {
     s->ended = true;
+    s->sampling = false;
+    vf_timers_close(&s->timers);
     vf_session_read_maps(s);
     vf_session_see_children(s);
+    vf_session_see_cpu(s);
 }
 
 void vf_session_message(struct vf_session *s, struct vf_str words)

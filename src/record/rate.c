@@ -52,6 +52,12 @@ static double sample_ns(const struct vf_ring *ring)
     return handler_ns + VF_RATE_SIGNAL_NS;
 }
 
+/* Another interpreter counts from 0. */
+static uint64_t since(uint64_t now, uint64_t before)
+{
+    return now >= before ? now - before : now;
+}
+
 /* How many times what they may cost the samples have cost. */
 static double excess(struct vf_rate *rate, const struct vf_ring *ring, double samples_ns,
                      double cpu_ns, double passed_ns)
@@ -100,9 +106,10 @@ void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring
         set_period(rate, timers, ring, least_ns, now_ns);
     if (passed_ns < LOOK_EVERY_NS)
         return;
-    int64_t cpu_ns = clock_getcpuclockid(pid, &clock) == 0 ? vf_clock_now_ns(clock) : rate->cpu_ns;
+    bool known = pid > 0 && clock_getcpuclockid(pid, &clock) == 0;
+    int64_t cpu_ns = known ? vf_clock_now_ns(clock) : rate->cpu_ns;
     uint64_t signals = shared->samples + shared->skipped;
-    double samples_ns = (double)(signals - rate->signals) * sample_ns(shared);
+    double samples_ns = (double)since(signals, rate->signals) * sample_ns(shared);
     double over = rate->looked_ns ? excess(rate, shared, samples_ns,
                                            (double)(cpu_ns - rate->cpu_ns), (double)passed_ns)
                                   : 0;
@@ -120,6 +127,12 @@ void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring
     next_ns = next_ns < least_ns ? least_ns : next_ns;
     if (next_ns != timers->period_ns)
         set_period(rate, timers, ring, next_ns, now_ns);
+}
+
+void vf_rate_anew(struct vf_rate *rate, const struct vf_timers *timers, int64_t now_ns)
+{
+    rate->longest_ns = timers->period_ns;
+    rate->lowered_ns = timers->period_ns > rate->asked_ns ? now_ns : 0;
 }
 
 void vf_rate_note(const struct vf_rate *rate, int64_t start_ns, char *out, size_t size)

@@ -36,6 +36,8 @@ void vf_rate_init(struct vf_rate *rate, struct vf_ring_reader *ring, double budg
                   bool jitlog_auto, uint64_t period_ns);
 void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring_reader *ring,
                   pid_t pid, int64_t now_ns);
+/* Another interpreter begins: what was lowered before is of no interest. */
+void vf_rate_anew(struct vf_rate *rate, const struct vf_timers *timers, int64_t now_ns);
 /* In words what was lowered, behind what stands in `out`; nothing where nothing was. */
 void vf_rate_note(const struct vf_rate *rate, int64_t start_ns, char *out, size_t size);
 

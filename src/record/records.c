@@ -24,7 +24,7 @@ static void add_address(struct vf_session *s, uint64_t address, bool is_code)
     vf_table_insert(&s->address_index, hash, (uint32_t)s->addresses.len);
     VF_APPEND(&s->addresses, address);
     if (is_code)
-        vf_layout_peek(&s->layout, s->python_pid, address, &s->arena);
+        vf_layout_peek(&s->layout, s->python.pid, address, &s->arena);
 }
 
 /* The maps are read again when a native function or an instruction comes that is in none of them: a
@@ -180,13 +180,22 @@ static size_t take_whole(struct vf_session *s, struct vf_str bytes)
     return good;
 }
 
+/* The program can write what it likes there: a stamp neither goes back nor lies in the future,
+ * which would hold back all that follow. */
+static int64_t sound_stamp(struct vf_session *s, int64_t stamp_ns)
+{
+    if (stamp_ns > s->now_ns)
+        s->now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (stamp_ns > s->now_ns)
+        stamp_ns = s->now_ns;
+    return stamp_ns < s->last_ns ? s->last_ns : stamp_ns;
+}
+
 /* A sample is one entry, whole or damaged; the others do not suffer from it. */
 void vf_session_sample(struct vf_session *s, const struct vf_ring_note *note, struct vf_str bytes)
 {
     s->note = *note;
-    if (s->note.stamp_ns < s->last_ns)
-        s->note.stamp_ns = s->last_ns;
-    s->last_ns = s->note.stamp_ns;
+    s->last_ns = s->note.stamp_ns = sound_stamp(s, note->stamp_ns);
     s->damaged_bytes += bytes.len - (s->has_stream ? take_whole(s, bytes) : 0);
 }
 
@@ -211,6 +220,7 @@ void vf_session_forget_records(struct vf_session *s)
 {
     s->has_stream = s->has_trailer = false;
     s->samples = s->damaged_bytes = 0;
+    s->left_out_ns = 0;
     s->partial.len = 0;
     s->addresses.len = s->names.len = s->long_files.len = 0;
     vf_table_release(&s->address_index);

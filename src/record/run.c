@@ -48,6 +48,8 @@ void vf_session_release(struct vf_session *s)
     vf_maps_release(&s->known_maps);
     vf_buf_release(&s->bytecode);
     free(s->threads.items);
+    vf_table_release(&s->thread_index);
+    vf_proc_close(&s->python);
     free(s->long_files.items);
     free(s->addresses.items);
     free(s->names.items);
@@ -55,7 +57,6 @@ void vf_session_release(struct vf_session *s)
     vf_table_release(&s->address_index);
     vf_table_release(&s->file_index);
     vf_table_release(&s->name_index);
-    vf_table_release(&s->thread_index);
     vf_arena_release(&s->arena);
 }
 
@@ -70,6 +71,14 @@ static void pass_signal(struct vf_session *s, int signals)
     while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
         if (info.ssi_code != SI_KERNEL && !vf_group_has(&s->group, (int)info.ssi_signo, s->pid))
             kill(s->pid, (int)info.ssi_signo);
+}
+
+/* Nobody is left to get them, and its number may be another's: they must not kill us now. */
+static void drop_signals(int signals)
+{
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+        continue;
 }
 
 static bool has_ended(const struct vf_session *s)
@@ -102,14 +111,17 @@ static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
     vf_session_drain(s, false);
     watch_space(s, now_ns);
     if (s->sampling) {
-        vf_timers_look(&s->timers, &s->ring, s->python_pid, now_ns);
-        vf_timers_drive(&s->timers, &s->ring, s->python_pid, now_ns);
-        vf_rate_look(&s->rate, &s->timers, &s->ring, s->python_pid, now_ns);
+        vf_timers_look(&s->timers, &s->ring, &s->python, now_ns);
+        vf_timers_drive(&s->timers, &s->ring, &s->python, now_ns);
+        vf_rate_look(&s->rate, &s->timers, &s->ring, s->python.pid, now_ns);
+        vf_session_see_cpu(s);
     }
     /* What is known of the interpreter at once, for a recorder that is soon killed. */
     bool first = s->connected && s->samples && !s->flushed;
     if (first || now_ns - *flushed_ns > FLUSH_EVERY_NS) {
         s->flushed |= s->samples > 0;
+        if (s->sampling && !s->children)
+            vf_session_see_children(s);
         vf_session_flush(s);
         *flushed_ns = now_ns;
     }
@@ -134,30 +146,34 @@ static void watch(struct vf_session *s, int signals, int process)
             break;
         nap_ms = look(s, nap_ms, &flushed_ns);
     }
-    vf_session_drain(s, true);
 }
 
-/* The CPU time of the program, which a zombie still has. */
-static int64_t cpu_time_ns(pid_t pid)
+/* The end is now, and not when all that was recorded has been taken in. */
+static void note_end(struct vf_session *s, const siginfo_t *info)
 {
-    clockid_t clock;
-    return clock_getcpuclockid(pid, &clock) == 0 ? vf_clock_now_ns(clock) : 0;
+    if (info->si_code == CLD_EXITED)
+        s->exit_code = info->si_status;
+    else
+        s->exit_signal = info->si_status;
+    s->end_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
+    s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_counter_pairs_add(&s->pairs, s->end_monotonic_ns, true);
 }
 
+/* Behind it nothing is open any more that was for the program alone: the recording that is written
+ * now needs descriptors, too. */
 static void reap(struct vf_session *s)
 {
     siginfo_t info = {0};
     while (waitid(P_PID, (id_t)s->pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         continue;
-    s->end_realtime_ns = vf_clock_now_ns(CLOCK_REALTIME);
-    s->end_monotonic_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
-    vf_counter_pairs_add(&s->pairs, s->end_monotonic_ns, true);
-    s->program_cpu_ns = cpu_time_ns(s->pid);
+    note_end(s, &info);
+    vf_session_drain(s, true);
+    if (s->became.len == 0)
+        vf_session_see_cpu(s); /* a zombie still has it */
     vf_session_see_children(s);
-    if (info.si_code == CLD_EXITED)
-        s->exit_code = info.si_status;
-    else
-        s->exit_signal = info.si_status;
+    vf_session_stop_looking(s);
+    vf_pc_close(&s->pc);
     while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
 }
@@ -165,6 +181,8 @@ static void reap(struct vf_session *s)
 static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
 {
     sigset_t passed;
+    if (!s->plain)
+        vf_descriptors_raise(&s->descriptors);
     sigemptyset(&passed);
     sigaddset(&passed, SIGINT);
     sigaddset(&passed, SIGTERM);
@@ -182,7 +200,7 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
         process = (int)syscall(SYS_pidfd_open, s->pid, 0);
         watch(s, signals, process);
         reap(s);
-        pass_signal(s, signals); /* nobody is left to get them: they must not kill us now */
+        drop_signals(signals);
         if (process >= 0)
             close(process);
     }
@@ -442,6 +460,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
         status = finish(&s, result, error);
     at_work = NULL;
     vf_session_release(&s);
+    vf_descriptors_give_back(&s.descriptors);
     let_signals_in(&s);
     return status;
 }

@@ -9,9 +9,11 @@
 #include "capture/vmprof.h"
 #include "record/counter.h"
 #include "record/cpu.h"
+#include "record/descriptors.h"
 #include "record/group.h"
 #include "record/layout.h"
 #include "record/pc.h"
+#include "record/proc.h"
 #include "record/rate.h"
 #include "record/record.h"
 #include "record/ring.h"
@@ -54,6 +56,8 @@ struct vf_session {
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1:
                          its number here is not known */
+    struct vf_proc python; /* held from its first word until it is gone */
+    struct vf_descriptors descriptors;
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;
@@ -79,7 +83,8 @@ struct vf_session {
     int64_t trailer_us;
     uint64_t samples, damaged_bytes;
     struct vf_ring_note note; /* of the sample that is taken in */
-    int64_t last_ns;          /* stamps never go back */
+    int64_t last_ns;          /* stamps never go back, */
+    int64_t now_ns;           /* nor lie behind the present, which this is or was */
     struct vf_buf partial;    /* the beginning of a record */
     struct vf_cpu cpu;
     struct vf_buf cpu_rows; /* not yet in the spool */
@@ -112,7 +117,7 @@ struct vf_session {
     bool maps_stale;           /* a native function has come that is in none */
     struct vf_str exe;         /* /proc/PID/exe */
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
-    int64_t program_cpu_ns; /* that the program has used, as of its end */
+    int64_t program_cpu_ns; /* that the program has used, as last seen; 0: not known */
     struct vf_str became;   /* the program that took its place; empty: none */
     int exit_code, exit_signal;
     bool children;
@@ -155,6 +160,10 @@ enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *sign
 /* process.c: what /proc tells of the program while it lives. */
 void vf_session_read_maps(struct vf_session *session);
 void vf_session_see_children(struct vf_session *session);
+void vf_session_see_cpu(struct vf_session *session);
+/* The interpreter is gone, or its last word is said: nothing is sent to it or asked of its number
+ * any more. */
+void vf_session_stop_looking(struct vf_session *session);
 /* True for what was started, and what that has started. */
 bool vf_session_has_started(const struct vf_session *session, pid_t pid);
 

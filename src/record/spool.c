@@ -135,12 +135,20 @@ static int open_held(const struct vf_spool *spool, enum vf_spool_file file)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Appends to the file all that waits for it, or nothing. */
+/* No descriptor is free, here or in the whole system: another time there may be one. */
+static bool is_out_of_descriptors(int why)
+{
+    return why == EMFILE || why == ENFILE;
+}
+
+/* Appends to the file all that waits for it, or nothing.  VF_WARN: it can wait for another time. */
 static enum vf_status append(struct vf_spool *spool, enum vf_spool_file file,
                              struct vf_error *error)
 {
     struct vf_buf *waiting = &spool->waiting[file];
     int fd = open_for_more(spool, file);
+    if (fd < 0 && is_out_of_descriptors(errno) && spool->waiting_bytes <= VF_SPOOL_IN_MEMORY)
+        return VF_WARN;
     if (fd < 0)
         return vf_fail_errno(error, errno, "can't make %s in %s", names[file], spool->folder);
     enum vf_status status = vf_write_fd(fd, vf_buf_view(waiting), error);
@@ -169,13 +177,13 @@ static void write_out(struct vf_spool *spool, enum vf_spool_file file)
 {
     struct vf_error error;
     if (spool->waiting[file].len == 0 || spool->status != VF_OK ||
-        append(spool, file, &error) == VF_OK)
+        append(spool, file, &error) != VF_FATAL)
         return;
     bool had_logs = !spool->logs_given_up;
     spool->error = error;
     if (had_logs)
         give_up_logs(spool);
-    if (is_log(file) || (had_logs && append(spool, file, &error) == VF_OK))
+    if (is_log(file) || (had_logs && append(spool, file, &error) != VF_FATAL))
         return;
     spool->status = VF_FATAL;
     spool->error = error;

@@ -7,7 +7,9 @@
  * may be few descriptors (ulimit -n) each is opened and closed instead.  The folder is the user's
  * alone (0700), the files are 0600.
  *
- * When there is no room for a file, the logs (PyPy's two, and the instruction addresses of
+ * Where there is no descriptor just now, what is added waits for the next flush, as long as it is
+ * no more than VF_SPOOL_IN_MEMORY.  When there is no room for a file, the logs (PyPy's two, and the
+ * instruction addresses of
  * --pc-thread) are given up for the samples; when that does not help, nothing more is written: what
  * is there stays, and what comes then is kept in memory as the end of each file, up to
  * VF_SPOOL_IN_MEMORY. */

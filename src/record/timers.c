@@ -1,9 +1,9 @@
 #include "record/timers.h"
 
 #include "base/str.h"
+#include "record/descriptors.h"
 #include "record/pc.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -61,8 +61,21 @@ void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, doubl
         return;
     }
     close(fd);
-    timers->perf = true;
+    timers->perf = timers->can_perf = true;
     ring->shared->timer = VF_TIMER_PERF;
+}
+
+void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring)
+{
+    vf_timers_close(timers);
+    timers->perf = timers->can_perf;
+    timers->drives = false;
+    timers->without = 0;
+    timers->without_why = 0;
+    if (timers->perf)
+        __atomic_store_n(&ring->shared->timer, VF_TIMER_PERF, __ATOMIC_RELEASE);
+    if (timers->perf || ring->shared->timer == VF_TIMER_WALL)
+        timers->note[0] = 0; /* what stands there otherwise is the kernel's answer to us */
 }
 
 const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_reader *ring)
@@ -91,13 +104,6 @@ static struct vf_timer_thread *find(struct vf_timers *timers, pid_t tid)
     return NULL;
 }
 
-static bool is_thread_of(pid_t pid, pid_t tid)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/task/%d", (int)pid, (int)tid);
-    return pid > 0 && tid > 0 && access(path, F_OK) == 0;
-}
-
 void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
 {
     if (!timers->perf)
@@ -107,24 +113,39 @@ void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
     snprintf(timers->note, sizeof timers->note, "the program is in another pid namespace");
 }
 
-void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid)
+/* The thread's number may be a stranger's by the time that the event is there: it is switched on
+ * when the thread is the program's still. */
+static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
+                     const struct vf_proc *proc, struct vf_timer_thread *thread)
+{
+    errno = 0;
+    thread->fd = vf_descriptors_spare(open_event(thread->tid, timers->period_ns));
+    thread->why = errno;
+    timers->short_of |= thread->fd < 0 && (errno == EMFILE || errno == ENFILE);
+    if (thread->fd >= 0 && (!vf_proc_has_thread(proc, thread->tid) ||
+                            !aim(thread->fd, thread->tid, ring->shared->signal))) {
+        close(thread->fd);
+        thread->fd = -1;
+        thread->why = ESRCH;
+    }
+    mark(ring->shared, thread);
+}
+
+void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
+                      const struct vf_proc *proc, pid_t tid)
 {
     struct vf_timer_thread thread = {.tid = tid, .fd = -1, .seen = true};
     struct vf_timer_thread *known = find(timers, tid);
     if (known) { /* the number of a thread that has ended, perhaps */
         known->seen = true;
+        if (timers->perf && known->fd < 0 && !timers->short_of)
+            open_for(timers, ring, proc, known);
         return;
     }
-    if (timers->threads.len >= VF_TIMERS_MAX || !is_thread_of(pid, tid))
+    if (timers->threads.len >= VF_TIMERS_MAX || !vf_proc_has_thread(proc, tid))
         return;
-    if (timers->perf) {
-        thread.fd = open_event(tid, timers->period_ns);
-        if (thread.fd >= 0 && !aim(thread.fd, tid, ring->shared->signal)) {
-            close(thread.fd);
-            thread.fd = -1;
-        }
-        mark(ring->shared, &thread);
-    }
+    if (timers->perf)
+        open_for(timers, ring, proc, &thread);
     VF_APPEND(&timers->threads, thread);
 }
 
@@ -149,55 +170,78 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
             timers->threads.items[kept++] = *thread;
             continue;
         }
-        if (thread->fd >= 0)
+        if (thread->fd >= 0) {
             close(thread->fd);
+            timers->short_of = false;
+        }
         if (vf_ring_thread_find(ring, (uint32_t)thread->tid))
             ask(ring, (uint32_t)thread->tid | ended);
     }
     timers->threads.len = kept;
 }
 
-/* Threads of C libraries have no timer yet. */
-static void see(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid, pid_t tid)
+/* One that is just ending has no event, and needs none. */
+static bool is_without(const struct vf_timers *timers, const struct vf_timer_thread *thread)
+{
+    return timers->perf &&
+           (thread ? thread->fd < 0 && thread->why != ESRCH : timers->threads.len >= VF_TIMERS_MAX);
+}
+
+/* Threads of C libraries have no timer yet.  True: the thread is left to its own timer. */
+static bool see(struct vf_timers *timers, struct vf_ring_reader *ring, const struct vf_proc *proc,
+                pid_t tid)
 {
     if (!vf_ring_thread_find(ring->shared, (uint32_t)tid))
         ask(ring->shared, (uint32_t)tid);
-    vf_timers_follow(timers, ring, pid, tid);
+    vf_timers_follow(timers, ring, proc, tid);
     struct vf_timer_thread *thread = find(timers, tid);
     if (thread && timers->perf)
         mark(ring->shared, thread);
+    if (!is_without(timers, thread))
+        return false;
+    timers->without_why = thread ? thread->why : timers->without_why;
+    return true;
 }
 
-void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
+void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, struct vf_proc *proc,
                     int64_t now_ns)
 {
-    char path[64];
-    if (now_ns - timers->listed_ns < LOOK_EVERY_NS)
+    size_t without = 0;
+    pid_t tid;
+    if (now_ns - timers->listed_ns < LOOK_EVERY_NS || !vf_proc_list(proc))
         return;
     timers->listed_ns = now_ns;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    if (!folder)
-        return;
     for (size_t i = 0; i < timers->threads.len; i++)
         timers->threads.items[i].seen = false;
-    while ((entry = readdir(folder))) {
-        uint64_t tid;
-        if (vf_str_to_u64(vf_str_from(entry->d_name), 10, &tid) && tid <= INT32_MAX)
-            see(timers, ring, pid, (pid_t)tid);
-    }
-    closedir(folder);
+    while ((tid = vf_proc_next(proc)))
+        without += see(timers, ring, proc, tid);
+    if (without > timers->without)
+        timers->without = without;
     drop_ended(timers, ring->shared);
 }
 
-/* The CPU time of a thread as of its last tick; 0: not known. */
-static uint64_t ran_ns(pid_t pid, pid_t tid)
+void vf_timers_note(const struct vf_timers *timers, char *out, size_t size)
 {
-    char path[80], text[96];
+    size_t at = strlen(out);
+    int why = timers->without_why;
+    if (!timers->without || at >= size)
+        return;
+    snprintf(out + at, size - at,
+             "%sup to %zu threads at once had no event of their own (%s), and samples of CPU time "
+             "in ticks of the kernel",
+             at ? "; " : "", timers->without,
+             why == 0        ? "1,024 have one"
+             : why == EMFILE ? "too few descriptors, ulimit -n"
+                             : strerror(why));
+}
+
+/* The CPU time of a thread as of its last tick; 0: not known. */
+static uint64_t ran_ns(const struct vf_proc *proc, pid_t tid)
+{
+    char name[80], text[96];
     uint64_t value = 0;
-    snprintf(path, sizeof path, "/proc/%d/task/%d/schedstat", (int)pid, (int)tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    snprintf(name, sizeof name, "task/%d/schedstat", (int)tid);
+    int fd = vf_proc_file(proc, name);
     ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
     if (fd >= 0)
         close(fd);
@@ -206,12 +250,13 @@ static uint64_t ran_ns(pid_t pid, pid_t tid)
     return value;
 }
 
-void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring, pid_t pid,
-                     int64_t now_ns)
+void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,
+                     const struct vf_proc *proc, int64_t now_ns)
 {
     uint32_t refused = __atomic_load_n(&ring->shared->refused, __ATOMIC_RELAXED);
     bool wall = ring->shared->timer == VF_TIMER_WALL;
-    if (!refused || timers->perf || now_ns - timers->driven_ns < (int64_t)timers->period_ns)
+    if (!refused || timers->perf || now_ns - timers->driven_ns < (int64_t)timers->period_ns ||
+        !vf_proc_is_there(proc))
         return;
     timers->driven_ns = now_ns;
     if (!timers->drives && !timers->note[0])
@@ -223,11 +268,11 @@ void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring, pid_
         const struct vf_ring_thread *row = vf_ring_thread_find(ring->shared, (uint32_t)thread->tid);
         if (row && __atomic_load_n(&row->timer, __ATOMIC_RELAXED) >= 0)
             continue; /* it has got one */
-        uint64_t ran = wall ? 0 : ran_ns(pid, thread->tid);
+        uint64_t ran = wall ? 0 : ran_ns(proc, thread->tid);
         if (!wall && ran < thread->ran_ns + timers->period_ns)
             continue;
         thread->ran_ns = ran;
-        syscall(SYS_tgkill, pid, thread->tid, ring->shared->signal);
+        syscall(SYS_tgkill, proc->pid, thread->tid, ring->shared->signal);
     }
 }
 
@@ -248,4 +293,5 @@ void vf_timers_close(struct vf_timers *timers)
     free(timers->threads.items);
     timers->threads.items = NULL;
     timers->threads.len = timers->threads.cap = 0;
+    timers->short_of = false;
 }

@@ -88,6 +88,53 @@ def test_descriptors(python, tmp_path, count):
     check_samples(tmp_path)
 
 
+CROWD = """
+import sys, threading, time
+begin, done = threading.Event(), threading.Event()
+def wait():
+    begin.wait()
+def late():
+    end = time.thread_time() + 0.3
+    while time.thread_time() < end: pass
+threading.stack_size(64 * 1024)
+crowd = [threading.Thread(target=wait) for i in range(int(sys.argv[1]))]
+for thread in crowd: thread.start()
+end = time.process_time() + 0.3
+while time.process_time() < end: pass
+begin.set()
+for thread in crowd: thread.join()
+time.sleep(0.2)
+thread = threading.Thread(target=late, name="late")
+thread.start()
+thread.join()
+print("ran")
+sys.exit(3)
+"""
+
+
+@pytest.mark.parametrize("limit, threads", [("-n 200", 260), ("-n 32", 13), ("-n 16", 6)])
+def test_more_threads_than_descriptors(python, tmp_path, limit, threads):
+    """Each has an event as long as there is a descriptor to spare; the recording needs some too."""
+    (tmp_path / "crowd.py").write_text(CROWD)
+    done = record(limit, python, "crowd.py", threads, cwd=tmp_path)
+    assert (done.code, done.out) == (3, "ran\n"), done.err
+    assert "left out" not in done.err
+    info = support.capture_info(tmp_path / "x.vmfox")
+    profile = convert("x.vmfox", tmp_path)
+    assert profile.samples() and profile.samples("late")
+    assert profile.thread("late")["samples"]["threadCPUDelta"]
+    if info["timer"] == "perf":
+        assert re.search(r"up to \d+ threads .*ulimit -n", profile.facts()["Timer, a note"])
+
+
+def test_vmfox_takes_more_descriptors_than_the_user_has_set(python, tmp_path):
+    (tmp_path / "crowd.py").write_text(CROWD)
+    done = record("-Sn 64", python, "crowd.py", 150, cwd=tmp_path)
+    assert (done.code, done.out) == (3, "ran\n"), done.err
+    assert "timer_note" not in support.capture_info(tmp_path / "x.vmfox") or \
+        support.capture_info(tmp_path / "x.vmfox")["timer"] != "perf"
+
+
 def test_the_program_has_its_own_limit_of_descriptors(python, tmp_path):
     code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))"
     for limit in ("-Sn 64", "-n 64"):

@@ -1,7 +1,10 @@
 """Programs and callers that are not kind to the recorder: the program must not notice, and what it
 did must be told right."""
 import os
+import shutil
 import subprocess
+
+import pytest
 
 import support
 
@@ -113,6 +116,61 @@ def test_a_script_that_runs_nothing_but_a_python_without_vmprof(cpython, tmp_pat
     assert (done.code, done.out) == (7, "False\n")
     assert "nothing was recorded" in done.err and "%s -m pip install vmprof" % bare in done.err
     assert not (tmp_path / "x.vmfox").exists()
+
+
+def test_figures_are_of_the_program_and_not_of_what_ran_before(python, tmp_path):
+    write(tmp_path, "hot.py", BUSY % 0.2)
+    wrapper = write_wrapper(tmp_path, "%s -c '%s'\nexec %s \"$@\"\n"
+                            % (python, BUSY % 1.5, python))
+    assert support.record(wrapper, "hot.py", cwd=tmp_path).code == 0
+    info = support.capture_info(tmp_path / "x.vmfox")
+    taken = len(support.member(tmp_path / "x.vmfox", "stamps.i64")) / 8
+    assert taken <= info["cost"]["samples"] <= 2 * taken
+
+
+def test_figures_of_a_program_that_a_script_waits_for(python, tmp_path):
+    """CPU time and children are those of the interpreter, and not of the script."""
+    write(tmp_path, "hot.py", "import subprocess, time\n"
+          "child = subprocess.Popen(['sleep', '2'])\n" + BUSY % 0.4 + "time.sleep(0.8)\n")
+    wrapper = write_wrapper(tmp_path, "%s \"$@\"\nexit $?\n" % python)
+    assert support.record(wrapper, "hot.py", cwd=tmp_path).code == 0
+    info = support.capture_info(tmp_path / "x.vmfox")
+    assert info["cost"]["program_cpu_ns"] > 0.35e9
+    assert info["children"] == 1
+
+
+STRANGER = """
+%s "$@"
+read pid < pid
+unset VMFOX_BOOTSTRAP PYTHONPATH PYPYLOG
+echo $((pid - 1)) > /proc/sys/kernel/ns_last_pid
+%s stranger.py
+exit $?
+"""
+
+
+def test_a_stranger_that_gets_the_programs_number_is_left_alone(python, tmp_path):
+    """In a pid namespace of its own, where numbers can be chosen."""
+    apart = ["unshare", "-pf", "--mount-proc"]
+    if os.geteuid() != 0 or not shutil.which("unshare") or subprocess.run(
+            apart + ["sh", "-c", "echo 100 > /proc/sys/kernel/ns_last_pid"],
+            capture_output=True).returncode != 0:
+        pytest.skip("no pid namespaces here")
+    write(tmp_path, "dies.py", BUSY % 0.3 +
+          "import os\n"
+          "with open('pid', 'w') as file: file.write('%d\\n' % os.getpid())\n"
+          "os._exit(0)\n")
+    write(tmp_path, "stranger.py", "import os, threading\ndef work():\n    " +
+          (BUSY % 0.6).replace("\n", "\n    ") + "pass\n"
+          "threads = [threading.Thread(target=work) for i in range(3)]\n"
+          "for thread in threads: thread.start()\n"
+          "for thread in threads: thread.join()\n"
+          "print(os.getpid(), 'lives')\n")
+    wrapper = write_wrapper(tmp_path, STRANGER % (python, python))
+    done = support.run(apart + [support.VMFOX, "record", "-q", "-o", "x.vmfox", wrapper, "dies.py"],
+                       cwd=tmp_path)
+    assert done.out.decode() == "%s lives\n" % (tmp_path / "pid").read_text().strip()
+    assert done.code == 0
 
 
 def test_a_subinterpreter_starts_in_peace(cpython, tmp_path):

@@ -108,6 +108,21 @@ static uint64_t samples_in(const struct vf_bytes *bytes)
     return samples;
 }
 
+static void check_stamps(struct vf_session *s)
+{
+    struct vf_bytes bytes;
+    int64_t stamp_ns, last_ns = 0;
+    if (!s->samples || !vf_spool_map(&s->spool, VF_SPOOL_STAMPS, &bytes))
+        return;
+    for (size_t at = 0; at + sizeof stamp_ns <= bytes.len; at += sizeof stamp_ns) {
+        memcpy(&stamp_ns, bytes.ptr + at, sizeof stamp_ns);
+        check(stamp_ns >= last_ns, "a stamp goes back");
+        last_ns = stamp_ns;
+    }
+    check(last_ns <= vf_clock_now_ns(CLOCK_MONOTONIC), "a stamp lies in the future");
+    vf_bytes_release(&bytes);
+}
+
 static void check_profile(struct vf_session *s)
 {
     struct vf_bytes bytes;
@@ -117,6 +132,7 @@ static void check_profile(struct vf_session *s)
     check(samples_in(&bytes) == s->samples, "other samples than were counted");
     vf_bytes_release(&bytes);
     check(vf_spool_size(&s->spool, VF_SPOOL_STAMPS) == 8 * s->samples, "stamps");
+    check_stamps(s);
     check(vf_spool_size(&s->spool, VF_SPOOL_INTERRUPTED) == 16 * s->samples, "instructions");
 }
 

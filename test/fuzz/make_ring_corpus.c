@@ -6,6 +6,7 @@
 
 enum {
     PUT_SAMPLE = 0,
+    PUT_NOTED,
     PUT_RECORDS = 2,
     PUT_JITLOG,
     PUT_PYPYLOG,
@@ -142,6 +143,26 @@ static void headless(struct vf_buf *out)
     vf_buf_release(&b.out);
 }
 
+/* A sample whose stamp lies far ahead, and others behind it. */
+static void ahead(struct vf_buf *out)
+{
+    struct prof_builder b = builder(true);
+    const struct prof_frame frames[] = {{1, 0x7f0010, 0}};
+    const uint64_t note[] = {UINT64_C(1) << 62, 0x1234, 5};
+    struct vf_buf noted = {0};
+    ADD_MESSAGE(out, "hello\0pypy\0007.3.11\0003.9.16\0001");
+    add_start(out, &b, "pypy");
+    add_sample(out, &b, 0x7f0010);
+    prof_stack(&b, 1, &(struct prof_sample){.frames = frames, .depth = 1, .thread = 0x7f55});
+    vf_buf_add(&noted, note, sizeof note);
+    vf_buf_str(&noted, vf_buf_view(&b.out));
+    add_bytes(out, PUT_NOTED, noted.ptr, noted.len);
+    b.out.len = 0;
+    add_sample(out, &b, 0x7f0010);
+    vf_buf_release(&noted);
+    vf_buf_release(&b.out);
+}
+
 /* Entries in parts, and scribbling of every kind. */
 static void scribbled(struct vf_buf *out, unsigned kind)
 {
@@ -183,6 +204,8 @@ static bool write_all(const char *folder)
     good = good && write_one(folder, "twice", 0, &out);
     headless(&out);
     good = good && write_one(folder, "headless", 0, &out);
+    ahead(&out);
+    good = good && write_one(folder, "ahead", 0, &out);
     for (unsigned kind = 1; kind < 8 && good; kind++) {
         scribbled(&out, kind);
         good = write_one(folder, "scribbled", kind, &out);

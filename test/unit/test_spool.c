@@ -71,6 +71,27 @@ static void the_folder_is_the_users_alone(void **state)
     assert_int_equal(status_of("lock").st_mode & 0777, 0600);
 }
 
+/* There may be a descriptor the next time: that is no full disk. */
+static void what_finds_no_descriptor_waits(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){3, before.rlim_max};
+    add(VF_SPOOL_PROF, "one ");
+    add(VF_SPOOL_JITLOG, "log");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    vf_spool_flush(&spool);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(spool.status, VF_OK);
+    assert_false(spool.logs_given_up);
+    assert_int_equal(spool.waiting_bytes, 7);
+    add(VF_SPOOL_PROF, "two");
+    vf_spool_flush(&spool);
+    assert_holds(VF_SPOOL_PROF, "one two");
+    assert_holds(VF_SPOOL_JITLOG, "log");
+}
+
 static void what_is_added_waits_until_it_is_flushed(void **state)
 {
     (void)state;
@@ -293,6 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_folder_is_the_users_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_finds_no_descriptor_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_added_waits_until_it_is_flushed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_mapped_is_what_was_added, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_forgotten_is_gone_and_may_come_again, set_up,
