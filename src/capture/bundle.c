@@ -213,6 +213,8 @@ static void read_recording(struct bundle *b, json_t *root)
     info->jitlog_traces = get_count(root, "jitlog_traces");
     info->jitlog_traces_brief = get_count(root, "jitlog_traces_brief");
     info->records_left_out = get_count(root, "records_left_out");
+    info->threads_idle = get_count(root, "threads_idle");
+    info->threads_left_out = get_count(root, "threads_left_out");
     info->recovered = get_count(root, "recovered");
     info->samples_skipped = get_count(root, "samples_skipped");
     info->cost = (struct vf_capture_cost){.samples = get_count(cost, "samples"),
@@ -234,6 +236,7 @@ static void read_lists(struct bundle *b, json_t *root)
         thread->number = get_count(item, "number");
         thread->tid = get_count(item, "tid");
         thread->from_ns = get_int(item, "from_ns");
+        thread->until_ns = get_int(item, "until_ns");
         thread->name = get_text(b, item, "name");
     }
     json_array_foreach(json_object_get(root, "modules"), i, item)

@@ -28,7 +28,8 @@ struct vf_source_text {
 struct vf_thread_name {
     uint64_t number; /* in the name of its root frame's code (profile/walk.h); 0: it has none */
     uint64_t tid;
-    int64_t from_ns; /* CLOCK_MONOTONIC when it was new, as near as known; 0: not known */
+    int64_t from_ns;  /* CLOCK_MONOTONIC when it was new, as near as known; 0: not known */
+    int64_t until_ns; /* when another one got its id of which nothing is told; 0: none did */
     struct vf_str name;
 };
 
@@ -73,7 +74,9 @@ struct vf_capture_info {
     uint64_t jitlog_traces, jitlog_traces_brief; /* in the log; of these, without operations */
     uint64_t records_left_out;                   /* the channel had no room for them */
     uint64_t samples_skipped;                    /* not taken, for another thread was taking one */
-    uint64_t recovered;                          /* 1: of what a killed recorder left */
+    uint64_t threads_idle;     /* threads that are not told of, for they have no samples */
+    uint64_t threads_left_out; /* and that are not, for there were too many */
+    uint64_t recovered;        /* 1: of what a killed recorder left */
     struct vf_capture_cost cost;
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */

@@ -13,10 +13,14 @@
  * is neither the number in the file.  0: not known. */
 struct vf_thread_key {
     uint64_t root, tid, id;
-    uint32_t life1;  /* with an id that several threads had: row in the capture's list, + 1 */
+    uint32_t life1;  /* with an id that several threads had: row in the capture's list, + 1;
+                        or VF_LIFE_UNTOLD */
     uint32_t thread; /* row of profile->threads */
     bool outside;    /* of the window */
 };
+
+/* All threads of an id that nothing is told of, behind one that is told of. */
+#define VF_LIFE_UNTOLD UINT32_MAX
 
 /* The last thread that had a kernel's id. */
 struct vf_tid_key {

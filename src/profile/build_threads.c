@@ -76,6 +76,9 @@ static uint32_t find_life(const struct vf_build *b, uint64_t tid, double time_ms
             high = middle;
     }
     bool before = low > 0 && told[b->lives[low - 1]].tid == tid;
+    const struct vf_thread_name *last = before ? &told[b->lives[low - 1]] : NULL;
+    if (last && last->until_ns && vf_clock_ms(&b->clock, last->until_ns) <= time_ms)
+        return VF_LIFE_UNTOLD;
     bool behind = low < b->life_count && told[b->lives[low]].tid == tid;
     bool two = low > 1 && before && told[b->lives[low - 2]].tid == tid;
     bool two_behind = low + 1 < b->life_count && behind && told[b->lives[low + 1]].tid == tid;
@@ -91,7 +94,7 @@ void vf_build_index_told(struct vf_build *b)
     bool used_again = false;
     for (size_t i = 0; i < info->threads.len; i++) {
         const struct vf_thread_name *told = &info->threads.items[i];
-        used_again |= told->from_ns && find_told_tid(b, told->tid, &first) > 0;
+        used_again |= told->until_ns || (told->from_ns && find_told_tid(b, told->tid, &first) > 0);
         if (!find_told(b, told->number, told->tid))
             vf_table_insert(&b->told_index, told_hash(told->number, told->tid), (uint32_t)i);
         if (find_told_tid(b, told->tid, &first) < 2)
@@ -140,11 +143,13 @@ static struct vf_thread *new_thread(struct vf_build *b, const struct vf_thread_k
                   : thread->is_main && pid ? pid
                                            : key->id;
     const struct vf_thread_name *told = find_told(b, key->root, thread->tid);
-    if (key->life1)
+    if (key->life1 == VF_LIFE_UNTOLD)
+        told = NULL;
+    else if (key->life1)
         told = &b->capture->info.threads.items[key->life1 - 1];
     if (told && !key->tid)
         thread->tid = told->tid;
-    if (!told && key->tid)
+    if (!told && key->tid && !key->life1)
         told = find_only_told(b, key->tid);
     name_thread(b, thread, told);
     return thread;

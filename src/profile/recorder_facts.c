@@ -23,6 +23,15 @@ static void add_channel(struct vf_profile *profile, const struct vf_capture_info
         vf_profile_extra(profile, section, "Records left out",
                          "%llu: the channel had no room for them, and the program does not wait",
                          (unsigned long long)info->records_left_out);
+    if (info->threads_idle)
+        vf_profile_extra(profile, section, "Threads without samples",
+                         "%llu more than are listed: they ended before one was taken",
+                         (unsigned long long)info->threads_idle);
+    if (info->threads_left_out)
+        vf_profile_extra(profile, section, "Threads without names",
+                         "%llu: there were too many to be listed. They are called by their number, "
+                         "and those of one number are shown as one",
+                         (unsigned long long)info->threads_left_out);
     if (info->samples_skipped)
         vf_profile_extra(profile, "Samples", "Samples not taken",
                          "%llu: another thread was being sampled at that moment",

@@ -67,13 +67,26 @@ static void add_rows(struct vf_session *s, enum vf_spool_file file, struct vf_bu
     rows->len = 0;
 }
 
+/* Where there are many threads, looks which of them live.  What the others have left in the ring
+ * lies before the place that is given. */
+static uint64_t mark_threads(struct vf_session *s)
+{
+    pid_t tid;
+    if (!vf_told_is_due(&s->threads) || !s->ring.shared || !vf_proc_list(&s->python))
+        return 0;
+    vf_told_mark(&s->threads);
+    while ((tid = vf_proc_next(&s->python)))
+        vf_told_lives(&s->threads, (uint64_t)tid);
+    return __atomic_load_n(&s->ring.shared->head, __ATOMIC_ACQUIRE);
+}
+
 void vf_session_drain(struct vf_session *s, bool last)
 {
     enum { FLUSH_BYTES = 1 << 20 };
     struct vf_ring_entry entry;
     if (vf_proc_is_held(&s->python) && !vf_proc_is_there(&s->python))
         vf_session_stop_looking(s);
-    uint64_t samples = s->samples, end = s->ring.tail + s->ring.bytes;
+    uint64_t samples = s->samples, end = s->ring.tail + s->ring.bytes, marked_at = mark_threads(s);
     if (s->ring.shared)
         __atomic_fetch_add(&s->ring.shared->beat, 1, __ATOMIC_RELAXED);
     /* What comes meanwhile has its turn the next time: a program that writes as fast as we read
@@ -83,6 +96,8 @@ void vf_session_drain(struct vf_session *s, bool last)
         if (s->spool.waiting_bytes > FLUSH_BYTES)
             vf_spool_flush(&s->spool);
     }
+    if (marked_at && s->ring.tail >= marked_at)
+        vf_told_sweep(&s->threads);
     /* The kernel's figures are as of its last tick, and the timer of a sample runs off on a tick:
      * so they belong to the time of the last sample and not to now. */
     if (s->samples > samples) {
@@ -95,21 +110,31 @@ void vf_session_drain(struct vf_session *s, bool last)
     add_rows(s, VF_SPOOL_PC, &s->pc_rows);
 }
 
+/* It is written as a whole: the larger it is the less often, one megabyte a second at most. */
+static bool is_info_due(const struct vf_session *s, int64_t now_ns)
+{
+    enum { NS_A_BYTE = 1000 };
+    return !s->info_ns || now_ns - s->info_ns >= (int64_t)s->info_bytes * NS_A_BYTE;
+}
+
 void vf_session_flush(struct vf_session *s)
 {
     struct vf_buf info = {0};
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_early_names(s);
     vf_spool_flush(&s->spool);
-    if (s->told) {
+    if (s->told && is_info_due(s, now_ns)) {
         vf_session_write_info(&info, s, NULL);
         vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
         if (s->maps.len)
             vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
+        s->told = false;
+        s->info_ns = now_ns;
+        s->info_bytes = info.len + s->maps.len;
         vf_buf_release(&info);
     }
     if (s->pairs.len)
         vf_spool_put(
             &s->spool, "clock.i64",
             (struct vf_str){(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items});
-    s->told = false;
 }

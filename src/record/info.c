@@ -39,38 +39,47 @@ static uint64_t handler_ns(const struct vf_ring *ring)
     return ns < 9e15 ? (uint64_t)ns : 0;
 }
 
-static struct vf_str interpreter_line(struct vf_session *s)
+static struct vf_str interpreter_line(const struct vf_session *s, struct vf_arena *arena)
 {
     if (vf_str_eq(s->implementation, VF_STR("pypy")))
-        return vf_arena_printf(&s->arena, "PyPy %.*s (Python %.*s)", VF_STR_ARG(s->version),
+        return vf_arena_printf(arena, "PyPy %.*s (Python %.*s)", VF_STR_ARG(s->version),
                                VF_STR_ARG(s->python_version));
-    return vf_arena_printf(&s->arena, "CPython %.*s", VF_STR_ARG(s->version));
+    return vf_arena_printf(arena, "CPython %.*s", VF_STR_ARG(s->version));
 }
 
 static void write_machine(struct vf_json *json, struct vf_session *s)
 {
-    struct vf_machine machine;
-    vf_machine_read(&machine, &s->arena);
-    text(json, "host", machine.host);
-    text(json, "cpu", machine.cpu);
-    text(json, "os", machine.os);
-    text(json, "arch", machine.arch);
-    number(json, "cpu_count", (int64_t)machine.cpu_count);
-    number(json, "memory_bytes", (int64_t)machine.memory_bytes);
+    const struct vf_machine *machine = &s->machine;
+    if (!s->knows_machine)
+        vf_machine_read(&s->machine, &s->arena);
+    s->knows_machine = true;
+    text(json, "host", machine->host);
+    text(json, "cpu", machine->cpu);
+    text(json, "os", machine->os);
+    text(json, "arch", machine->arch);
+    number(json, "cpu_count", (int64_t)machine->cpu_count);
+    number(json, "memory_bytes", (int64_t)machine->memory_bytes);
     if (s->pairs.len)
-        number(json, "counter_unsteady", !machine.steady_counter);
+        number(json, "counter_unsteady", !machine->steady_counter);
 }
 
-static void write_threads(struct vf_json *json, struct vf_session *s)
+static void write_threads(struct vf_json *json, const struct vf_told *told)
 {
+    if (told->idle)
+        number(json, "threads_idle", (int64_t)told->idle);
+    if (told->left_out)
+        number(json, "threads_left_out", (int64_t)told->left_out);
     vf_json_key(json, "threads");
     vf_json_begin(json, '[');
-    for (size_t i = 0; i < s->threads.len; i++) {
+    for (size_t i = 0; i < told->threads.len; i++) {
+        const struct vf_told_thread *thread = &told->threads.items[i];
         vf_json_begin(json, '{');
         number(json, "number", 0);
-        number(json, "tid", (int64_t)s->threads.items[i].tid);
-        number(json, "from_ns", s->threads.items[i].from_ns);
-        text(json, "name", s->threads.items[i].name);
+        number(json, "tid", (int64_t)thread->tid);
+        number(json, "from_ns", thread->from_ns);
+        if (thread->until_ns)
+            number(json, "until_ns", thread->until_ns);
+        text(json, "name", vf_str_from(thread->name ? thread->name : ""));
         vf_json_end(json, '}');
     }
     vf_json_end(json, ']');
@@ -158,13 +167,15 @@ static void write_run(struct vf_json *json, struct vf_session *s)
 {
     struct vf_str command;
     char folder[4096];
-    vf_target_command(s->target, &s->arena, &command);
+    struct vf_arena once = {0}; /* this is called again and again */
+    vf_target_command(s->target, &once, &command);
     number(json, "version", VF_CAPTURE_VERSION);
     text(json, "recorder", VF_STR("vmfox " VF_VERSION));
     text(json, "command", command);
     text(json, "program", vf_target_name(s->target));
-    text(json, "interpreter", interpreter_line(s));
+    text(json, "interpreter", interpreter_line(s, &once));
     text(json, "interpreter_path", s->exe);
+    vf_arena_release(&once);
     if (getcwd(folder, sizeof folder))
         text(json, "working_dir", vf_str_from(folder));
     write_machine(json, s);
@@ -185,7 +196,7 @@ static void write_run(struct vf_json *json, struct vf_session *s)
         text(json, "pc_missing", vf_str_from(s->pc.missing));
     }
     write_sampling(json, s);
-    write_threads(json, s);
+    write_threads(json, &s->threads);
 }
 
 void vf_session_write_info(struct vf_buf *out, struct vf_session *s,

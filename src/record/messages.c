@@ -8,46 +8,30 @@ static struct vf_str keep(struct vf_session *s, struct vf_str text)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
-/* The living thread of that number, which is the last that was told of; NULL: none. */
-static struct vf_told_thread *find_thread(struct vf_session *s, uint64_t tid)
+/* `tid`, `name`: false where there is none. */
+static bool read_thread(struct vf_str *words, uint64_t *tid)
 {
-    struct vf_probe probe = vf_table_probe(&s->thread_index, vf_hash_u64(tid, 0));
-    struct vf_told_thread *found = NULL;
-    uint32_t row;
-    while (vf_table_next(&s->thread_index, &probe, &row))
-        if (s->threads.items[row].tid == tid && (!found || found < &s->threads.items[row]))
-            found = &s->threads.items[row];
-    return found;
+    bool good = vf_str_to_u64(vf_str_cut(words, 0), 10, tid) && *tid <= INT32_MAX;
+    *words = vf_str_cut(words, 0);
+    return good;
 }
 
-static void add_thread(struct vf_session *s, uint64_t tid, struct vf_str name)
-{
-    vf_table_insert(&s->thread_index, vf_hash_u64(tid, 0), (uint32_t)s->threads.len);
-    VF_APPEND(&s->threads,
-              ((struct vf_told_thread){tid, vf_clock_now_ns(CLOCK_MONOTONIC), keep(s, name)}));
-}
-
-/* `tid`, `name`: a thread that begins. */
+/* A thread that begins. */
 static void tell_thread(struct vf_session *s, struct vf_str words)
 {
     uint64_t tid;
-    if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
+    if (!read_thread(&words, &tid))
         return;
-    add_thread(s, tid, words);
+    vf_told_begin(&s->threads, tid, words, vf_clock_now_ns(CLOCK_MONOTONIC));
     vf_timers_follow(&s->timers, &s->ring, &s->python, (pid_t)tid);
 }
 
-/* `tid`, `name`: another name for one, or the first one for the main thread. */
+/* Another name for one, or the first one for the main thread. */
 static void tell_name(struct vf_session *s, struct vf_str words)
 {
     uint64_t tid;
-    if (!vf_str_to_u64(vf_str_cut(&words, 0), 10, &tid) || tid > INT32_MAX)
-        return;
-    struct vf_told_thread *thread = find_thread(s, tid);
-    if (!thread)
-        add_thread(s, tid, words);
-    else if (!vf_str_eq(thread->name, words))
-        thread->name = keep(s, words);
+    if (read_thread(&words, &tid))
+        vf_told_name(&s->threads, tid, words, vf_clock_now_ns(CLOCK_MONOTONIC));
 }
 
 /* ---- how CPython lays out its objects -------------------------------------------------------- */
@@ -82,8 +66,7 @@ static void start_anew(struct vf_session *s)
 {
     vf_session_forget_records(s);
     vf_session_stop_looking(s);
-    s->threads.len = 0;
-    vf_table_release(&s->thread_index);
+    vf_told_release(&s->threads);
     s->cpu_rows.len = s->pc_rows.len = 0;
     vf_cpu_release(&s->cpu);
     s->maps.len = 0; /* of another program */

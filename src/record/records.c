@@ -56,6 +56,8 @@ static void take_sample(struct vf_session *s, const struct vf_sample *sample)
         if (frame.kind == VF_FRAME_NATIVE && s->addresses.len > had)
             s->maps_stale |= !is_in_code(s, frame.value);
     }
+    if (s->note.tid)
+        vf_told_sample(&s->threads, s->note.tid);
     s->maps_stale |= s->note.pc && !vf_maps_find(&s->known_maps, s->note.pc);
     refresh_maps(s);
     vf_spool_add(&s->spool, VF_SPOOL_STAMPS, &s->note.stamp_ns, sizeof s->note.stamp_ns);

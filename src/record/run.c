@@ -47,8 +47,7 @@ void vf_session_release(struct vf_session *s)
     vf_buf_release(&s->maps);
     vf_maps_release(&s->known_maps);
     vf_buf_release(&s->bytecode);
-    free(s->threads.items);
-    vf_table_release(&s->thread_index);
+    vf_told_release(&s->threads);
     vf_proc_close(&s->python);
     free(s->long_files.items);
     free(s->addresses.items);
@@ -374,6 +373,7 @@ static enum vf_status save(struct vf_session *s, struct vf_record_result *result
     if (vf_session_save(s, s->place, result, &why) != VF_FATAL)
         return VF_OK;
     s->told = true;
+    s->info_ns = 0;
     vf_session_flush(s);
     if (s->spool.written[VF_SPOOL_PROF] == 0)
         return vf_fail(error, "%s %s, and no other folder takes the recording", s->place->path,
@@ -400,6 +400,7 @@ static enum vf_status finish(struct vf_session *s, struct vf_record_result *resu
     if (!s->connected || !s->has_stream)
         return explain_nothing(s, error);
     vf_session_finish_stream(s);
+    s->info_ns = 0;
     vf_session_flush(s);
     say_what_had_no_room(s);
     vf_session_bytecode(s);

@@ -12,6 +12,7 @@
 #include "record/descriptors.h"
 #include "record/group.h"
 #include "record/layout.h"
+#include "record/machine.h"
 #include "record/pc.h"
 #include "record/proc.h"
 #include "record/rate.h"
@@ -20,6 +21,7 @@
 #include "record/space.h"
 #include "record/spool.h"
 #include "record/timers.h"
+#include "record/told.h"
 
 #include <signal.h>
 #include <sys/types.h>
@@ -35,12 +37,6 @@ enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
 /* A file that lies executable in the program's memory. */
 struct vf_session_module {
     struct vf_str path, build_id;
-};
-
-struct vf_told_thread {
-    uint64_t tid;
-    int64_t from_ns; /* when it was told of: a number may be used again */
-    struct vf_str name;
 };
 
 struct vf_session {
@@ -73,8 +69,7 @@ struct vf_session {
     struct vf_str implementation, version, python_version;
     struct vf_str failure, failure_text; /* why it could not start the recording; may be empty */
     struct vf_str failure_python;        /* the interpreter, where it was let run all the same */
-    VF_VEC(struct vf_told_thread) threads;
-    struct vf_table thread_index; /* by tid; the last one of it is the living one */
+    struct vf_told threads;
     VF_VEC(struct vf_str) long_files;
 
     /* VMProf's stream, checked record by record. */
@@ -96,6 +91,8 @@ struct vf_session {
     struct vf_counter_pairs pairs;
     bool flushed;               /* samples have been written */
     bool told;                  /* something new is to go into session.json */
+    int64_t info_ns;            /* when that was written last; 0: it must be written */
+    size_t info_bytes;          /* and how much that was */
     VF_VEC(uint64_t) addresses; /* every frame value seen in a sample, once */
     struct vf_table address_index;
     VF_VEC(struct vf_named_code) names; /* one an id: the last name wins, as for the reader */
@@ -116,6 +113,8 @@ struct vf_session {
     int64_t maps_ns;           /* when it was read */
     bool maps_stale;           /* a native function has come that is in none */
     struct vf_str exe;         /* /proc/PID/exe */
+    struct vf_machine machine; /* once it is needed */
+    bool knows_machine;
     int64_t start_realtime_ns, start_monotonic_ns, end_realtime_ns, end_monotonic_ns;
     int64_t program_cpu_ns; /* that the program has used, as last seen; 0: not known */
     struct vf_str became;   /* the program that took its place; empty: none */

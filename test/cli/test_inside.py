@@ -186,6 +186,17 @@ def test_many_threads_and_their_names(python, tmp_path):
     assert sum(name.startswith("renamed \u0416 ") for name in profile.names()) > 20
 
 
+def test_threads_without_samples_do_not_fill_the_recording(cpython, tmp_path):
+    """A thread a request, for hours: what has no sample is counted and not listed."""
+    info = alike(cpython, "many_threads.py", tmp_path, "21000", "20", "0.05")
+    names = [thread.get("name", "") for thread in info["threads"]]
+    assert {"renamed \u0416 %d" % i for i in range(20)} <= set(names)
+    assert len(names) < 20000 and len(names) + info["threads_idle"] >= 21020
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert profile.facts()["Threads without samples"].startswith("%d " % info["threads_idle"])
+    assert sum(name.startswith("renamed \u0416 ") for name in profile.names()) > 10
+
+
 def test_more_threads_than_there_is_room_for(cpython, tmp_path):
     alike(cpython, "many_threads.py", tmp_path, "0", "2300", "0.0005")
 

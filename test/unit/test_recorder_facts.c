@@ -20,6 +20,8 @@ static void nothing_is_said_that_is_not_in_the_recording(void **state)
     recording_build(&r);
     assert_fact(&r, "Channel", NULL);
     assert_fact(&r, "Records left out", NULL);
+    assert_fact(&r, "Threads without samples", NULL);
+    assert_fact(&r, "Threads without names", NULL);
     assert_fact(&r, "Samples not taken", NULL);
     assert_fact(&r, "Timer, a note", NULL);
     assert_fact(&r, "Program's CPU time", NULL);
@@ -42,6 +44,8 @@ static void all_that_is_told_is_said(void **state)
     info->timer = VF_STR("perf");
     info->timer_note = VF_STR("one in 2.0 ms from 1.5 s on");
     info->records_left_out = 12;
+    info->threads_idle = 300;
+    info->threads_left_out = 20;
     info->samples_skipped = 7;
     info->jitlog_mode = VF_STR("auto");
     info->jitlog_traces = 90;
@@ -56,6 +60,8 @@ static void all_that_is_told_is_said(void **state)
     recording_build(&r);
     assert_fact(&r, "Channel", "shared memory");
     assert_fact(&r, "Records left out", "12: the channel had no room");
+    assert_fact(&r, "Threads without samples", "300 more than are listed");
+    assert_fact(&r, "Threads without names", "20: there were too many");
     assert_fact(&r, "Samples not taken", "7: another thread");
     assert_fact(&r, "Sample times", "stamped in the program as it was taken");
     assert_fact(&r, "Timer", "perf_event");

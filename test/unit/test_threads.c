@@ -129,6 +129,26 @@ static void an_id_is_split_where_it_is_told_when_it_was_new(void **state)
     recording_release(&r);
 }
 
+/* There were too many to be told of. */
+static void an_id_that_went_on_to_a_stranger_is_two_threads(void **state)
+{
+    (void)state;
+    struct recording r;
+    begin(&r, "pypy");
+    recording_thread_from(&r, 0, PID, "MainThread");
+    recording_thread_from(&r, 0.5, 105, "first");
+    struct vf_thread_name *first = &r.capture.info.threads.items[1];
+    first->until_ns = first->from_ns + 3000000;
+    for (int i = 0; i < 6; i++)
+        in_thread(&r, 0, i == 1 ? PID : 105);
+    recording_build(&r);
+    assert_int_equal(r.profile.threads.len, 3);
+    bool turned = strcmp(recording_string(&r, thread(&r, 1)->name), "MainThread") == 0;
+    assert_thread(&r, turned ? 0 : 1, "first", 105, 2);
+    assert_thread(&r, 2, "Thread 105", 105, 3);
+    recording_release(&r);
+}
+
 static void a_root_that_comes_late_names_the_thread(void **state)
 {
     (void)state;
@@ -281,6 +301,7 @@ int main(void)
         cmocka_unit_test(the_kernel_s_id_is_taken_where_it_is_known),
         cmocka_unit_test(an_id_that_is_used_again_is_two_threads),
         cmocka_unit_test(an_id_is_split_where_it_is_told_when_it_was_new),
+        cmocka_unit_test(an_id_that_went_on_to_a_stranger_is_two_threads),
         cmocka_unit_test(a_root_that_comes_late_names_the_thread),
         cmocka_unit_test(samples_without_an_id_go_on_in_their_thread),
         cmocka_unit_test(cpython_s_own_number_stands_in_where_the_column_ends),
