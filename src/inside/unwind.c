@@ -80,7 +80,6 @@ static void begin(struct cursor *c, const uint64_t *registers, bool interrupted)
     if (!interrupted)
         c->unknown = ~CALL_KEEPS;
     vf_memory_init(&c->memory, c->registers[VF_REG_RSP]);
-    c->memory.generation = vf_object_generation();
 }
 
 EXPORTED int unw_init_local(unw_cursor_t *cursor, unw_context_t *context)
@@ -321,8 +320,8 @@ static void step_over_stub(struct cursor *c)
 {
     uint64_t pc = c->registers[VF_REG_RIP], sp = c->registers[VF_REG_RSP], caller;
     struct vf_object object;
-    if (c->interrupted || find(c)->kind != VF_STEP_NO_INFO || vf_object_find(pc, &object) ||
-        !vf_stub_find(&c->memory, pc, &sp, &caller))
+    if (c->interrupted || find(c)->kind != VF_STEP_NO_INFO ||
+        vf_object_find(&c->memory, pc, &object) || !vf_stub_find(&c->memory, pc, &sp, &caller))
         return;
     c->registers[VF_REG_RIP] = caller;
     c->registers[VF_REG_RSP] = sp;

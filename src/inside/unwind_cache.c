@@ -1,4 +1,5 @@
 #include "unwind_cache.h"
+#include "unwind_hash.h"
 #include <stdatomic.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@ _Static_assert(sizeof(struct vf_step) % 8 == 0, "copied as words");
 /* Even `turn`: whole. Odd: being written. */
 struct row {
     _Atomic uint32_t turn;
-    _Atomic uint64_t pc, generation, words[WORDS];
+    _Atomic uint64_t pc, identity, words[WORDS];
 };
 
 static struct row rows[1 << ROW_BITS];
@@ -20,12 +21,12 @@ static struct row *row_of(uint64_t pc)
     return &rows[pc * UINT64_C(0x9e3779b97f4a7c15) >> (64 - ROW_BITS)];
 }
 
-static bool read_row(struct row *row, uint64_t pc, uint64_t generation, struct vf_step *step)
+static bool read_row(struct row *row, uint64_t pc, uint64_t identity, struct vf_step *step)
 {
     uint64_t words[WORDS];
     uint32_t turn = atomic_load_explicit(&row->turn, memory_order_acquire);
     bool same = atomic_load_explicit(&row->pc, memory_order_relaxed) == pc &&
-                atomic_load_explicit(&row->generation, memory_order_relaxed) == generation;
+                atomic_load_explicit(&row->identity, memory_order_relaxed) == identity;
     if (!same || turn & 1)
         return false;
     for (unsigned i = 0; i < WORDS; i++)
@@ -37,7 +38,7 @@ static bool read_row(struct row *row, uint64_t pc, uint64_t generation, struct v
     return true;
 }
 
-static void write_row(struct row *row, uint64_t pc, uint64_t generation, const struct vf_step *step)
+static void write_row(struct row *row, uint64_t pc, uint64_t identity, const struct vf_step *step)
 {
     uint64_t words[WORDS];
     uint32_t turn = atomic_load_explicit(&row->turn, memory_order_relaxed);
@@ -47,7 +48,7 @@ static void write_row(struct row *row, uint64_t pc, uint64_t generation, const s
     atomic_thread_fence(memory_order_release);
     memcpy(words, step, sizeof words);
     atomic_store_explicit(&row->pc, pc, memory_order_relaxed);
-    atomic_store_explicit(&row->generation, generation, memory_order_relaxed);
+    atomic_store_explicit(&row->identity, identity, memory_order_relaxed);
     for (unsigned i = 0; i < WORDS; i++)
         atomic_store_explicit(&row->words[i], words[i], memory_order_relaxed);
     atomic_store_explicit(&row->turn, turn + 2, memory_order_release);
@@ -82,21 +83,43 @@ static bool make_plain(const struct vf_rule *rule, struct vf_step *step)
     return true;
 }
 
+/* A hash of all that a rule follows from but for the library's place, 0 where it can't be read.
+ * Most entries of a library have the same common part. */
+static uint64_t hash_entry(struct vf_memory *memory, const struct vf_step *step)
+{
+    if (memory->common != step->common) {
+        if (!vf_memory_of_library(memory, step->common, step->common_bytes))
+            return 0;
+        memory->common_hash = vf_hash(1, (const void *)step->common, step->common_bytes);
+        memory->common = step->common;
+    }
+    if (!vf_memory_of_library(memory, step->entry, step->entry_bytes))
+        return 0;
+    return vf_hash(memory->common_hash, (const void *)step->entry, step->entry_bytes);
+}
+
 void vf_step_find(struct vf_memory *memory, uint64_t pc, struct vf_step *step)
 {
-    uint64_t generation = memory->generation;
     struct row *row = row_of(pc);
     struct vf_rule rule = {0};
-    if (read_row(row, pc, generation, step))
+    struct vf_object object;
+    bool found = vf_object_find(memory, pc, &object);
+    if (found && read_row(row, pc, object.identity, step) && hash_entry(memory, step) == step->hash)
         return;
     memset(step, 0, sizeof *step);
-    int error = vf_rule_find(memory, pc, &rule);
+    int error = found ? vf_rule_find(memory, pc, &rule) : VF_UNWIND_NO_INFO;
     if (error) {
         step->kind = error == VF_UNWIND_NO_INFO ? VF_STEP_NO_INFO : VF_STEP_BAD;
-    } else {
-        step->kind = make_plain(&rule, step) ? VF_STEP_PLAIN : VF_STEP_RULE;
-        step->start = rule.start;
-        step->end = rule.end;
+        return;
     }
-    write_row(row, pc, generation, step);
+    step->kind = make_plain(&rule, step) ? VF_STEP_PLAIN : VF_STEP_RULE;
+    step->start = rule.start;
+    step->end = rule.end;
+    step->entry = rule.entry;
+    step->common = rule.common;
+    step->entry_bytes = rule.entry_bytes;
+    step->common_bytes = rule.common_bytes;
+    step->hash = hash_entry(memory, step);
+    if (step->hash)
+        write_row(row, pc, object.identity, step);
 }

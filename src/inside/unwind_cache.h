@@ -1,8 +1,8 @@
 /* The rules of the instructions that were met lately, in a form that is quick to follow.
  *
  * The table is the process's. No lock: a thread that is interrupted while it writes a row, or a
- * process that is forked then, leaves a row that is not used.  A row holds only for the generation
- * (vf_object_generation) it was made in. */
+ * process that is forked then, leaves a row that is not used.  A row holds only for the library it
+ * was made of, and while what it was made of is still the same there. */
 #pragma once
 #include "unwind_rule.h"
 
@@ -19,7 +19,10 @@ enum { VF_STEP_KEPT = 6 };
 extern const uint8_t vf_step_registers[VF_STEP_KEPT];
 
 struct vf_step {
-    uint64_t start, end; /* of the function */
+    uint64_t start, end;    /* of the function */
+    uint64_t entry, common; /* as in struct vf_rule */
+    uint32_t entry_bytes, common_bytes;
+    uint64_t hash; /* of these bytes */
     int32_t cfa_offset;
     int32_t return_offset; /* from the CFA, as are: */
     int32_t kept_offset[VF_STEP_KEPT];
@@ -30,6 +33,5 @@ struct vf_step {
     uint8_t unused[4];
 };
 
-/* Looks up the instruction at `pc`, in the table or in the libraries; `memory->generation` is the
- * walk's. */
+/* Looks up the instruction at `pc`, in the table or in the libraries. */
 void vf_step_find(struct vf_memory *memory, uint64_t pc, struct vf_step *step);

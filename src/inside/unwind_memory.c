@@ -66,15 +66,15 @@ static bool known(const struct vf_memory *memory, uint64_t start, uint64_t end)
     return false;
 }
 
-/* Pages of libraries: each the page's number and the lower bits of the generation it holds for. */
-enum { LASTING_BITS = 12, GENERATION_BITS = 28, PAGE_BITS = 12 };
+/* Pages of libraries: each the page's number and the lower bits of the library's identity. */
+enum { LASTING_BITS = 12, IDENTITY_BITS = 28, PAGE_BITS = 12 };
 static _Atomic uint64_t lasting[1 << LASTING_BITS];
 
 static bool library_page_readable(const struct vf_memory *memory, uint64_t page)
 {
     uint64_t number = page >> PAGE_BITS;
-    uint64_t mask = (UINT64_C(1) << GENERATION_BITS) - 1;
-    uint64_t entry = number << GENERATION_BITS | (memory->generation & mask);
+    uint64_t mask = (UINT64_C(1) << IDENTITY_BITS) - 1;
+    uint64_t entry = number << IDENTITY_BITS | (memory->library_identity & mask);
     _Atomic uint64_t *place = &lasting[number % (1 << LASTING_BITS)];
     if (atomic_load_explicit(place, memory_order_relaxed) == entry)
         return true;
@@ -118,5 +118,16 @@ bool vf_memory_word(struct vf_memory *memory, uint64_t address, uint64_t *word)
     if (!vf_memory_readable(memory, address, sizeof *word))
         return false;
     __builtin_memcpy(word, (const void *)address, sizeof *word);
+    return true;
+}
+
+bool vf_memory_of_library(const struct vf_memory *memory, uint64_t address, size_t size)
+{
+    uint64_t end = address + size;
+    if (address < memory->library.start || end > memory->library.end || end < address)
+        return false;
+    for (uint64_t page = address & ~(PAGE - 1); page < end; page += PAGE)
+        if (!library_page_readable(memory, page))
+            return false;
     return true;
 }

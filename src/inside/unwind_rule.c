@@ -346,15 +346,18 @@ int vf_rule_find(struct vf_memory *memory, uint64_t pc, struct vf_rule *rule)
     struct vf_object object;
     struct common common;
     struct vf_bytes b;
-    if (!vf_object_find(pc, &object))
+    if (!vf_object_find(memory, pc, &object))
         return VF_UNWIND_NO_INFO;
-    memory->library = (struct vf_span){object.start, object.end};
     uint64_t entry = find_entry(memory, &object, pc);
     if (!entry || !open_entry(memory, entry, &b))
         return VF_UNWIND_NO_INFO;
     uint64_t place = b.at, back = vf_bytes_number(&b, 4);
     if (!read_common(memory, place - back, &common))
         return VF_UNWIND_INVALID;
+    rule->entry = entry;
+    rule->entry_bytes = (uint32_t)(b.end - entry);
+    rule->common = place - back;
+    rule->common_bytes = (uint32_t)(common.program.end - rule->common);
     rule->start = vf_bytes_pointer(&b, common.pointer_form, object.header);
     rule->end = rule->start + vf_bytes_pointer(&b, common.pointer_form & 0x0f, 0);
     if (common.sized) {

@@ -34,8 +34,10 @@ enum vf_where {
 
 /* The canonical frame address, CFA, is the stack pointer of the caller after the call. */
 struct vf_rule {
-    uint64_t start, end; /* of the function */
-    bool signal_frame;   /* the caller was interrupted here, it did not call */
+    uint64_t start, end;    /* of the function */
+    uint64_t entry, common; /* where its entry (FDE) is, and that entry's common part (CIE) */
+    uint32_t entry_bytes, common_bytes;
+    bool signal_frame; /* the caller was interrupted here, it did not call */
     bool cfa_is_expression;
     uint8_t cfa_register;
     int64_t cfa_value; /* what is added to the register; or the expression's address */
@@ -43,17 +45,10 @@ struct vf_rule {
     int64_t value[VF_REG_COUNT];
 };
 
-/* A loaded library's .eh_frame_hdr and the addresses that the library takes up. */
-struct vf_object {
-    uint64_t header;
-    uint64_t start, end;
-};
-
-/* Finds the library at the address `pc`.  False where there is none, or one without a table. */
-bool vf_object_find(uint64_t pc, struct vf_object *object);
-
-/* A number that has grown after a library was loaded or unloaded. */
-uint64_t vf_object_generation(void);
+/* Finds the library at the address `pc`, without waiting for anything, and sets what `memory` takes
+ * for the library at hand.  False where there is none, or one without a table.  Each is asked for
+ * once in a walk. */
+bool vf_object_find(struct vf_memory *memory, uint64_t pc, struct vf_object *object);
 
 /* The rule for the instruction at `pc`.  Returns 0, VF_UNWIND_NO_INFO where no function is known
  * there, or another of the errors above. */

@@ -325,7 +325,7 @@ static void say_what_is_missing(struct vf_session *s)
         vf_warn(s->warnings, "no native frames: VMProf has them on x86-64 alone");
     else if (s->native && s->connected && !s->innermost)
         vf_warn(s->warnings, "no native frames: vmfox's libunwind.so could not be loaded into the "
-                             "program");
+                             "program, or can't work there (C libraries before glibc 2.35)");
     if (pypy && s->options->pypylog && !s->pypylog)
         vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
                              "has no log");

@@ -82,6 +82,42 @@ def test_a_library_that_is_unloaded(cpython, tmp_path):
     assert not [f.name for f in profile.frames if native.BARE.fullmatch(f.name)]
 
 
+@pytest.mark.parametrize("which", ["cpython", "pypy"])
+def test_libraries_that_come_and_go_while_others_throw(request, tmp_path, which):
+    """The dynamic linker's lock is taken all the time, and no sample waits for it.  Both libraries have
+    the same function at the same place, with another frame."""
+    python = request.getfixturevalue(which)
+    native.tool("g++", "-g", "-O1", "-shared", "-fPIC", support.PROGRAMS / "churn.cpp", "-o",
+                tmp_path / "libchurn.so")
+    for name, size in (("one", 100), ("two", 1000)):
+        (tmp_path / "work.c").write_text(
+            "void work(long n) { volatile char room[%d]; while (n--) room[n %% 100] = 1; }\n" % size)
+        native.tool("gcc", "-O1", "-shared", "-fPIC", "-Wl,--build-id=none", tmp_path / "work.c",
+                    "-o", tmp_path / ("lib%s.so" % name))
+    (tmp_path / "own.py").write_text(
+        "import ctypes, threading\n"
+        "lib = ctypes.CDLL('./libchurn.so')\n"
+        "lib.throws.argtypes = [ctypes.c_double]\n"
+        "lib.churn.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_double]\n"
+        "lib.throws.restype = lib.churn.restype = ctypes.c_long\n"
+        "counts = []\n"
+        "def churn(): counts.append(lib.churn(b'./libone.so', b'./libtwo.so', 1.0))\n"
+        "def throws(): counts.append(lib.throws(1.0))\n"
+        "threads = [threading.Thread(target=f) for f in (churn, throws, throws)]\n"
+        "for thread in threads: thread.start()\n"
+        "for thread in threads: thread.join()\n"
+        "print(len(counts), min(counts) > 100)\n")
+    done = support.record("--period", "0.001", python, "own.py", cwd=tmp_path)
+    assert (done.code, done.out) == (0, "3 True\n"), done.err
+    profile = native.convert(tmp_path / "x.vmfox")
+    # Who called it is found through the frame of either.  (Of a sample in PyPy of which VMProf gives up
+    # the native frames, work() alone is known.)
+    above = [sample.stack[i - 1].name for sample in profile.all_samples()
+             for i, frame in enumerate(sample.stack) if frame.name == "work"]
+    assert len(above) > 50 and above.count("churn") > 0.9 * len(above), set(above)
+    assert {"churn", "throws"} <= names_in(profile, "libchurn.so")
+
+
 @pytest.mark.parametrize("option", ["-I", "-S", "-E"])
 def test_the_root_is_the_programs_own(pypy, tmp_path, option):
     """With these the recorder comes in by -c, whose frames are not the program's."""

@@ -16,15 +16,12 @@ static unsigned char *copy;
 static size_t size;
 
 /* In place of the dynamic linker's. */
-bool vf_object_find(uint64_t pc, struct vf_object *found)
+bool vf_object_find(struct vf_memory *memory, uint64_t pc, struct vf_object *found)
 {
     *found = object;
+    memory->library = (struct vf_span){object.start, object.end};
+    memory->library_identity = object.identity;
     return pc != 0;
-}
-
-uint64_t vf_object_generation(void)
-{
-    return 1;
 }
 
 static int find(struct dl_phdr_info *info, size_t unused, void *data)
@@ -62,7 +59,7 @@ static int make_copy(void **state)
     mprotect(pages + room, 4096, PROT_NONE);
     copy = pages + ((room - size) & ~(size_t)7);
     moved = (uint64_t)copy - header;
-    object = (struct vf_object){(uint64_t)copy, (uint64_t)copy, (uint64_t)copy + size};
+    object = (struct vf_object){(uint64_t)copy, (uint64_t)copy, (uint64_t)copy + size, 1};
     memcpy(copy, (const void *)header, size);
     return 0;
 }
@@ -88,6 +85,8 @@ static unsigned look_up_all(void)
         if (vf_rule_find(&memory, pc + moved, &rule) != 0)
             continue;
         found++;
+        assert_true(vf_memory_readable(&memory, rule.entry, rule.entry_bytes) &&
+                    vf_memory_readable(&memory, rule.common, rule.common_bytes));
         assert_true(rule.start <= pc + moved && pc + moved < rule.end);
         registers[VF_REG_RSP] = (uint64_t)&memory;
         if (rule.cfa_is_expression)
