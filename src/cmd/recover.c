@@ -180,7 +180,7 @@ const struct vf_command vf_cmd_recover = {
     .about =
         "FOLDER is what lies in the temporary folder of a vmfox run or record that was killed,\n"
         "vmfox-XXXXXX.  It is removed when the recording is written.  Without one, all of\n"
-        "yours in the temporary folder, /tmp and /var/tmp whose vmfox is gone.",
+        "yours in the temporary folder, /tmp, /var/tmp and the home folder whose vmfox is gone.",
     .options = options,
     .run = run,
 };

@@ -101,7 +101,7 @@ void vf_session_flush(struct vf_session *s)
     vf_spool_flush(&s->spool);
     if (s->told) {
         vf_session_write_info(&info, s, NULL);
-        vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
+        s->told = !vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
         if (s->maps.len)
             vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
         vf_buf_release(&info);
@@ -110,5 +110,4 @@ void vf_session_flush(struct vf_session *s)
         vf_spool_put(
             &s->spool, "clock.i64",
             (struct vf_str){(const char *)s->pairs.items, s->pairs.len * sizeof *s->pairs.items});
-    s->told = false;
 }
