@@ -68,6 +68,7 @@ static bool write_one(const struct recovery *r, const struct vf_remains *remains
     bool good = vf_recording_place(&place, name);
     if (good) {
         place.spare = vf_spare_folders();
+        place.must_last = true; /* for the folder goes */
         good = vf_recover(remains, &place, &r->debug.files, &result, &warnings, &error) != VF_FATAL;
         if (!r->quiet)
             vf_say_warnings(remains->path, &warnings);

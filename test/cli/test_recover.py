@@ -185,6 +185,17 @@ def test_it_stays_where_nothing_can_be_written(remains, tmp_path):
     assert (remains / "profile.prof").exists()
 
 
+def test_only_a_regular_file_is_replaced(remains, tmp_path):
+    """As root it would be /dev/null."""
+    os.mkfifo(tmp_path / "pipe.vmfox")
+    for words in (["recover", "-o", "pipe.vmfox", "tmp/vmfox-AbC123"], ["recover", "-o", "-"],
+                  ["record", "-o", "pipe.vmfox", "python3", "-c", "print('ran')"],
+                  ["symbolicate", DATA / "pypy.vmfox", "-o", "pipe.vmfox"]):
+        done = vmfox_apart(*words, cwd=tmp_path)
+        assert done.code == 1 and done.out == "" and "regular file" in done.err, done.err
+    assert (tmp_path / "pipe.vmfox").is_fifo() and (remains / "profile.prof").exists()
+
+
 @pytest.mark.parametrize("missing", ["session.json", "stamps.i64", "maps.txt", "cpu.i64",
                                      "profile.jitlog", "clock.i64"])
 def test_members_may_be_missing(tmp_path, missing):
