@@ -16,10 +16,12 @@ const char *const *vf_spare_folders(void)
 
 const char *const *vf_recorder_folders(void)
 {
-    static const char *folders[4];
+    static const char *folders[5];
+    const char *home = getenv("HOME");
     folders[0] = vf_temp_folder();
     folders[1] = "/tmp";
     folders[2] = "/var/tmp";
+    folders[3] = home && *home == '/' ? home : NULL;
     return folders;
 }
 

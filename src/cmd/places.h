@@ -7,7 +7,8 @@
 /* Where a recording goes that the place it was meant for does not take: the temporary folder,
  * /var/tmp, the home folder; ends with NULL. */
 const char *const *vf_spare_folders(void);
-/* Where a recorder's folder may lie: the temporary folder, /tmp, /var/tmp; ends with NULL. */
+/* Where a recorder's folder may lie: the temporary folder, /tmp, /var/tmp, the home folder; ends
+ * with NULL. */
 const char *const *vf_recorder_folders(void);
 
 /* vf_keep_open() below $XDG_CACHE_HOME, or ~/.cache. */

@@ -2,8 +2,6 @@
 #include "cmd/recording.h"
 #include "code/disassembly.h"
 
-#include <sys/stat.h>
-
 static const struct vf_option options[] = {
     {"output", 'o', "FILE", "where to write the capture (default: NAME.vmfox)"},
     {"share", 0, NULL,
@@ -13,17 +11,6 @@ static const struct vf_option options[] = {
     VF_OPTION_HELP,
     {0},
 };
-
-/* A zip is written here and there, so only into a regular file. */
-static bool is_place_for_zip(const char *path)
-{
-    struct stat st;
-    bool exists = stat(path, &st) == 0;
-    if (strcmp(path, "-") != 0 && (!exists || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
-        return true;
-    vf_say("%s: a recording can only be written to a regular file", path);
-    return false;
-}
 
 static int run(const struct vf_args *args)
 {
@@ -42,7 +29,7 @@ static int run(const struct vf_args *args)
         out = made;
     }
     code = VF_EXIT_INPUT;
-    if (!is_place_for_zip(out) || !vf_recording_place(&place, out))
+    if (!vf_recording_place(&place, out))
         goto done;
     code = vf_recording_run(&recording, &place, &result);
     if (result.path && !result.elsewhere && !recording.quiet)

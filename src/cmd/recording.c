@@ -4,6 +4,7 @@
 #include "record/space.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool parse_period(const char *text, double *period_s)
@@ -117,13 +118,30 @@ int vf_recording_init(struct vf_recording *recording, const struct vf_args *args
     return VF_EXIT_OK;
 }
 
-bool vf_recording_place(struct vf_place *place, const char *path)
+bool vf_recording_output_place(struct vf_place *place, const char *path)
 {
     struct vf_error error;
     if (vf_place_open(place, path, &error) == VF_OK)
         return true;
     vf_say_error(path, &error, 0);
     return false;
+}
+
+/* A zip is written here and there, so only into a regular file. */
+static bool is_place_for_zip(const char *path)
+{
+    struct stat st;
+    bool exists = stat(path, &st) == 0;
+    if (strcmp(path, "-") != 0 && (!exists || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)))
+        return true;
+    vf_say("%s: a recording can only be written to a regular file", path);
+    return false;
+}
+
+bool vf_recording_place(struct vf_place *place, const char *path)
+{
+    *place = (struct vf_place){.folder = -1};
+    return is_place_for_zip(path) && vf_recording_output_place(place, path);
 }
 
 char *vf_recording_default_name(const struct vf_recording *recording, const char *ending)

@@ -46,9 +46,11 @@ struct vf_recording {
 int vf_recording_init(struct vf_recording *recording, const struct vf_args *args);
 /* The program's name with `ending` behind it; to be freed. */
 char *vf_recording_default_name(const struct vf_recording *recording, const char *ending);
-/* Holds the place at `path` for what is written when the program has ended; vf_place_close() must
- * follow.  False: it can't be written, which was said. */
+/* Holds the place at `path` for the recording, or for what `run` makes of it, which is written when
+ * the program has ended; vf_place_close() must follow.  False: it can't be written, which was said.
+ * A recording goes into a regular file alone. */
 bool vf_recording_place(struct vf_place *place, const char *path);
+bool vf_recording_output_place(struct vf_place *place, const char *path);
 /* Runs the program; the capture goes to `place`, or where else it can be kept, which is said.
  * Returns the exit code for the command.  `result` tells where the capture is; to be released. */
 int vf_recording_run(struct vf_recording *recording, struct vf_place *place,

@@ -68,6 +68,7 @@ static bool write_one(const struct recovery *r, const struct vf_remains *remains
     bool good = vf_recording_place(&place, name);
     if (good) {
         place.spare = vf_spare_folders();
+        place.must_last = true; /* for the folder goes */
         good = vf_recover(remains, &place, &r->debug.files, &result, &warnings, &error) != VF_FATAL;
         if (!r->quiet)
             vf_say_warnings(remains->path, &warnings);
@@ -180,7 +181,7 @@ const struct vf_command vf_cmd_recover = {
     .about =
         "FOLDER is what lies in the temporary folder of a vmfox run or record that was killed,\n"
         "vmfox-XXXXXX.  It is removed when the recording is written.  Without one, all of\n"
-        "yours in the temporary folder, /tmp and /var/tmp whose vmfox is gone.",
+        "yours in the temporary folder, /tmp, /var/tmp and the home folder whose vmfox is gone.",
     .options = options,
     .run = run,
 };

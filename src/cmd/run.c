@@ -45,7 +45,7 @@ static int prepare_output(struct run *r)
     }
     if (r->output && !vf_format_of(r->output, &r->format))
         return VF_EXIT_USAGE;
-    if (r->output && !vf_recording_place(&r->output_place, r->output))
+    if (r->output && !vf_recording_output_place(&r->output_place, r->output))
         return VF_EXIT_INPUT;
     return VF_EXIT_OK;
 }

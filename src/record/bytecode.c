@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,6 +29,7 @@ struct gather {
     VF_VEC(struct wanted) functions;
     struct vf_table file_index, function_index;
     struct vf_buf file, function; /* of the merge point at hand */
+    int code;                     /* what was given with -c, in a file without a name; -1: none */
 };
 
 static void whole_text(struct vf_buf *out, struct vf_jitlog_text text)
@@ -94,18 +96,28 @@ static void add_escaped(struct vf_buf *out, struct vf_str text)
     }
 }
 
-/* Where the text of a file of the log lies; empty: nowhere that may be read.  What was given with
- * -c is put into a file. */
-static struct vf_str place_of(struct vf_session *s, struct vf_str file)
+/* What was given with -c, for the interpreter to read.  The recorder's folder is not the place for
+ * it: by now its path may lead to another one. */
+static struct vf_str place_of_code(struct gather *g, const char *code)
 {
+    if (g->code < 0)
+        g->code = memfd_create("code", MFD_CLOEXEC);
+    if (g->code >= 0)
+        g->code = vf_ring_move_up(g->code);
+    if (g->code < 0 || vf_write_fd(g->code, vf_str_from(code), NULL) == VF_FATAL)
+        return VF_STR("");
+    return vf_arena_printf(&g->session->arena, "/proc/self/fd/%d", g->code);
+}
+
+/* Where the text of a file of the log lies; empty: nowhere that may be read. */
+static struct vf_str place_of(struct gather *g, struct vf_str file)
+{
+    struct vf_session *s = g->session;
     const struct vf_target *t = s->target;
     struct stat st;
     if (vf_str_eq(file, VF_STR("<string>")) && t->kind == VF_TARGET_CODE &&
-        t->script_at != t->options_end) {
-        struct vf_str path = vf_arena_printf(&s->arena, "%s/code", s->spool.folder);
-        struct vf_str text = vf_str_from(t->argv[t->script_at]);
-        return vf_write_file(path.ptr, text, NULL) == VF_FATAL ? VF_STR("") : path;
-    }
+        t->script_at != t->options_end)
+        return place_of_code(g, t->argv[t->script_at]);
     struct vf_str path = vf_arena_str(&s->arena, file); /* with a NUL behind it */
     bool good = file.len && file.ptr[0] != '<' && !memchr(file.ptr, 0, file.len) &&
                 vf_sources_is_python(s, file) && stat(path.ptr, &st) == 0 && S_ISREG(st.st_mode);
@@ -115,7 +127,7 @@ static struct vf_str place_of(struct vf_session *s, struct vf_str file)
 static void make_list(struct gather *g, struct vf_buf *out)
 {
     for (uint32_t i = 0; i < g->files.len; i++) {
-        struct vf_str place = place_of(g->session, g->files.items[i]);
+        struct vf_str place = place_of(g, g->files.items[i]);
         if (place.len == 0)
             continue;
         vf_buf_printf(out, "file\t");
@@ -152,7 +164,8 @@ static int optimisation(const struct vf_session *s)
     return level > 2 ? 2 : level;
 }
 
-_Noreturn static void run_child(const struct vf_session *s, char *const *argv, int in, int out)
+_Noreturn static void run_child(const struct vf_session *s, char *const *argv, int in, int out,
+                                int code)
 {
     char path[] = "PATH=/usr/bin:/bin", *const environment[] = {path, NULL};
     struct rlimit bytes = {BYTES_MAX, BYTES_MAX};
@@ -163,6 +176,8 @@ _Noreturn static void run_child(const struct vf_session *s, char *const *argv, i
     sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_FSIZE, &bytes);
     vf_descriptors_give_back(&s->descriptors);
+    if (code >= 0)
+        fcntl(code, F_SETFD, 0);
     if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && nowhere >= 0 && dup2(nowhere, 2) >= 0)
         execve(argv[0], argv, environment);
     _exit(127);
@@ -184,32 +199,33 @@ static bool wait_for(pid_t pid)
     }
 }
 
-static bool run_interpreter(struct vf_session *s, int in, int out)
+/* What it runs is on its command line, so that no path is trusted, and isolated, so that it imports
+ * nothing from the folder that it is started in. */
+static bool run_interpreter(const struct gather *g, int in, int out)
 {
-    char options[] = "-SEsB", levels[][4] = {"-S", "-O", "-OO"};
-    struct vf_str script = vf_arena_printf(&s->arena, "%s/vmfox_bytecode.py", s->spool.folder);
+    struct vf_session *s = g->session;
+    char options[] = "-ISB", levels[][4] = {"-S", "-O", "-OO"}, letter[] = "-c";
     struct vf_str text = {(const char *)vf_vmfox_bytecode_py, vf_vmfox_bytecode_py_size};
     const char *interpreter =
         s->exe.len ? vf_arena_str(&s->arena, s->exe).ptr : s->target->interpreter;
-    if (vf_write_file(script.ptr, text, NULL) == VF_FATAL)
-        return false;
-    char *name = vf_strdup(vf_str_from(interpreter)), *path = vf_strdup(script);
-    char *const argv[] = {name, options, levels[optimisation(s)], path, NULL};
+    char *name = vf_strdup(vf_str_from(interpreter)), *code = vf_strdup(text);
+    char *const argv[] = {name, options, levels[optimisation(s)], letter, code, NULL};
     pid_t pid = fork();
     if (pid == 0)
-        run_child(s, argv, in, out);
+        run_child(s, argv, in, out, g->code);
     bool good = pid > 0 && wait_for(pid);
     free(name);
-    free(path);
+    free(code);
     return good;
 }
 
-static void disassemble(struct vf_session *s, const struct vf_buf *list)
+static void disassemble(const struct gather *g, const struct vf_buf *list)
 {
+    struct vf_session *s = g->session;
     struct vf_bytes bytes;
     int in = vf_temp_file(), out = vf_temp_file();
     if (in >= 0 && out >= 0 && vf_write_fd(in, vf_buf_view(list), NULL) == VF_OK &&
-        lseek(in, 0, SEEK_SET) == 0 && run_interpreter(s, in, out) &&
+        lseek(in, 0, SEEK_SET) == 0 && run_interpreter(g, in, out) &&
         vf_bytes_map_fd(out, &bytes, NULL) != VF_FATAL) {
         if (bytes.len < BYTES_MAX)
             vf_buf_str(&s->bytecode, vf_bytes_view(&bytes));
@@ -223,7 +239,7 @@ static void disassemble(struct vf_session *s, const struct vf_buf *list)
 
 void vf_session_bytecode(struct vf_session *s)
 {
-    struct gather g = {.session = s};
+    struct gather g = {.session = s, .code = -1};
     struct vf_buf list = {0};
     if (vf_spool_size(&s->spool, VF_SPOOL_JITLOG) == 0 ||
         !vf_str_eq(s->implementation, VF_STR("pypy")))
@@ -231,7 +247,9 @@ void vf_session_bytecode(struct vf_session *s)
     read_log(&g);
     make_list(&g, &list);
     if (list.len)
-        disassemble(s, &list);
+        disassemble(&g, &list);
+    if (g.code >= 0)
+        close(g.code);
     vf_buf_release(&list);
     vf_buf_release(&g.file);
     vf_buf_release(&g.function);

@@ -125,7 +125,7 @@ void vf_session_flush(struct vf_session *s)
     vf_spool_flush(&s->spool);
     if (s->told && is_info_due(s, now_ns)) {
         vf_session_write_info(&info, s, NULL);
-        vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
+        s->told = !vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
         if (s->maps.len)
             vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
         s->told = false;

@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { WANTED, MADE_ANEW, BESIDE, SPARE };
@@ -200,19 +204,32 @@ enum vf_status vf_place_begin(const struct vf_place *place, size_t which, struct
     return VF_OK;
 }
 
-/* Gives what has no name one that nobody has. */
-static bool give_name(struct vf_draft *draft, const char *name, bool hidden, char given[300])
+/* Gives it the name, where nobody has that.  False with errno. */
+static bool take_name(struct vf_draft *draft, const char *name)
 {
     char self[64];
     struct stat st;
     snprintf(self, sizeof self, "/proc/self/fd/%d", draft->fd);
+    if (!draft->temp[0])
+        return linkat(AT_FDCWD, self, draft->folder, name, AT_SYMLINK_FOLLOW) == 0;
+    if (syscall(SYS_renameat2, draft->folder, draft->temp, draft->folder, name, RENAME_NOREPLACE) ==
+        0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    if (fstatat(draft->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return false;
+    }
+    return renameat(draft->folder, draft->temp, draft->folder, name) == 0;
+}
+
+/* Gives it one like `name` that nobody has. */
+static bool give_name(struct vf_draft *draft, const char *name, bool hidden, char given[300])
+{
     for (int i = 0; i < TRIES; i++) {
         random_name(given, name, hidden);
-        if (!draft->temp[0] && linkat(AT_FDCWD, self, draft->folder, given, AT_SYMLINK_FOLLOW) == 0)
-            return true;
-        if (draft->temp[0] && fstatat(draft->folder, given, &st, AT_SYMLINK_NOFOLLOW) == 0)
-            errno = EEXIST;
-        else if (draft->temp[0] && renameat(draft->folder, draft->temp, draft->folder, given) == 0)
+        if (take_name(draft, given))
             return true;
         if (errno != EEXIST)
             return false;
@@ -220,10 +237,27 @@ static bool give_name(struct vf_draft *draft, const char *name, bool hidden, cha
     return false;
 }
 
+/* Another one of that name may be a recording of another process, in whose container this one's
+ * number is used too. */
+static bool put_private(const struct vf_place *place, struct vf_draft *draft, char given[300])
+{
+    snprintf(given, 300, "%s", place->name);
+    return take_name(draft, given) ||
+           (errno == EEXIST && give_name(draft, place->name, false, given));
+}
+
 static bool put(const struct vf_place *place, size_t which, struct vf_draft *draft, char given[300])
 {
+    struct stat st;
     if (place->only_random || !vf_place_is_wanted(which))
         return give_name(draft, place->name, false, given);
+    if (place->is_private)
+        return put_private(place, draft, given);
+    bool exists = fstatat(draft->folder, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (exists && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode)) {
+        errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST; /* nor is a device replaced */
+        return false;
+    }
     /* Only rename() replaces a file that is there. */
     if (!draft->temp[0]) {
         if (!give_name(draft, place->name, true, given))
@@ -237,9 +271,10 @@ static bool put(const struct vf_place *place, size_t which, struct vf_draft *dra
 static char *path_of(const struct vf_place *place, size_t which, int folder, const char *given)
 {
     char now[4096];
-    if (which == MADE_ANEW && !place->only_random)
+    bool asked_for = strcmp(given, place->name) == 0;
+    if (which == MADE_ANEW && asked_for)
         return vf_strdup(vf_str_from(place->path));
-    if (which == WANTED && !place->only_random)
+    if (which == WANTED && asked_for)
         return vf_place_now(place);
     if (which >= SPARE)
         return join(vf_str_from(place->spare[which - SPARE]), given);
@@ -247,12 +282,36 @@ static char *path_of(const struct vf_place *place, size_t which, int folder, con
     return join(where.len ? where : vf_str_from(place->folder_path), given);
 }
 
+/* Those that say at once when there is no room for what is written. */
+static bool is_local(const struct statfs *fs)
+{
+    static const unsigned long local[] = {EXT4_SUPER_MAGIC,     XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                          F2FS_SUPER_MAGIC,     TMPFS_MAGIC,     RAMFS_MAGIC,
+                                          OVERLAYFS_SUPER_MAGIC};
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if ((unsigned long)fs->f_type == local[i])
+            return true;
+    return false;
+}
+
+/* A file system in the network may say only now that there was no room, and when the file has its
+ * name what it was made of is removed.  On a disk this costs some milliseconds and finds nothing
+ * but a broken disk: so there only what is large, or must last, is waited for. */
+static bool is_on_disk(const struct vf_place *place, int fd)
+{
+    struct stat st;
+    struct statfs fs;
+    bool quick = !place->must_last && fstat(fd, &st) == 0 && st.st_size < VF_PLACE_WAITED_FROM &&
+                 fstatfs(fd, &fs) == 0 && is_local(&fs);
+    return quick || fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
+}
+
 enum vf_status vf_place_finish(const struct vf_place *place, size_t which, struct vf_draft *draft,
                                char **path, struct vf_error *error)
 {
     char given[300];
     *path = NULL;
-    if (!put(place, which, draft, given)) {
+    if (!is_on_disk(place, draft->fd) || !put(place, which, draft, given)) {
         int why = errno;
         vf_fail_errno(error, why, "can't be written");
         vf_place_drop(draft);

@@ -13,14 +13,18 @@
 
 #include <sys/types.h>
 
+enum { VF_PLACE_WAITED_FROM = 1 << 20 };
+
 struct vf_place {
-    char *path;               /* as it was asked for; behind a link, the file that it leads to */
-    char *name;               /* the last part of it */
-    char *folder_path;        /* the parts before */
-    int folder;               /* held (O_PATH) */
-    bool is_private;          /* the file is for the user alone, 0600; else as umask says */
-    bool only_random;         /* not that very name, but one like it that nobody has */
-    bool named_drafts;        /* as where O_TMPFILE is unknown; for tests */
+    char *path;        /* as it was asked for; behind a link, the file that it leads to */
+    char *name;        /* the last part of it */
+    char *folder_path; /* the parts before */
+    int folder;        /* held (O_PATH) */
+    bool is_private;   /* the file is for the user alone, 0600, and replaces none of that name
+                          but gets one like it; else as umask says */
+    bool must_last;    /* it is on the disk before it has its name, whatever that costs */
+    bool only_random;  /* not that very name, but one like it that nobody has */
+    bool named_drafts; /* as where O_TMPFILE is unknown; for tests */
     const char *const *spare; /* folders, ends with NULL; NULL: none */
 };
 
@@ -51,9 +55,10 @@ bool vf_place_is_wanted(size_t which);
 /* Makes a draft for name `which`.  VF_FATAL: that one can't take it; errno says why. */
 enum vf_status vf_place_begin(const struct vf_place *place, size_t which, struct vf_draft *draft,
                               struct vf_error *error);
-/* Gives the draft its name; *path (to be freed) is then where it lies, as the user would write it,
- * or where the folder is now.  The draft still holds the file open, locked (flock), until it is
- * dropped.  VF_FATAL: it is gone; errno says why. */
+/* Gives the draft its name, on file systems in the network, and where it has VF_PLACE_WAITED_FROM
+ * bytes or more, when it is on the disk; *path (to be freed) is then where it lies, as the user
+ * would write it, or where the folder is now.  The draft still holds the file open, locked (flock),
+ * until it is dropped.  VF_FATAL: it is gone; errno says why. */
 enum vf_status vf_place_finish(const struct vf_place *place, size_t which, struct vf_draft *draft,
                                char **path, struct vf_error *error);
 /* Gives it up, or after vf_place_finish() closes it. */

@@ -1,6 +1,7 @@
 #include "record/remains.h"
 
-#include <dirent.h>
+#include "record/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,31 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEPTH_MAX = 8 };
-
-/* ---- a folder's entries ---------------------------------------------------------------------- */
-
-/* A second descriptor, with a place of its own in the folder. */
-static DIR *entries_of(int folder)
-{
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (!dir && fd >= 0)
-        close(fd);
-    return dir;
-}
-
-static bool is_dots(const char *name)
-{
-    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
-
 static uint64_t count_bytes(int folder)
 {
     struct stat st;
     struct dirent *entry;
     uint64_t bytes = 0;
-    DIR *dir = entries_of(folder);
+    DIR *dir = vf_folder_entries(folder);
     while (dir && (entry = readdir(dir)))
         if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
             bytes += (uint64_t)st.st_size;
@@ -41,39 +23,30 @@ static uint64_t count_bytes(int folder)
     return bytes;
 }
 
-/* The lock goes last: what was begun can be gone on with. */
-static bool empty(int folder, unsigned depth)
-{
-    struct dirent *entry;
-    bool good = true;
-    DIR *dir = entries_of(folder);
-    while (dir && (entry = readdir(dir))) {
-        if (is_dots(entry->d_name) || (depth == 0 && strcmp(entry->d_name, "lock") == 0) ||
-            unlinkat(folder, entry->d_name, 0) == 0)
-            continue;
-        int below = openat(folder, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        good = below >= 0 && depth < DEPTH_MAX && empty(below, depth + 1) &&
-               unlinkat(folder, entry->d_name, AT_REMOVEDIR) == 0 && good;
-        if (below >= 0)
-            close(below);
-    }
-    if (dir)
-        closedir(dir);
-    return good && dir;
-}
-
 /* ---- one ------------------------------------------------------------------------------------- */
 
-/* A folder without one is none of a recorder, or of one that is just starting. */
-static enum vf_status take_lock(struct vf_remains *remains, struct vf_error *error)
+static bool has_file(const struct vf_remains *remains, const char *name)
 {
     struct stat st;
-    remains->lock = openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (remains->lock < 0 || fstat(remains->lock, &st) != 0 || !S_ISREG(st.st_mode))
-        return vf_fail(error, "is not the folder of a recorder: it has no lock");
-    if (flock(remains->lock, LOCK_EX | LOCK_NB) != 0)
-        return vf_fail(error, "its recorder is still at work");
-    return VF_OK;
+    return fstatat(remains->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* A folder without the file is none of a recorder, or of one that is just starting; unless somebody
+ * who empties the temporary folder has taken that file alone. */
+static enum vf_status take_locks(struct vf_remains *remains, struct vf_error *error)
+{
+    bool works = flock(remains->folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (!works && has_file(remains, "lock")) {
+        remains->lock =
+            openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (remains->lock < 0)
+            return vf_fail_errno(error, errno, "its lock can't be opened");
+        works = flock(remains->lock, LOCK_EX | LOCK_NB) != 0;
+    } else if (!works && !has_file(remains, "session.json")) {
+        return vf_fail(error, "is not the folder of a recorder: it has no lock and no "
+                              "session.json");
+    }
+    return works ? vf_fail(error, "its recorder is still at work") : VF_OK;
 }
 
 /* As mkdtemp() makes it of vmfox-XXXXXX. */
@@ -112,15 +85,12 @@ enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, str
         return vf_fail(error, "is not the folder of a recorder: those are called vmfox-XXXXXX");
     remains->bytes = count_bytes(remains->folder);
     remains->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return take_lock(remains, error);
+    return take_locks(remains, error);
 }
 
 bool vf_remains_remove(const struct vf_remains *remains)
 {
-    bool good = empty(remains->folder, 0);
-    if (good)
-        unlinkat(remains->folder, "lock", 0);
-    return good && rmdir(remains->path) == 0;
+    return vf_folder_remove(remains->folder, remains->path);
 }
 
 void vf_remains_close(struct vf_remains *remains)

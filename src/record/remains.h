@@ -1,7 +1,7 @@
 /* What is left of a recorder that was killed: its temporary folder.
  *
- * A recorder holds a lock (flock) on the file `lock` in its folder as long as it lives; where the
- * lock can be had, it is gone.  Process ids play no part, for they are used again. */
+ * A recorder holds a lock (flock) on its folder and on the file `lock` in it as long as it lives;
+ * where both can be had, it is gone.  Process ids play no part, for they are used again. */
 #ifndef VF_RECORD_REMAINS_H
 #define VF_RECORD_REMAINS_H
 
@@ -10,17 +10,17 @@
 
 struct vf_remains {
     char *path;
-    int folder, lock; /* open; the second is locked by us */
+    int folder, lock; /* open and locked by us; `lock` may be -1 */
     uint64_t bytes;   /* of the files in it */
     int64_t modified_ns;
 };
 
-/* Opens a folder of that kind and takes its lock.  Fails where it is no folder of a recorder, a
+/* Opens a folder of that kind and takes its locks.  Fails where it is no folder of a recorder, a
  * link, another user's, or open to others, and where its recorder lives.  To be closed in either
  * case. */
 enum vf_status vf_remains_open(struct vf_remains *remains, const char *path,
                                struct vf_error *error);
-/* Removes the folder and all that is in it; links in it are not followed. */
+/* vf_folder_remove(). */
 bool vf_remains_remove(const struct vf_remains *remains);
 void vf_remains_close(struct vf_remains *remains);
 

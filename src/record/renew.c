@@ -122,14 +122,13 @@ enum vf_status vf_zip_renew(const char *path, struct vf_str old,
     struct stat st;
     mode_t mask = umask(0), mode = 0666 & ~mask;
     umask(mask);
-    char *place = realpath(path, NULL);
-    if (place && stat(place, &st) == 0) {
+    /* A path need not have a real one: the folder may be hidden by what was mounted over it. */
+    if (stat(path, &st) == 0) {
         mode = st.st_mode & 07777;
-        if (!S_ISREG(st.st_mode)) {
-            free(place);
+        if (!S_ISREG(st.st_mode))
             return vf_fail(error, "is no regular file, and a recording can only be one");
-        }
     }
+    char *place = realpath(path, NULL);
     sigset_t before;
     hold_signals(&before);
     enum vf_status status = write_beside(place ? place : path, mode, old, members, count, error);

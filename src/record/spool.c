@@ -1,8 +1,10 @@
 #include "record/spool.h"
 
+#include "base/clock.h"
+#include "record/folder.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -22,31 +24,67 @@ const char *vf_spool_name(enum vf_spool_file file)
     return names[file];
 }
 
-enum vf_status vf_spool_open(struct vf_spool *spool, const char *place, struct vf_error *error)
+/* ---- the folder ------------------------------------------------------------------------------ */
+
+static void drop_folder(struct vf_spool *spool)
 {
-    size_t size = strlen(place) + 16;
-    char *folder = vf_alloc(size, 1);
-    *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
-    snprintf(folder, size, "%s/vmfox-XXXXXX", place);
-    if (!mkdtemp(folder)) {
-        int why = errno;
-        free(folder);
-        return vf_fail_errno(error, why, "can't make a folder in %s", place);
-    }
-    spool->folder = folder;
-    spool->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (spool->folder && spool->folder_fd >= 0 && !spool->keeps_folder)
+        vf_folder_remove(spool->folder_fd, spool->folder);
     if (spool->folder_fd >= 0)
-        spool->lock_fd =
-            openat(spool->folder_fd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (spool->lock_fd < 0 || flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return vf_fail_errno(error, errno, "can't make a file in %s", folder);
-    return VF_OK;
+        close(spool->folder_fd);
+    if (spool->lock_fd >= 0)
+        close(spool->lock_fd);
+    free(spool->folder);
+    spool->folder = NULL;
+    spool->folder_fd = spool->lock_fd = -1;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+/* Some file systems have locks on files and none on folders.  False with errno, which is
+ * EWOULDBLOCK or ENOENT where `clean` or `recover` has come in between. */
+static bool lock_folder(struct vf_spool *spool)
 {
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
+    struct stat st;
+    if (flock(spool->folder_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return false;
+    spool->lock_fd = openat(spool->folder_fd, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (spool->lock_fd < 0 || flock(spool->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return false;
+    return fstatat(spool->folder_fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* *again: another one may do. */
+static enum vf_status make_folder(struct vf_spool *spool, const char *place, bool *again,
+                                  struct vf_error *error)
+{
+    size_t size = strlen(place) + 16;
+    spool->folder = vf_alloc(size, 1);
+    snprintf(spool->folder, size, "%s/vmfox-XXXXXX", place);
+    *again = false;
+    if (!mkdtemp(spool->folder)) {
+        vf_fail_errno(error, errno, "can't make a folder in %s", place);
+    } else {
+        spool->folder_fd = open(spool->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (spool->folder_fd >= 0 && lock_folder(spool))
+            return VF_OK;
+        *again = errno == EWOULDBLOCK || errno == ENOENT;
+        vf_fail_errno(error, errno, "can't make a file in %s", spool->folder);
+        if (spool->folder_fd < 0)
+            rmdir(spool->folder);
+    }
+    drop_folder(spool);
+    return VF_FATAL;
+}
+
+enum vf_status vf_spool_open(struct vf_spool *spool, const char *place, struct vf_error *error)
+{
+    enum { TRIES = 20 };
+    bool again = true;
+    enum vf_status status = VF_FATAL;
+    *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
+    for (int i = 0; i < TRIES && again && status != VF_OK; i++)
+        status = make_folder(spool, place, &again, error);
+    spool->touched_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    return status;
 }
 
 static void let_go(struct vf_spool *spool, enum vf_spool_file file)
@@ -58,17 +96,11 @@ static void let_go(struct vf_spool *spool, enum vf_spool_file file)
 
 void vf_spool_close(struct vf_spool *spool)
 {
-    if (spool->folder && !spool->keeps_folder)
-        nftw(spool->folder, remove_entry, 4, FTW_DEPTH | FTW_PHYS);
-    free(spool->folder);
-    if (spool->folder_fd >= 0)
-        close(spool->folder_fd);
-    if (spool->lock_fd >= 0)
-        close(spool->lock_fd);
     for (size_t i = 0; i < VF_SPOOL_FILES; i++) {
         vf_buf_release(&spool->waiting[i]);
         let_go(spool, (enum vf_spool_file)i);
     }
+    drop_folder(spool);
     *spool = (struct vf_spool){.folder_fd = -1, .lock_fd = -1};
 }
 
@@ -157,7 +189,8 @@ static enum vf_status append(struct vf_spool *spool, enum vf_spool_file file,
         spool->waiting_bytes -= waiting->len;
         waiting->len = 0;
     } else if (ftruncate(fd, (off_t)spool->written[file]) != 0) {
-        spool->status = VF_FATAL; /* half of a row is at its end */
+        spool->status = VF_FATAL;
+        spool->torn = true;
         spool->error = *error;
     }
     if (!spool->held[file])
@@ -189,10 +222,36 @@ static void write_out(struct vf_spool *spool, enum vf_spool_file file)
     spool->error = error;
 }
 
+/* Who empties the temporary folder goes by the times of files: those that were written at the start
+ * of a long recording are needed until its end. */
+static void touch(struct vf_spool *spool)
+{
+    struct dirent *entry;
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (now_ns - spool->touched_ns < VF_SPOOL_TOUCH_NS)
+        return;
+    spool->touched_ns = now_ns;
+    DIR *dir = vf_folder_entries(spool->folder_fd);
+    while (dir && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, "..") != 0)
+            utimensat(spool->folder_fd, entry->d_name, NULL, AT_SYMLINK_NOFOLLOW);
+    if (dir)
+        closedir(dir);
+}
+
 void vf_spool_flush(struct vf_spool *spool)
 {
     for (size_t i = 0; i < VF_SPOOL_FILES; i++)
         write_out(spool, (enum vf_spool_file)i);
+    touch(spool);
+}
+
+bool vf_spool_flush_again(struct vf_spool *spool)
+{
+    if (spool->status != VF_OK && !spool->torn)
+        spool->status = VF_OK;
+    vf_spool_flush(spool);
+    return spool->waiting_bytes == 0;
 }
 
 int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file)

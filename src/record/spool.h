@@ -33,6 +33,7 @@ enum vf_spool_file {
 };
 
 #define VF_SPOOL_IN_MEMORY ((uint64_t)32 << 20)
+#define VF_SPOOL_TOUCH_NS INT64_C(60000000000) /* so often its files get the time of the day */
 
 struct vf_spool {
     char *folder;      /* NULL: none */
@@ -42,14 +43,17 @@ struct vf_spool {
     struct vf_buf waiting[VF_SPOOL_FILES];
     uint64_t written[VF_SPOOL_FILES]; /* bytes in the file */
     uint64_t waiting_bytes;           /* of all */
+    int64_t touched_ns;
     bool logs_given_up;
+    bool torn;             /* a file has half of a row at its end: nothing can go behind it */
     enum vf_status status; /* VF_FATAL: no more is written */
     struct vf_error error; /* why not, or why the logs were given up */
 };
 
-/* Makes the folder in `place`, with the file `lock`, locked as long as this process lives. */
+/* Makes the folder in `place`, with the file `lock`; both are locked as long as this process lives
+ * (record/remains.h). */
 enum vf_status vf_spool_open(struct vf_spool *spool, const char *place, struct vf_error *error);
-/* Removes the folder with all that is in it, unless that is to be kept. */
+/* Removes the folder with all that is in it (vf_folder_remove()), unless that is to be kept. */
 void vf_spool_close(struct vf_spool *spool);
 
 /* The member's name. */
@@ -66,6 +70,8 @@ void vf_spool_keep(struct vf_spool *spool, enum vf_spool_file file, const void *
 void vf_spool_forget(struct vf_spool *spool, enum vf_spool_file file);
 /* Writes what waits; spool->status says whether that was possible. */
 void vf_spool_flush(struct vf_spool *spool);
+/* The same once more where there was no room before.  True: all that there is lies in the files. */
+bool vf_spool_flush_again(struct vf_spool *spool);
 /* Bytes of a file and of what waits for it. */
 uint64_t vf_spool_size(const struct vf_spool *spool, enum vf_spool_file file);
 /* A descriptor for reading a file from its start, flushed; what can't be written still waits.  -1:

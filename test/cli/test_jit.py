@@ -332,6 +332,27 @@ def test_bytecode_of_functions_alike(pypy, tmp_path):
         assert wanted in text, wanted
 
 
+def test_bytecode_of_code_on_the_command_line(pypy, tmp_path):
+    """And where the recorder's folder is somebody else's by then: that one is neither read nor
+    removed."""
+    code = ("import glob, os\n"
+            "def hot(n):\n"
+            "    total = 0\n"
+            "    for i in range(n): total += i % 7\n"
+            "    return total\n"
+            "hot(300000)\n"
+            "folder, = glob.glob(os.environ['TMPDIR'] + '/vmfox-*')\n"
+            "os.rename(folder, folder + '-moved')\n"
+            "os.mkdir(folder, 0o700)\n"
+            "open(folder + '/precious', 'w').close()\n"
+            "hot(20000000)\n")
+    assert support.record(pypy, "-c", code, cwd=tmp_path).code == 0
+    text = support.member(tmp_path / "x.vmfox", "bytecode.txt").decode()
+    assert text.startswith("file\t<string>\ncode\thot\t2\n")
+    left = [file for file in (tmp_path / "tmp").rglob("*") if file.is_file()]
+    assert [file.name for file in left] == ["precious"]
+
+
 def test_a_source_that_changes_tells_nothing_wrong(pypy, tmp_path):
     (tmp_path / "p.py").write_text(
         "import time\n"

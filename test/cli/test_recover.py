@@ -116,6 +116,34 @@ def test_a_living_recorder_keeps_its_folder(remains, tmp_path):
     assert (remains / "profile.prof").exists()
 
 
+def test_a_living_recorder_whose_lock_was_removed_keeps_its_folder(remains, tmp_path):
+    """Who empties the temporary folder by the age of files may take that one alone."""
+    (remains / "lock").unlink()
+    folder = os.open(remains, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    done = vmfox("recover", "tmp/vmfox-AbC123", cwd=tmp_path)
+    assert done.code == 1 and "still at work" in done.err
+    assert "0 recorders" in vmfox_apart("clean", cwd=tmp_path).out
+    os.close(folder)
+    assert (remains / "profile.prof").exists()
+
+
+def test_a_recorders_folder_without_its_lock_is_recovered(remains, tmp_path):
+    (remains / "lock").unlink()
+    done = vmfox_apart("recover", "-q", "-o", "x.vmfox", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "") and not remains.exists()
+    assert len(convert(tmp_path / "x.vmfox", tmp_path).samples()) > 10
+
+
+def test_what_lies_in_the_home_folder_is_found(tmp_path):
+    """A recording begins there where the temporary folders have no room."""
+    made = make_remains(DATA / "pypy.vmfox", tmp_path / "tmp" / "home" / "vmfox-AbC123")
+    listed = vmfox_apart("recover", "-n", cwd=tmp_path, HOME="/tmp/home")
+    assert listed.code == 0 and "/tmp/home/vmfox-AbC123  demo" in listed.out
+    cleaned = vmfox_apart("clean", cwd=tmp_path, HOME="/tmp/home")
+    assert "1 recorder," in cleaned.out and not made.exists()
+
+
 def test_folders_of_others_are_refused(remains, tmp_path):
     remains.chmod(0o755)
     assert "open to other users" in vmfox("recover", str(remains), cwd=tmp_path).err
@@ -155,6 +183,17 @@ def test_it_stays_where_nothing_can_be_written(remains, tmp_path):
     done = vmfox_apart("recover", "-o", "nowhere/x.vmfox", cwd=tmp_path)
     assert done.code == 1 and "nowhere" in done.err
     assert (remains / "profile.prof").exists()
+
+
+def test_only_a_regular_file_is_replaced(remains, tmp_path):
+    """As root it would be /dev/null."""
+    os.mkfifo(tmp_path / "pipe.vmfox")
+    for words in (["recover", "-o", "pipe.vmfox", "tmp/vmfox-AbC123"], ["recover", "-o", "-"],
+                  ["record", "-o", "pipe.vmfox", "python3", "-c", "print('ran')"],
+                  ["symbolicate", DATA / "pypy.vmfox", "-o", "pipe.vmfox"]):
+        done = vmfox_apart(*words, cwd=tmp_path)
+        assert done.code == 1 and done.out == "" and "regular file" in done.err, done.err
+    assert (tmp_path / "pipe.vmfox").is_fifo() and (remains / "profile.prof").exists()
 
 
 @pytest.mark.parametrize("missing", ["session.json", "stamps.i64", "maps.txt", "cpu.i64",

@@ -5,12 +5,24 @@
 #include "folder.h"
 #include "record/place.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+/* How often a file was waited for, and what that ends with. */
+static int waits, wait_error;
+
+int fsync(int fd)
+{
+    waits++;
+    errno = wait_error;
+    return wait_error ? -1 : (int)syscall(SYS_fsync, fd);
+}
 
 static const char *const spare[] = {"missing", "spare", NULL};
 
@@ -161,6 +173,82 @@ static void links_are_followed_once(void **state)
     vf_place_close(&place);
 }
 
+/* As on a network's file system, which has taken all that was written. */
+static void no_room_that_is_said_late(void **state)
+{
+    (void)state;
+    folder_put("x.vmfox", VF_STR("old"), 0600);
+    for (int i = 0; i < 4; i++) {
+        struct vf_place place;
+        struct vf_draft draft;
+        char *path = NULL;
+        bool large = i / 2;
+        assert_int_equal(vf_place_open(&place, "x.vmfox", NULL), VF_OK);
+        place.named_drafts = i % 2;
+        place.must_last = !large;
+        assert_int_equal(vf_place_begin(&place, 0, &draft, NULL), VF_OK);
+        assert_int_equal(ftruncate(draft.fd, large ? VF_PLACE_WAITED_FROM : 1), 0);
+        wait_error = ENOSPC;
+        assert_int_equal(vf_place_finish(&place, 0, &draft, &path, NULL), VF_FATAL);
+        assert_int_equal(errno, ENOSPC);
+        assert_null(path);
+        wait_error = EINVAL; /* of what can't be waited for */
+        assert_holds("x.vmfox", "old");
+        assert_int_equal(folder_count("."), 1);
+        vf_place_drop(&draft);
+        vf_place_close(&place);
+    }
+    assert_int_equal(waits, 4);
+    struct vf_place place;
+    assert_int_equal(vf_place_open(&place, "x.vmfox", NULL), VF_OK);
+    place.must_last = true;
+    free(put(&place, 0));
+    assert_int_equal(waits, 5);
+    assert_holds("x.vmfox", "new");
+    wait_error = 0;
+    vf_place_close(&place);
+}
+
+/* Two that run in containers with one home may come by the same name. */
+static void a_kept_recording_replaces_none(void **state)
+{
+    (void)state;
+    folder_put("kept/x.vmfox", VF_STR("old"), 0600);
+    for (int i = 0; i < 4; i++) {
+        static const char *const names[] = {"x.vmfox", "x.vmfox", "y.vmfox", "z.vmfox"};
+        struct vf_place place;
+        vf_place_in(&place, open("kept", O_PATH | O_DIRECTORY | O_CLOEXEC), "kept", names[i]);
+        place.named_drafts = i % 2;
+        char *path = put(&place, 0);
+        assert_true((strstr(path, "kept/x-") != NULL) == (i < 2));
+        assert_true((strcmp(vf_str_basename(vf_str_from(path)).ptr, names[i]) == 0) == (i >= 2));
+        assert_holds(path, "new");
+        assert_holds("kept/x.vmfox", "old");
+        free(path);
+        vf_place_close(&place);
+    }
+    assert_int_equal(folder_count("kept"), 5);
+}
+
+static void a_pipe_that_came_meanwhile_is_not_replaced(void **state)
+{
+    (void)state;
+    struct vf_place place;
+    struct vf_draft draft;
+    struct stat st;
+    char *path = NULL;
+    assert_int_equal(vf_place_open(&place, "x.vmfox", NULL), VF_OK);
+    assert_int_equal(mkfifo("x.vmfox", 0600), 0);
+    assert_int_equal(vf_place_begin(&place, 0, &draft, NULL), VF_OK);
+    assert_int_equal(vf_place_finish(&place, 0, &draft, &path, NULL), VF_FATAL);
+    assert_int_equal(lstat("x.vmfox", &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    path = put(&place, 2);
+    assert_holds(path, "new");
+    free(path);
+    vf_place_close(&place);
+}
+
 static void places_that_cant_be(void **state)
 {
     struct vf_place place;
@@ -185,6 +273,9 @@ int main(void)
         IN_FOLDER(a_folder_that_is_renamed_or_made_anew),
         IN_FOLDER(what_is_written_is_locked),
         IN_FOLDER(links_are_followed_once),
+        IN_FOLDER(no_room_that_is_said_late),
+        IN_FOLDER(a_kept_recording_replaces_none),
+        IN_FOLDER(a_pipe_that_came_meanwhile_is_not_replaced),
         IN_FOLDER(places_that_cant_be),
     };
     return cmocka_run_group_tests(place, NULL, NULL);

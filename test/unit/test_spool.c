@@ -12,11 +12,25 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static struct vf_spool spool;
 static char place[] = "/tmp/vmfox-test-XXXXXX";
+
+/* So many locks are refused, as where somebody else has them. */
+static int refused;
+
+int flock(int fd, int operation)
+{
+    if (refused > 0) {
+        refused--;
+        errno = EWOULDBLOCK;
+        return -1;
+    }
+    return (int)syscall(SYS_flock, fd, operation);
+}
 
 static int set_up(void **state)
 {
@@ -169,6 +183,66 @@ static void the_lock_is_held_as_long_as_it_is_open(void **state)
     close(fd);
 }
 
+/* Who empties folders by the age of files looks at this one. */
+static void the_folder_is_locked_too(void **state)
+{
+    (void)state;
+    int fd = open(spool.folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_SH | LOCK_NB), -1);
+    close(fd);
+}
+
+/* `vmfox clean` has taken the folder, or the file in it, before the recorder did. */
+static void another_folder_is_begun_where_one_is_taken(void **state)
+{
+    (void)state;
+    struct vf_error error;
+    for (int count = 1; count < 4; count++) {
+        vf_spool_close(&spool);
+        refused = count;
+        assert_int_equal(vf_spool_open(&spool, place, &error), VF_OK);
+        assert_int_equal(refused, 0);
+        assert_true(status_of("lock").st_size == 0);
+    }
+    vf_spool_close(&spool);
+    refused = 1000;
+    assert_int_equal(vf_spool_open(&spool, place, &error), VF_FATAL);
+    refused = 0;
+} /* tear_down() finds none of those that were given up */
+
+static void another_folder_under_its_name_is_left_alone(void **state)
+{
+    (void)state;
+    char moved[64], inside[96], *path = strdup(spool.folder);
+    struct stat st;
+    snprintf(moved, sizeof moved, "%s/moved", place);
+    snprintf(inside, sizeof inside, "%s/precious", path);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mkdir(inside, 0700), 0);
+    vf_spool_close(&spool);
+    assert_int_equal(stat(inside, &st), 0);
+    assert_int_equal(rmdir(inside), 0);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(moved), 0); /* it was emptied */
+    free(path);
+}
+
+static void what_lies_long_is_touched(void **state)
+{
+    (void)state;
+    const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_true(vf_spool_put(&spool, "session.json", VF_STR("{}")));
+    assert_int_equal(utimensat(spool.folder_fd, "session.json", old, 0), 0);
+    assert_int_equal(utimensat(spool.folder_fd, "lock", old, 0), 0);
+    vf_spool_flush(&spool);
+    assert_int_equal(status_of("lock").st_mtime, 1000);
+    spool.touched_ns -= VF_SPOOL_TOUCH_NS;
+    vf_spool_flush(&spool);
+    assert_true(status_of("lock").st_mtime > 1000);
+    assert_true(status_of("session.json").st_mtime > 1000);
+}
+
 static void a_link_in_a_files_place_is_not_followed(void **state)
 {
     (void)state;
@@ -205,7 +279,7 @@ static void in_child_with_limit(rlim_t bytes, void (*part)(void))
     assert_true(pid >= 0);
     if (pid == 0) {
         signal(SIGXFSZ, SIG_IGN);
-        if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){bytes, bytes}) != 0)
+        if (setrlimit(RLIMIT_FSIZE, &(struct rlimit){bytes, RLIM_INFINITY}) != 0)
             _exit(2);
         part();
         _exit(0);
@@ -243,6 +317,26 @@ static void half_of_what_was_to_be_written_is_taken_back(void **state)
 {
     (void)state;
     in_child_with_limit(1000, write_beyond_the_limit);
+}
+
+static void write_again_with_more_room(void)
+{
+    vf_spool_add(&spool, VF_SPOOL_PROF, thousand, 600);
+    vf_spool_flush(&spool);
+    vf_spool_add(&spool, VF_SPOOL_PROF, thousand, 600);
+    vf_spool_flush(&spool);
+    need(spool.status == VF_FATAL && !vf_spool_flush_again(&spool));
+    need(spool.status == VF_FATAL && status_of("profile.prof").st_size == 600);
+    need(setrlimit(RLIMIT_FSIZE, &(struct rlimit){5000, 5000}) == 0);
+    vf_spool_flush(&spool);
+    need(status_of("profile.prof").st_size == 600);
+    need(vf_spool_flush_again(&spool) && status_of("profile.prof").st_size == 1200);
+}
+
+static void it_is_tried_once_more_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    in_child_with_limit(1000, write_again_with_more_room);
 }
 
 static void write_a_long_log(void)
@@ -322,6 +416,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(small_files_are_there_at_once_or_not_at_all, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_lock_is_held_as_long_as_it_is_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_folder_is_locked_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_folder_is_begun_where_one_is_taken, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(another_folder_under_its_name_is_left_alone, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_lies_long_is_touched, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(it_is_tried_once_more_where_that_is_asked_for, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_link_in_a_files_place_is_not_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_that_is_gone_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(half_of_what_was_to_be_written_is_taken_back, set_up,
