@@ -43,6 +43,7 @@ static void all_that_is_told_is_said(void **state)
     info->timer_note = VF_STR("one in 2.0 ms from 1.5 s on");
     info->records_left_out = 12;
     info->samples_skipped = 7;
+    info->stacks_unreadable = 18;
     info->jitlog_mode = VF_STR("auto");
     info->jitlog_traces = 90;
     info->jitlog_traces_brief = 40;
@@ -57,6 +58,7 @@ static void all_that_is_told_is_said(void **state)
     assert_fact(&r, "Channel", "shared memory");
     assert_fact(&r, "Records left out", "12: the channel had no room");
     assert_fact(&r, "Samples not taken", "7: another thread");
+    assert_fact(&r, "Stacks that could not be read", "18: of a frame");
     assert_fact(&r, "Sample times", "stamped in the program as it was taken");
     assert_fact(&r, "Timer", "perf_event");
     assert_fact(&r, "Timer, a note", "one in 2.0 ms from 1.5 s on");
