@@ -217,6 +217,7 @@ static void read_recording(struct bundle *b, json_t *root)
     info->threads_left_out = get_count(root, "threads_left_out");
     info->recovered = get_count(root, "recovered");
     info->samples_skipped = get_count(root, "samples_skipped");
+    info->stacks_unreadable = get_count(root, "stacks_unreadable");
     info->cost = (struct vf_capture_cost){.samples = get_count(cost, "samples"),
                                           .handler_ns = get_count(cost, "handler_ns"),
                                           .jitlog_ns = get_count(cost, "jitlog_ns"),

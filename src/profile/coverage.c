@@ -240,6 +240,7 @@ void vf_coverage_run(struct vf_coverage *c, struct vf_profile *profile,
     bool by_thread = vf_facts_timer_is_of_thread(capture->info.timer);
     *c = (struct vf_coverage){.clock = choose_clock(profile, clock, header, by_thread),
                               .by_format = header->dialect == VF_DIALECT_UPSTREAM,
+                              .in_ticks = !capture->info.timer.len,
                               .interval_ms = profile->interval_ms};
     if (c->clock == VF_COVERAGE_NONE)
         return;
@@ -289,7 +290,7 @@ void vf_coverage_add_facts(const struct vf_coverage *c, struct vf_profile *profi
         vf_profile_extra(profile, section, "Samples that came", "%.0f, %.1f %% of those%s", came,
                          100 * came / asked,
                          c->interval_ms > 1.5 * period_ms && c->clock == VF_COVERAGE_CPU &&
-                                 !c->by_thread
+                                 c->in_ticks
                              ? ": a timer of CPU time goes off on a tick of the kernel only"
                              : "");
     }

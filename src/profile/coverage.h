@@ -23,6 +23,7 @@ struct vf_coverage {
     enum vf_coverage_clock clock;
     bool by_thread;     /* the clock is each thread's CPU time */
     bool by_format;     /* the file's own stamps give the weights (profile/clock.h) */
+    bool in_ticks;      /* older recordings: one timer for the process, which may go off late */
     bool usual_known;   /* false: interval_ms is not measured, and no gap is called one */
     uint64_t samples;   /* of all threads; with wall time of the main one */
     double covered_ms;  /* of that clock, from the first sample to the last */

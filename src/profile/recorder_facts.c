@@ -36,6 +36,10 @@ static void add_channel(struct vf_profile *profile, const struct vf_capture_info
         vf_profile_extra(profile, "Samples", "Samples not taken",
                          "%llu: another thread was being sampled at that moment",
                          (unsigned long long)info->samples_skipped);
+    if (info->stacks_unreadable)
+        vf_profile_extra(profile, "Samples", "Stacks that could not be read",
+                         "%llu: of a frame that was just being made; these samples are left out",
+                         (unsigned long long)info->stacks_unreadable);
 }
 
 /* The recorder leaves operations out while the log takes more than its part of the time. */

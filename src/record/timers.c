@@ -16,6 +16,9 @@
 
 static const int64_t LOOK_EVERY_NS = 20000000;
 
+/* What became of a request to the program, which takes them at its next sample. */
+enum vf_asked { VF_ASKED, VF_ASKED_BEFORE, VF_NOT_ASKED };
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 static int open_event(pid_t tid, uint64_t period_ns)
@@ -113,6 +116,23 @@ void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
     snprintf(timers->note, sizeof timers->note, "the program is in another pid namespace");
 }
 
+/* Whether the handler is there that the signal is for: without it the signal ends the process.
+ * Another program may have taken over without a word, and C code may set what it likes. */
+static bool is_caught(const struct vf_proc *proc, int number)
+{
+    struct vf_buf status = {0};
+    uint64_t caught = 0;
+    vf_proc_read(proc, "status", &status);
+    struct vf_str text = vf_buf_view(&status);
+    const char *line = text.len ? memmem(text.ptr, text.len, "\nSigCgt:\t", 9) : NULL;
+    if (line) {
+        struct vf_str rest = {line + 9, text.len - (size_t)(line + 9 - text.ptr)};
+        vf_str_to_u64(vf_str_cut(&rest, '\n'), 16, &caught);
+    }
+    vf_buf_release(&status);
+    return caught >> (number - 1) & 1;
+}
+
 /* The thread's number may be a stranger's by the time that the event is there: it is switched on
  * when the thread is the program's still. */
 static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
@@ -123,6 +143,7 @@ static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
     thread->why = errno;
     timers->short_of |= thread->fd < 0 && (errno == EMFILE || errno == ENFILE);
     if (thread->fd >= 0 && (!vf_proc_has_thread(proc, thread->tid) ||
+                            !is_caught(proc, ring->shared->signal) ||
                             !aim(thread->fd, thread->tid, ring->shared->signal))) {
         close(thread->fd);
         thread->fd = -1;
@@ -150,14 +171,19 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
 }
 
 /* Asks the program for something that only it can do: a timer for a thread, or its end. */
-static void ask(struct vf_ring *ring, uint32_t what)
+static enum vf_asked ask(struct vf_ring *ring, uint32_t what)
 {
-    for (size_t i = 0; i < sizeof ring->arm / sizeof *ring->arm; i++) {
+    enum { PLACES = sizeof ring->arm / sizeof *ring->arm };
+    for (size_t i = 0; i < PLACES; i++)
+        if (__atomic_load_n(&ring->arm[i], __ATOMIC_ACQUIRE) == what)
+            return VF_ASKED_BEFORE;
+    for (size_t i = 0; i < PLACES; i++) {
         uint32_t nothing = 0;
         if (__atomic_compare_exchange_n(&ring->arm[i], &nothing, what, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED))
-            return;
+            return VF_ASKED;
     }
+    return VF_NOT_ASKED;
 }
 
 static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
@@ -174,8 +200,10 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
             close(thread->fd);
             timers->short_of = false;
         }
-        if (vf_ring_thread_find(ring, (uint32_t)thread->tid))
-            ask(ring, (uint32_t)thread->tid | ended);
+        thread->fd = -1;
+        if (vf_ring_thread_find(ring, (uint32_t)thread->tid) &&
+            ask(ring, (uint32_t)thread->tid | ended) == VF_NOT_ASKED)
+            timers->threads.items[kept++] = *thread; /* there is no place: the next time */
     }
     timers->threads.len = kept;
 }
@@ -187,12 +215,22 @@ static bool is_without(const struct vf_timers *timers, const struct vf_timer_thr
            (thread ? thread->fd < 0 && thread->why != ESRCH : timers->threads.len >= VF_TIMERS_MAX);
 }
 
-/* Threads of C libraries have no timer yet.  True: the thread is left to its own timer. */
+/* Threads of C libraries have no timer yet.  Where no other thread takes a sample meanwhile, and so
+ * nobody the request, the thread is sent the signal itself. */
+static void ask_for_timer(struct vf_timers *timers, struct vf_ring *ring,
+                          const struct vf_proc *proc, pid_t tid)
+{
+    if (ask(ring, (uint32_t)tid) == VF_ASKED_BEFORE && !timers->perf &&
+        is_caught(proc, ring->signal))
+        syscall(SYS_tgkill, proc->pid, tid, ring->signal);
+}
+
+/* True: the thread is left to its own timer. */
 static bool see(struct vf_timers *timers, struct vf_ring_reader *ring, const struct vf_proc *proc,
                 pid_t tid)
 {
     if (!vf_ring_thread_find(ring->shared, (uint32_t)tid))
-        ask(ring->shared, (uint32_t)tid);
+        ask_for_timer(timers, ring->shared, proc, tid);
     vf_timers_follow(timers, ring, proc, tid);
     struct vf_timer_thread *thread = find(timers, tid);
     if (thread && timers->perf)
@@ -256,7 +294,7 @@ void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,
     uint32_t refused = __atomic_load_n(&ring->shared->refused, __ATOMIC_RELAXED);
     bool wall = ring->shared->timer == VF_TIMER_WALL;
     if (!refused || timers->perf || now_ns - timers->driven_ns < (int64_t)timers->period_ns ||
-        !vf_proc_is_there(proc))
+        !is_caught(proc, ring->shared->signal))
         return;
     timers->driven_ns = now_ns;
     if (!timers->drives && !timers->note[0])

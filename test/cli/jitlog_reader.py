@@ -2,14 +2,14 @@
 nothing in common with the one in C.
 
 traces(bytes) gives a Trace for each that has operations, in the order of the log, and what is
-counted.
+counted; traces(bytes, True) also those without.
 """
 STAGES = {0x17: "recorded", 0x18: "optimised", 0x19: "assembled"}
 
 
 class Trace:
-    def __init__(self, number, kind):
-        self.id, self.kind = number, kind  # "loop" or "bridge"
+    def __init__(self, trace, kind, number):
+        self.id, self.kind, self.number = trace, kind, number  # "loop" or "bridge"
         self.ops = {"recorded": [], "optimised": [], "assembled": []}  # (name, descr, code offset)
         self.points = []  # (file, line, function) of all stages, in the order of the log
         self.bounds = self.guard = None
@@ -42,7 +42,7 @@ class Records:
         return self.raw().decode("utf-8", "surrogateescape")
 
 
-def traces(data):
+def traces(data, brief=False):
     r = Records(data)
     names, layout, prefixes, found, counters = {}, [], {}, [], []
     now = stage = None
@@ -57,9 +57,9 @@ def traces(data):
                 opnum = r.number(2)
                 names[opnum] = r.text()
         elif kind == 0x1b:
-            number, what = r.number(8), r.text()
-            r.number(8), r.text()
-            now, stage = Trace(number, what), None
+            trace, what = r.number(8), r.text()
+            now, stage = Trace(trace, what, r.number(8)), None
+            r.text()
             found.append(now)
         elif kind in STAGES:
             r.number(8)
@@ -107,7 +107,7 @@ def traces(data):
             r.at += 16
         else:
             raise ValueError("record %#x at %#x" % (kind, r.at - 1))
-    found = [trace for trace in found if any(trace.ops.values())]
+    found = [trace for trace in found if brief or any(trace.ops.values())]
     count(found, counters)
     return found
 

@@ -19,7 +19,7 @@ static const char all_fields[] =
     " \"end_monotonic_ns\": 6000000000, \"exit_code\": 3, \"exit_signal\": 9,"
     " \"channel\": \"socket\", \"channel_why\": \"no slot\", \"stamps\": \"kernel\","
     " \"timer\": \"perf\", \"timer_note\": \"2 ms\", \"records_left_out\": 12,"
-    " \"samples_skipped\": 9,"
+    " \"samples_skipped\": 9, \"stacks_unreadable\": 11,"
     " \"jitlog_mode\": \"auto\", \"jitlog_detail_until_ns\": 77,"
     " \"jitlog_traces\": 8, \"jitlog_traces_brief\": 3,"
     " \"cost\": {\"samples\": 1, \"handler_ns\": 2, \"jitlog_ns\": 3, \"runtime_log_ns\": 4,"
@@ -38,6 +38,7 @@ static void assert_recorder_is_read(const struct vf_capture_info *info)
     assert_str(info->timer, "perf");
     assert_str(info->timer_note, "2 ms");
     assert_true(info->records_left_out == 12 && info->samples_skipped == 9);
+    assert_int_equal(info->stacks_unreadable, 11);
     assert_str(info->jitlog_mode, "auto");
     assert_int_equal(info->jitlog_detail_until_ns, 77);
     assert_true(info->jitlog_traces == 8 && info->jitlog_traces_brief == 3);

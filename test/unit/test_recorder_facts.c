@@ -47,6 +47,7 @@ static void all_that_is_told_is_said(void **state)
     info->threads_idle = 300;
     info->threads_left_out = 20;
     info->samples_skipped = 7;
+    info->stacks_unreadable = 18;
     info->jitlog_mode = VF_STR("auto");
     info->jitlog_traces = 90;
     info->jitlog_traces_brief = 40;
@@ -63,6 +64,7 @@ static void all_that_is_told_is_said(void **state)
     assert_fact(&r, "Threads without samples", "300 more than are listed");
     assert_fact(&r, "Threads without names", "20: there were too many");
     assert_fact(&r, "Samples not taken", "7: another thread");
+    assert_fact(&r, "Stacks that could not be read", "18: of a frame");
     assert_fact(&r, "Sample times", "stamped in the program as it was taken");
     assert_fact(&r, "Timer", "perf_event");
     assert_fact(&r, "Timer, a note", "one in 2.0 ms from 1.5 s on");
