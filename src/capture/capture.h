@@ -74,10 +74,10 @@ struct vf_capture_info {
     uint64_t jitlog_traces, jitlog_traces_brief; /* in the log; of these, without operations */
     uint64_t records_left_out;                   /* the channel had no room for them */
     uint64_t samples_skipped;                    /* not taken, for another thread was taking one */
-    uint64_t stacks_unreadable; /* samples that could not be taken for that */
-    uint64_t threads_idle;      /* threads that are not told of, for they have no samples */
-    uint64_t threads_left_out;  /* and that are not, for there were too many */
-    uint64_t recovered;         /* 1: of what a killed recorder left */
+    uint64_t stacks_unreadable;                  /* samples that could not be taken for that */
+    uint64_t threads_idle;     /* threads that are not told of, for they have no samples */
+    uint64_t threads_left_out; /* and that are not, for there were too many */
+    uint64_t recovered;        /* 1: of what a killed recorder left */
     struct vf_capture_cost cost;
     int64_t
         main_cpu_first_ns; /* the main thread's CPU time at its first row in `cpu`; 0: unknown */

@@ -142,9 +142,9 @@ static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
     thread->fd = vf_descriptors_spare(open_event(thread->tid, timers->period_ns));
     thread->why = errno;
     timers->short_of |= thread->fd < 0 && (errno == EMFILE || errno == ENFILE);
-    if (thread->fd >= 0 && (!vf_proc_has_thread(proc, thread->tid) ||
-                            !is_caught(proc, ring->shared->signal) ||
-                            !aim(thread->fd, thread->tid, ring->shared->signal))) {
+    if (thread->fd >= 0 &&
+        (!vf_proc_has_thread(proc, thread->tid) || !is_caught(proc, ring->shared->signal) ||
+         !aim(thread->fd, thread->tid, ring->shared->signal))) {
         close(thread->fd);
         thread->fd = -1;
         thread->why = ESRCH;

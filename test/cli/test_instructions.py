@@ -5,7 +5,9 @@ import bisect
 import json
 import random
 import re
+import shutil
 import struct
+import sys
 import zipfile
 
 import pytest
@@ -138,6 +140,20 @@ def test_a_thread_that_c_code_started_has_a_track(recorder, python):
     inside = [s for s in samples if "in_thread" in [frame.name for frame in s.stack]]
     assert len(inside) > 0.8 * len(samples) > 20
     assert not any("in_thread" in [frame.name for frame in s.stack] for s in profile.samples())
+
+
+def test_so_it_has_where_no_other_thread_works(python, tmp_path):
+    """Without events of the kernel's it needs a timer that only the program can make, at a signal."""
+    sys.path.insert(0, str(support.ROOT / "test"))
+    from trials import places
+    shutil.copy(support.PROGRAMS / "cthread.py", tmp_path)
+    done = support.run([places.built("refuse.c"), "perf_event_open", "--", support.VMFOX, "record",
+                        "-q", "-o", "x.vmfox", python, "cthread.py", "idle"], cwd=tmp_path)
+    assert (done.code, done.err) == (0, b"")
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    assert profile.facts()["Timer"].startswith("CPU time of each thread, in ticks")
+    samples = profile.samples("Thread %d" % json.loads(done.out)["tid"])
+    assert len([s for s in samples if "in_thread" in [f.name for f in s.stack]]) > 60
 
 
 def test_what_the_recording_tells_of_the_recorder_is_said(tmp_path):
