@@ -301,9 +301,9 @@ static enum vf_status open_vmfox(struct bundle *b, struct vf_error *error)
         return VF_FATAL;
     int64_t version = get_int(root, "version");
     enum vf_status status = VF_OK;
-    if (version != 1)
-        status = vf_fail(error, "capture.json says version %lld; this vmfox reads version 1",
-                         (long long)version);
+    if (version < 1 || version > VF_CAPTURE_VERSION)
+        status = vf_fail(error, "capture.json says version %lld; this vmfox reads versions 1 to %d",
+                         (long long)version, VF_CAPTURE_VERSION);
     else if (!unpack(b, "profile.prof", VF_INFLATED_MAX, &capture->prof))
         status = zip_name_locate(b->file.zip, "profile.prof", 0) < 0
                      ? vf_fail(error, "expected a member profile.prof in the zip, found none")

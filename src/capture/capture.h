@@ -19,6 +19,8 @@ enum vf_capture_kind {
     VF_CAPTURE_FINISHED_JSLB,
 };
 
+enum { VF_CAPTURE_VERSION = 2 }; /* of capture.json, as it is written: docs/formats/vmfox.md */
+
 struct vf_source_text {
     struct vf_str path;      /* as the profile names it */
     struct vf_str real_path; /* whole, where the profile's name is cut short; else empty */

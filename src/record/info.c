@@ -1,5 +1,6 @@
 #include "record/session.h"
 
+#include "capture/capture.h"
 #include "record/info.h"
 #include "record/machine.h"
 #include "record/sources.h"

@@ -230,7 +230,7 @@ static enum vf_status load(struct loaded *l, const struct vf_remains *remains,
         vf_warn(warnings,
                 "session.json can't be read: of the run nothing is known but its samples");
     if (get_int(l, "version") > VF_CAPTURE_VERSION)
-        return vf_fail(error, "session.json says version %lld; this vmfox reads version %d",
+        return vf_fail(error, "session.json says version %lld; this vmfox reads versions 1 to %d",
                        (long long)get_int(l, "version"), VF_CAPTURE_VERSION);
     take_info(l);
     return take_prof(l, remains, error);

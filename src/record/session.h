@@ -32,8 +32,6 @@ struct vf_named_code {
     uint32_t file; /* row of session->files */
 };
 
-enum { VF_CAPTURE_VERSION = 1 }; /* of capture.json */
-
 /* A file that lies executable in the program's memory. */
 struct vf_session_module {
     struct vf_str path, build_id;

@@ -242,9 +242,9 @@ def test_every_file_may_end_anywhere(tmp_path, name):
 
 
 def test_a_newer_vmfox_is_said(remains, tmp_path):
-    (remains / "session.json").write_text('{"version": 2}')
+    (remains / "session.json").write_text('{"version": 3}')
     done = vmfox_apart("recover", cwd=tmp_path)
-    assert done.code == 1 and "version 2" in done.err and remains.exists()
+    assert done.code == 1 and "version 3" in done.err and remains.exists()
 
 
 def test_sources_and_names_come_as_at_the_end(cpython, tmp_path):

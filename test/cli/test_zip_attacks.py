@@ -159,11 +159,11 @@ def test_a_zip_in_a_zip_is_not_opened(tmp_path):
 def test_a_name_that_is_there_twice(tmp_path):
     """One of them is taken as a whole, and it is said."""
     good = [INFO, raw("profile.prof", PROF)]
-    taken(tmp_path, good + [raw("capture.json", {"version": 2})],
+    taken(tmp_path, good + [raw("capture.json", {"version": 3})],
           "member capture.json is in the zip more than once; one of them is read")
     taken(tmp_path, good + [raw("profile.prof", b"x" * 99)],
           "member profile.prof is in the zip more than once; one of them is read")
-    refused(tmp_path, [raw("capture.json", {"version": 2})] + good, "says version 2")
+    refused(tmp_path, [raw("capture.json", {"version": 3})] + good, "says version 3")
     refused(tmp_path, [raw("profile.prof", b"x" * 99)] + good, "expected a VMProf header")
 
 

@@ -148,8 +148,8 @@ static void a_source_that_is_not_in_the_zip_is_said(void **state)
 static void another_version_is_refused(void **state)
 {
     (void)state;
-    OPEN_ZIP(PROF, PART("capture.json", "{\"version\":2}"));
-    refused("capture.json says version 2; this vmfox reads version 1");
+    OPEN_ZIP(PROF, PART("capture.json", "{\"version\":3}"));
+    refused("capture.json says version 3; this vmfox reads versions 1 to 2");
     OPEN_ZIP(PROF, PART("capture.json", "{\"version\":\"1\"}"));
     refused("capture.json says version 0");
 }
