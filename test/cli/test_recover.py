@@ -56,7 +56,7 @@ def test_what_was_recorded_is_recovered(remains, tmp_path):
     assert made.name.startswith("demo-20") and "wrote %s" % made.name in done.err
     assert not remains.exists()
     info, before = support.capture_info(made), support.capture_info(DATA / "pypy.vmfox")
-    assert info["recovered"] == 1 and info["version"] == 1
+    assert info["recovered"] == 1 and info["version"] == 2
     for name in ("command", "start_monotonic_ns", "pid", "threads", "interpreter"):
         assert info[name] == before[name]
     assert of_samples(convert(made, tmp_path)) == \
