@@ -19,7 +19,7 @@ int64_t inside_now_ns(void)
  * and was not waited for, or of another pid namespace: so what stands still too long is gone. */
 bool inside_recorder_gone(void)
 {
-    static const int64_t ASK_NS = 500000000, GONE_NS = 300000000000;
+    static const int64_t ASK_NS = INT64_C(3000000000), GONE_NS = INT64_C(300000000000);
     static uint64_t seen;
     static int64_t since_ns;
     struct vf_ring *ring = inside.ring;

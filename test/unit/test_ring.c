@@ -212,7 +212,7 @@ static void the_program_puts_nothing_when_the_recorder_is_gone(void **state)
     static char text[VF_RING_PAYLOAD_MAX];
     while (inside_put(VF_RING_JITLOG, text, sizeof text, NULL, 0))
         continue;
-    assert_false(inside.off); /* it may be busy, and is asked after half a second */
+    assert_false(inside.off); /* it may be busy, and is asked after three seconds */
     int64_t until_ns = inside_now_ns() + INT64_C(20000000000);
     while (!inside.off && inside_now_ns() < until_ns)
         inside_put(VF_RING_JITLOG, text, sizeof text, NULL, 0);
