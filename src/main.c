@@ -1,4 +1,5 @@
 /* vmfox: the list of commands, and what belongs to the process as a whole. */
+#include "base/buf.h"
 #include "base/file.h"
 #include "cmd/commands.h"
 #include "cmd/common.h"
@@ -24,6 +25,22 @@ static void put(const char *text)
     (void)!write(STDERR_FILENO, text, strlen(text));
 }
 
+/* As vf_buf_shell_word(), which needs memory. */
+static void put_word(const char *word)
+{
+    if (vf_is_shell_word(word)) {
+        put(word);
+        return;
+    }
+    put("'");
+    for (; *word; word++)
+        if (*word == '\'')
+            put("'\\''");
+        else
+            (void)!write(STDERR_FILENO, word, 1);
+    put("'");
+}
+
 /* A program that is being recorded is not left alone: its exit code is ours. */
 static void out_of_memory(size_t bytes)
 {
@@ -34,7 +51,7 @@ static void out_of_memory(size_t bytes)
     if (folder) {
         put("; the program goes on; what was recorded until now is kept, go on with: vmfox "
             "recover ");
-        put(folder);
+        put_word(folder);
     }
     put("\n");
     _exit(folder ? vf_record_wait() : VF_EXIT_INPUT);

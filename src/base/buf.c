@@ -47,11 +47,16 @@ void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     va_end(again);
 }
 
-void vf_buf_shell_word(struct vf_buf *buf, const char *word)
+bool vf_is_shell_word(const char *word)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789_@%+=:,./-";
-    if (*word && word[strspn(word, plain)] == 0) {
+    return *word && word[strspn(word, plain)] == 0;
+}
+
+void vf_buf_shell_word(struct vf_buf *buf, const char *word)
+{
+    if (vf_is_shell_word(word)) {
         vf_buf_add(buf, word, strlen(word));
         return;
     }

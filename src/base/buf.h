@@ -41,6 +41,8 @@ void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
 void vf_buf_count(struct vf_buf *buf, uint64_t count);
 /* A word of a command line, in quotes where a shell would take it otherwise. */
 void vf_buf_shell_word(struct vf_buf *buf, const char *word);
+/* True for a word that needs none. */
+bool vf_is_shell_word(const char *word);
 static inline struct vf_str vf_buf_view(const struct vf_buf *buf)
 {
     return (struct vf_str){buf->ptr, buf->len};

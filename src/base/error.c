@@ -10,6 +10,7 @@ static void fill(struct vf_error *error, const char *format, va_list args)
 {
     error->has_offset = false;
     error->offset = 0;
+    error->number = 0;
     vsnprintf(error->text, sizeof error->text, format, args);
     /* Names out of a file could end the line, or tell the terminal what to do. */
     for (char *at = error->text; *at; at++)
@@ -48,6 +49,7 @@ enum vf_status vf_fail_errno(struct vf_error *error, int errno_value, const char
         va_start(args, format);
         fill(error, format, args);
         va_end(args);
+        error->number = errno_value;
         size_t used = strlen(error->text);
         snprintf(error->text + used, sizeof error->text - used, ": %s", strerror(errno_value));
     }

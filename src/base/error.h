@@ -19,6 +19,7 @@ enum vf_status {
 struct vf_error {
     uint64_t offset; /* bytes from the file's start, where has_offset */
     bool has_offset;
+    int number; /* errno, where that is why; else 0 */
     char text[480];
 };
 

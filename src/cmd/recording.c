@@ -172,6 +172,29 @@ void vf_say_elsewhere(const struct vf_place *place, const struct vf_record_resul
     vf_buf_release(&text);
 }
 
+void vf_say_remains(const char *what, const char *folder)
+{
+    struct vf_buf word = {0};
+    vf_buf_shell_word(&word, folder);
+    vf_say("%s; make room and go on with: vmfox recover %.*s", what,
+           VF_STR_ARG(vf_buf_view(&word)));
+    vf_buf_release(&word);
+}
+
+/* A line of its own, whatever the lines before it have room for. */
+static void say_kept_remains(const struct vf_record_result *result)
+{
+    char what[128];
+    if (!result->remains_part)
+        snprintf(what, sizeof what, "all that was recorded is kept");
+    else if (result->remains_until_ns)
+        snprintf(what, sizeof what, "what was recorded is kept, but not all from second %.1f on",
+                 (double)result->remains_until_ns / 1e9);
+    else
+        snprintf(what, sizeof what, "what was recorded is kept, but not all of it");
+    vf_say_remains(what, result->remains);
+}
+
 static void tell(const char *text)
 {
     vf_say("warning: %s", text);
@@ -207,6 +230,8 @@ int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
         vf_say_error(NULL, &error, 0);
     else if (result->elsewhere)
         vf_say_elsewhere(place, result);
+    if (result->remains)
+        say_kept_remains(result);
     if (code == VF_EXIT_OK && (status == VF_FATAL || result->elsewhere))
         code = VF_EXIT_INPUT;
     return code;
@@ -215,6 +240,7 @@ int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
 void vf_recording_result_release(struct vf_record_result *result)
 {
     free(result->path);
+    free(result->remains);
     if (result->held >= 0)
         close(result->held);
     *result = (struct vf_record_result){.held = -1};

@@ -60,6 +60,8 @@ void vf_recording_result_release(struct vf_record_result *result);
 void vf_say_elsewhere(const struct vf_place *place, const struct vf_record_result *result);
 /* "vmfox: WHAT; go on with: vmfox view PATH" */
 void vf_say_go_on(const char *what, const char *path);
+/* "vmfox: WHAT; make room and go on with: vmfox recover FOLDER" */
+void vf_say_remains(const char *what, const char *folder);
 /* Frees what vf_recording_init() made, also after it failed. */
 void vf_recording_release(struct vf_recording *recording);
 

@@ -58,7 +58,29 @@ static void list_one(const struct vf_remains *remains, const struct vf_recover_f
            (unsigned long long)facts->samples, (double)remains->bytes / 1e6);
 }
 
-/* The folder goes only when the recording is there. */
+/* Says what came of it. */
+static void say_result(const struct recovery *r, const struct vf_place *place,
+                       const struct vf_record_result *result)
+{
+    if (result->elsewhere)
+        vf_say_elsewhere(place, result);
+    else if (!r->quiet)
+        vf_say("wrote %s; see it with: vmfox view %s", result->path, result->path);
+}
+
+/* The folder goes only when all that is in it is in the recording. */
+static bool drop_remains(const struct vf_remains *remains, const struct vf_record_result *result)
+{
+    if (result->detail != VF_DETAIL_ALL) {
+        vf_say_remains("the folder stays, for not all that is in it had room in the recording",
+                       remains->path);
+        return false;
+    }
+    if (!vf_remains_remove(remains))
+        vf_say("warning: %s can't be removed", remains->path);
+    return true;
+}
+
 static bool write_one(const struct recovery *r, const struct vf_remains *remains, const char *name)
 {
     struct vf_place place;
@@ -75,13 +97,10 @@ static bool write_one(const struct recovery *r, const struct vf_remains *remains
         if (!good)
             vf_say_error(remains->path, &error, 0);
     }
-    if (good && result.elsewhere)
-        vf_say_elsewhere(&place, &result);
-    else if (good && !r->quiet)
-        vf_say("wrote %s; see it with: vmfox view %s", result.path, result.path);
-    if (good && !vf_remains_remove(remains))
-        vf_say("warning: %s can't be removed", remains->path);
-    good = good && !result.elsewhere;
+    if (good) {
+        say_result(r, &place, &result);
+        good = drop_remains(remains, &result) && !result.elsewhere;
+    }
     vf_recording_result_release(&result);
     vf_place_close(&place);
     return good;
@@ -180,7 +199,7 @@ const struct vf_command vf_cmd_recover = {
     .summary = "Makes a recording of what a killed vmfox left.",
     .about =
         "FOLDER is what lies in the temporary folder of a vmfox run or record that was killed,\n"
-        "vmfox-XXXXXX.  It is removed when the recording is written.  Without one, all of\n"
+        "vmfox-XXXXXX.  It is removed when all of it is in the recording.  Without one, all of\n"
         "yours in the temporary folder, /tmp, /var/tmp and the home folder whose vmfox is gone.",
     .options = options,
     .run = run,

@@ -72,7 +72,7 @@ static enum vf_status make_libraries(struct vf_session *s, struct vf_error *erro
     return VF_OK;
 }
 
-static void close_libraries(struct vf_session *s)
+void vf_session_close_libraries(struct vf_session *s)
 {
     for (size_t i = 0; i < LIBRARIES; i++) {
         if (s->libraries[i] >= 0)
@@ -218,8 +218,12 @@ static enum vf_status write_bootstrap(struct vf_session *s, struct vf_error *err
         struct vf_str path = vf_arena_printf(&s->arena, "%s/%s", s->spool.folder, files[i].name);
         struct vf_str bytes = {(const char *)files[i].bytes, *files[i].size};
         struct vf_error why;
-        if (vf_write_file(path.ptr, bytes, &why) == VF_FATAL)
-            return vf_fail(error, "%s %s; name another folder with TMPDIR", path.ptr, why.text);
+        if (vf_write_file(path.ptr, bytes, &why) == VF_OK)
+            continue;
+        vf_fail(error, "%s %s; name another folder with TMPDIR", path.ptr, why.text);
+        if (error)
+            error->number = why.number;
+        return VF_FATAL;
     }
     return VF_OK;
 }
@@ -231,9 +235,9 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     char byte;
     while (read(go, &byte, 1) < 0 && errno == EINTR)
         continue; /* until the events on us are open, and the other end is closed */
-    if (s->ring.fd >= 0)
+    if (s->ring.fd >= 0 && !s->plain)
         fcntl(s->ring.fd, F_SETFD, 0);
-    for (size_t i = 0; i < LIBRARIES; i++)
+    for (size_t i = 0; i < LIBRARIES && !s->plain; i++)
         if (s->libraries[i] >= 0)
             fcntl(s->libraries[i], F_SETFD, 0);
     vf_descriptors_give_back(&s->descriptors);
@@ -285,7 +289,7 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
     if (s->ring.fd >= 0)
         close(s->ring.fd);
     s->ring.fd = -1;
-    close_libraries(s);
+    vf_session_close_libraries(s);
     if (direct)
         free(argv);
     free(environment);

@@ -123,12 +123,13 @@ void vf_session_flush(struct vf_session *s)
     int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_early_names(s);
     vf_spool_flush(&s->spool);
+    if (s->spool.waiting_bytes == 0)
+        s->waiting_ns = 0;
     if (s->told && is_info_due(s, now_ns)) {
         vf_session_write_info(&info, s, NULL);
         s->told = !vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
         if (s->maps.len)
             vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
-        s->told = false;
         s->info_ns = now_ns;
         s->info_bytes = info.len + s->maps.len;
         vf_buf_release(&info);

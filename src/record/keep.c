@@ -18,16 +18,17 @@ static const char README_TEXT[] =
 
 /* ---- the folder ------------------------------------------------------------------------------ */
 
-/* Opens `name` in `folder`, which must be the user's own and no link, and leaves it to nobody
- * else. */
-static int open_own(int folder, const char *name, bool make, enum vf_status *status,
+/* Opens the last part of `path` in `folder`, which must be the user's own and no link, and leaves
+ * it to nobody else. */
+static int open_own(int folder, const char *path, bool make, enum vf_status *status,
                     struct vf_error *error)
 {
     struct stat st;
+    const char *name = strrchr(path, '/') + 1;
     *status = VF_OK;
     bool made = make && mkdirat(folder, name, 0700) == 0;
     if (make && !made && errno != EEXIST) {
-        *status = vf_fail_errno(error, errno, "%s can't be made", name);
+        *status = vf_fail_errno(error, errno, "%s can't be made", path);
         return -1;
     }
     int fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -37,18 +38,18 @@ static int open_own(int folder, const char *name, bool make, enum vf_status *sta
     }
     if (fd < 0) {
         bool link = errno == ELOOP || errno == ENOTDIR;
-        *status = link ? vf_fail(error, "%s is a link, or no folder", name)
-                       : vf_fail_errno(error, errno, "%s can't be opened", name);
+        *status = link ? vf_fail(error, "%s is a link, or no folder", path)
+                       : vf_fail_errno(error, errno, "%s can't be opened", path);
         return -1;
     }
     if (fstat(fd, &st) != 0)
-        *status = vf_fail_errno(error, errno, "%s can't be looked at", name);
+        *status = vf_fail_errno(error, errno, "%s can't be looked at", path);
     else if (st.st_uid != geteuid())
-        *status = vf_fail(error, "%s belongs to another user", name);
+        *status = vf_fail(error, "%s belongs to another user", path);
     else if (st.st_mode & 022)
-        *status = vf_fail(error, "%s can be written by other users", name);
+        *status = vf_fail(error, "%s can be written by other users", path);
     else if ((st.st_mode & 077) && fchmod(fd, 0700) != 0)
-        *status = vf_fail_errno(error, errno, "%s can be read by other users", name);
+        *status = vf_fail_errno(error, errno, "%s can be read by other users", path);
     if (*status == VF_OK)
         return fd;
     close(fd);
@@ -78,26 +79,44 @@ static int open_cache(const char *cache, bool make, enum vf_status *status, stru
     return -1;
 }
 
+static char *join(const char *folder, const char *name)
+{
+    size_t size = strlen(folder) + strlen(name) + 2;
+    char *path = vf_alloc(size, 1);
+    snprintf(path, size, "%s/%s", folder, name);
+    return path;
+}
+
+/* CACHE/vmfox, and `path` in it. */
+static int open_recordings(const char *cache, const char *path, bool make, enum vf_status *status,
+                           struct vf_error *error)
+{
+    int folder = -1, root = open_cache(cache, make, status, error);
+    if (root < 0)
+        return -1;
+    char *above = join(cache, "vmfox");
+    int own = open_own(root, above, make, status, error);
+    if (own >= 0)
+        folder = open_own(own, path, make, status, error);
+    free(above);
+    close(root);
+    if (own >= 0)
+        close(own);
+    return folder;
+}
+
 enum vf_status vf_keep_open(struct vf_keep *keep, const char *cache, bool make,
                             struct vf_error *error)
 {
     enum vf_status status;
     struct stat st;
-    *keep = (struct vf_keep){.folder = -1};
-    int root = open_cache(cache, make, &status, error);
-    if (root < 0)
+    char *path = join(cache, "vmfox/recordings");
+    *keep = (struct vf_keep){.folder = open_recordings(cache, path, make, &status, error)};
+    if (keep->folder < 0) {
+        free(path);
         return status;
-    int own = open_own(root, "vmfox", make, &status, error);
-    close(root);
-    if (own < 0)
-        return status;
-    keep->folder = open_own(own, "recordings", make, &status, error);
-    close(own);
-    if (keep->folder < 0)
-        return status;
-    size_t size = strlen(cache) + sizeof "/vmfox/recordings";
-    keep->path = vf_alloc(size, 1);
-    snprintf(keep->path, size, "%s/vmfox/recordings", cache);
+    }
+    keep->path = path;
     keep->is_new = fstatat(keep->folder, README, &st, AT_SYMLINK_NOFOLLOW) != 0;
     return VF_OK;
 }
@@ -236,11 +255,8 @@ char *vf_keep_last(const struct vf_keep *keep)
     char *path = NULL;
     vf_keep_list(keep, &list);
     for (size_t i = 0; i < list.v.len && !path; i++) {
-        size_t size = strlen(keep->path) + strlen(list.v.items[i].name) + 2;
-        if (list.v.items[i].is_draft)
-            continue;
-        path = vf_alloc(size, 1);
-        snprintf(path, size, "%s/%s", keep->path, list.v.items[i].name);
+        if (!list.v.items[i].is_draft)
+            path = join(keep->path, list.v.items[i].name);
     }
     vf_kept_list_release(&list);
     return path;

@@ -28,7 +28,8 @@ void vf_keep_close(struct vf_keep *keep);
 /* The user has been told. */
 void vf_keep_told(struct vf_keep *keep);
 
-/* A name for a recording of the program that is made now; to be freed. */
+/* A name for a recording of the program that is made now; to be freed.  Another process may come by
+ * the same one (place.h). */
 char *vf_keep_name(struct vf_str program, int64_t realtime_ns);
 
 struct vf_kept {

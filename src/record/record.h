@@ -34,6 +34,14 @@ struct vf_record_options {
     void (*tell)(const char *text);
 };
 
+/* How much of what was recorded is in a recording; less than all where there was no room for it. */
+enum vf_detail {
+    VF_DETAIL_NONE,  /* there is no recording */
+    VF_DETAIL_SHORT, /* not all samples */
+    VF_DETAIL_PARTS, /* all samples; no logs, or neither these nor sources and native names */
+    VF_DETAIL_ALL,
+};
+
 struct vf_record_result {
     int exit_code;   /* as a shell would give it: 128 + signal when it was killed */
     int exit_signal; /* 0: it exited by itself */
@@ -42,6 +50,12 @@ struct vf_record_result {
     bool elsewhere;  /* not at the place that was asked for; `why` says why */
     struct vf_error why;
     int held; /* the capture, open and locked (flock); to be closed; -1: none */
+    enum vf_detail detail;
+    /* Where not all is in the capture: the recorder's folder, kept for `vmfox recover`, to be
+     * freed; NULL: there is none. */
+    char *remains;
+    bool remains_part;        /* nor is all in that folder */
+    int64_t remains_until_ns; /* since the start: from then on something is missing; 0: not known */
 };
 
 /* Runs the program and writes its capture to `place`, or to the first of its other names that takes

@@ -100,6 +100,8 @@ static void take_name(struct vf_session *s, const struct vf_record *record)
 
 static void take_record(struct vf_session *s, const struct vf_record *record)
 {
+    if (record->type == VF_RECORD_SAMPLE && !s->waiting_ns)
+        s->waiting_ns = s->note.stamp_ns;
     if (record->type == VF_RECORD_SAMPLE || record->type == VF_RECORD_ALLOCATION)
         take_sample(s, &record->sample);
     else if (record->type == VF_RECORD_CODE_NAME)

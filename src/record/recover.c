@@ -161,6 +161,15 @@ static void take_maps(struct loaded *l, const struct vf_remains *remains)
     vf_maps_parse(&s->known_maps, vf_buf_view(&s->maps));
 }
 
+/* A recorder that found no room at the end has left it. */
+static void take_bytecode(struct loaded *l, const struct vf_remains *remains)
+{
+    struct vf_bytes text;
+    if (map_part(remains, "bytecode.txt", &text) && text.len <= VF_ZIP_JSON_MAX)
+        vf_buf_str(&l->session.bytecode, vf_bytes_view(&text));
+    vf_bytes_release(&text);
+}
+
 /* Half of the counter's pairs is of no use, so there are none where they don't fit. */
 static void take_pairs(struct loaded *l, const struct vf_remains *remains)
 {
@@ -286,6 +295,7 @@ enum vf_status vf_recover(const struct vf_remains *remains, const struct vf_plac
     if (status == VF_OK) {
         take_pairs(&l, remains);
         take_maps(&l, remains);
+        take_bytecode(&l, remains);
         take_end(&l, remains);
         write_known(&l);
         vf_session_finish_stream(&l.session);

@@ -1,5 +1,5 @@
 #include "record/bootstrap_files.h"
-#include "record/bytecode.h"
+#include "record/session.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,12 +18,47 @@ static const int64_t FLUSH_EVERY_NS = 300000000;
 /* ---- set-up -----------------------------------------------------------------------------------
  */
 
-static enum vf_status open_files(struct vf_session *s, struct vf_error *error)
+/* All that must be there before the program runs. */
+static enum vf_status begin_in(struct vf_session *s, const char *folder, struct vf_error *error)
 {
     /* Its name goes into PYTHONPATH and PYPYLOG, where these have a meaning. */
-    const char *place = strpbrk(vf_temp_folder(), ":%") ? "/tmp" : vf_temp_folder();
-    if (vf_spool_open(&s->spool, place, error) == VF_FATAL ||
-        vf_ring_open(&s->ring, s->spool.folder_fd, error) == VF_FATAL)
+    s->temp = strpbrk(folder, ":%") ? "/tmp" : folder;
+    if (vf_spool_open(&s->spool, s->temp, error) == VF_OK &&
+        vf_ring_open(&s->ring, s->spool.folder_fd, error) == VF_OK &&
+        vf_session_prepare(s, error) == VF_OK)
+        return VF_OK;
+    vf_session_close_libraries(s);
+    vf_ring_close(&s->ring);
+    vf_spool_close(&s->spool);
+    return VF_FATAL;
+}
+
+/* In the temporary folder, or where that has no room (which may be room for one file more, or the
+ * user's share of the disk) in the first spare one that has.  One that is not there is said. */
+static enum vf_status find_begin(struct vf_session *s, struct vf_error *error)
+{
+    struct vf_error other;
+    const char *temp = vf_temp_folder();
+    if (begin_in(s, temp, error) == VF_OK)
+        return VF_OK;
+    bool exists = access(temp, F_OK) == 0;
+    for (const char *const *spare = s->place->spare; exists && spare && *spare; spare++) {
+        if (strcmp(*spare, temp) == 0 || begin_in(s, *spare, &other) == VF_FATAL)
+            continue;
+        struct vf_str text =
+            vf_arena_printf(&s->arena, "the recording can't begin in %s (%s); it begins in %s",
+                            temp, error->number ? strerror(error->number) : error->text, *spare);
+        if (s->options->tell)
+            s->options->tell(text.ptr);
+        vf_set_temp_folder(*spare);
+        return VF_OK;
+    }
+    return VF_FATAL;
+}
+
+static enum vf_status begin(struct vf_session *s, struct vf_error *error)
+{
+    if (find_begin(s, error) == VF_FATAL)
         return VF_FATAL;
     s->ring.shared->with_pc = s->options->pc;
     vf_timers_init(&s->timers, &s->ring, s->options->period_s, s->options->real_time);
@@ -93,7 +128,7 @@ static void watch_space(struct vf_session *s, int64_t now_ns)
     uint64_t bytes = 0;
     if (!s->options->tell || !vf_space_is_due(&s->space, now_ns))
         return;
-    struct vf_space_folder temp = {.fd = s->spool.folder_fd, .path = vf_temp_folder()};
+    struct vf_space_folder temp = {.fd = s->spool.folder_fd, .path = s->temp};
     struct vf_space_folder output = {.fd = s->place->folder, .path = s->place->folder_path};
     for (int file = 0; file < VF_SPOOL_FILES; file++)
         bytes += vf_spool_size(&s->spool, (enum vf_spool_file)file);
@@ -248,174 +283,17 @@ int vf_record_wait(void)
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
-static bool is_failure(const struct vf_session *s, const char *word)
-{
-    return vf_str_eq(s->failure, vf_str_from(word));
-}
-
-/* Why the interpreter can't be recorded, in words that say what to do. */
-static struct vf_str failure_words(struct vf_session *s, const char *python)
-{
-    bool shut_off = s->target->no_site || s->target->ignores_environment;
-    if (is_failure(s, "no-vmprof") && shut_off)
-        return vf_arena_printf(&s->arena,
-                               "%s finds no vmprof with -S, -E or -I; try without, or install it: "
-                               "%s -m pip install vmprof",
-                               python, python);
-    if (is_failure(s, "no-vmprof"))
-        return vf_arena_printf(&s->arena,
-                               "%s has no vmprof; install it: %s -m pip install vmprof (or use "
-                               "PyPy, which needs nothing)",
-                               python, python);
-    if (is_failure(s, "broken-vmprof"))
-        return vf_arena_printf(&s->arena,
-                               "%s can't load its vmprof (%.*s); install it anew: %s -m pip "
-                               "install --force-reinstall vmprof",
-                               python, VF_STR_ARG(s->failure_text), python);
-    if (is_failure(s, "pypy-without"))
-        return vf_arena_printf(&s->arena, "%s was built without VMProf (%.*s); try another PyPy",
-                               python, VF_STR_ARG(s->failure_text));
-    if (is_failure(s, "old-python"))
-        return vf_arena_printf(&s->arena, "%s is Python %.*s; Python 3.6 or later is needed",
-                               python, VF_STR_ARG(s->failure_text));
-    return vf_arena_printf(&s->arena,
-                           "%s can't be led to vmfox without touching what is the program's "
-                           "(%.*s)",
-                           python, VF_STR_ARG(s->failure_text));
-}
-
-/* Why there is no recording. */
-static enum vf_status explain_failure(struct vf_session *s, struct vf_error *error)
-{
-    if (s->failure_python.len == 0)
-        return vf_fail(error, "%s", failure_words(s, s->target->interpreter).ptr);
-    struct vf_str words = failure_words(s, s->failure_python.ptr);
-    return vf_fail(error, "the program ran as ever, but nothing was recorded: %s", words.ptr);
-}
-
-/* What the program has done that leaves something out. */
-static void say_of_program(struct vf_session *s)
-{
-    if (s->children)
-        vf_warn(s->warnings,
-                "the program started other processes; only the first one is in the profile");
-    if (s->became.len)
-        vf_warn(s->warnings,
-                "the program was replaced by another one (exec %.*s); from there on nothing is in "
-                "the profile",
-                VF_STR_ARG(s->became));
-    if (s->ring.broken)
-        vf_warn(s->warnings, "the program has written over the memory that it shares with vmfox; "
-                             "from there on nothing is in the profile");
-    if (s->ring.shared && s->ring.shared->faults)
-        vf_warn(s->warnings, "%llu stacks could not be read and were left out",
-                (unsigned long long)s->ring.shared->faults);
-    uint64_t left_out = vf_ring_left_out(&s->ring, VF_RING_KINDS);
-    if (left_out)
-        vf_warn(s->warnings,
-                "vmfox came too late for %llu records, which were left out (the machine was too "
-                "busy)",
-                (unsigned long long)left_out);
-}
-
-static void say_what_is_missing(struct vf_session *s)
-{
-    bool pypy = vf_str_eq(s->implementation, VF_STR("pypy"));
-    if (s->options->native && !s->native)
-        vf_warn(s->warnings, "no native frames: VMProf has them on x86-64 alone");
-    else if (s->native && s->connected && !s->innermost)
-        vf_warn(s->warnings, "no native frames: vmfox's libunwind.so could not be loaded into the "
-                             "program, or can't work there (C libraries before glibc 2.35)");
-    if (pypy && s->options->pypylog && !s->pypylog)
-        vf_warn(s->warnings, "PYPYLOG is set in the environment and was left alone; the capture "
-                             "has no log");
-    if (s->options->pc_thread && s->pc.missing[0])
-        vf_warn(s->warnings, "no thread of instruction addresses: %s", s->pc.missing);
-    say_of_program(s);
-}
-
-/* Of a program that had no time to begin with anything. */
-static enum vf_status explain_nothing(const struct vf_session *s, struct vf_error *error)
-{
-    const char *python = s->target->interpreter;
-    if (s->exit_signal)
-        return vf_fail(error, "%s was ended by SIG%s before %s; nothing was recorded", python,
-                       sigabbrev_np(s->exit_signal) ? sigabbrev_np(s->exit_signal) : "?",
-                       s->connected ? "sampling had begun" : "Python had started");
-    if (!s->connected)
-        return vf_fail(error,
-                       "%s did not load vmfox's bootstrap, so nothing was recorded; is it a "
-                       "Python 3 interpreter?",
-                       python);
-    return vf_fail(error, "VMProf wrote nothing");
-}
-
-/* What had no room in the temporary folder. */
-static void say_what_had_no_room(struct vf_session *s)
-{
-    const struct vf_spool *spool = &s->spool;
-    if (spool->logs_given_up && vf_str_eq(s->implementation, VF_STR("pypy")))
-        vf_warn(s->warnings,
-                "PyPy's logs are left out: files in %s %s; name another folder with TMPDIR, or "
-                "record with --no-pypylog --no-jitlog",
-                vf_temp_folder(), spool->error.text);
-    if (s->left_out_ns)
-        vf_warn(s->warnings, "samples from second %.1f on are not in the recording: files in %s %s",
-                (double)(s->left_out_ns - s->start_monotonic_ns) / 1e9, vf_temp_folder(),
-                spool->error.text);
-}
-
-/* Where nothing takes the recording, what it was to be made of stays. */
-static enum vf_status save(struct vf_session *s, struct vf_record_result *result,
-                           struct vf_error *error)
-{
-    struct vf_error why;
-    if (vf_session_save(s, s->place, result, &why) != VF_FATAL)
-        return VF_OK;
-    s->told = true;
-    s->info_ns = 0;
-    vf_session_flush(s);
-    if (s->spool.written[VF_SPOOL_PROF] == 0)
-        return vf_fail(error, "%s %s, and no other folder takes the recording", s->place->path,
-                       why.text);
-    s->spool.keeps_folder = true;
-    return vf_fail(
-        error,
-        "%s %s, and no other folder takes the recording; it is kept in %s; make room and "
-        "go on with: vmfox recover %s",
-        s->place->path, why.text, s->spool.folder, s->spool.folder);
-}
-
-static enum vf_status finish(struct vf_session *s, struct vf_record_result *result,
-                             struct vf_error *error)
-{
-    result->exit_code = s->exit_signal ? 128 + s->exit_signal : s->exit_code;
-    result->exit_signal = s->exit_signal;
-    if (!s->has_stream) /* else it is of one that ran before */
-        vf_session_read_failure(s);
-    result->started = s->failure.len == 0 || s->failure_python.len > 0;
-    if (s->failure.len)
-        return explain_failure(s, error);
-    say_what_is_missing(s);
-    if (!s->connected || !s->has_stream)
-        return explain_nothing(s, error);
-    vf_session_finish_stream(s);
-    s->info_ns = 0;
-    vf_session_flush(s);
-    say_what_had_no_room(s);
-    vf_session_bytecode(s);
-    return save(s, result, error);
-}
-
 /* Limits of the shell are no reason not to run the program, which may well live within them. */
-static bool has_limits(void)
+static bool is_by_limits(const struct vf_error *why)
 {
-    enum { FEW = 64 };
-    struct rlimit size, memory, files;
-    return getrlimit(RLIMIT_FSIZE, &size) == 0 && getrlimit(RLIMIT_AS, &memory) == 0 &&
-           getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-           (size.rlim_cur != RLIM_INFINITY || memory.rlim_cur != RLIM_INFINITY ||
-            files.rlim_cur < FEW);
+    struct rlimit limit;
+    bool known = why->number == EFBIG || why->number == ENOMEM || why->number == EMFILE;
+    return known &&
+           getrlimit(why->number == EFBIG    ? RLIMIT_FSIZE
+                     : why->number == ENOMEM ? RLIMIT_AS
+                                             : RLIMIT_NOFILE,
+                     &limit) == 0 &&
+           limit.rlim_cur != RLIM_INFINITY;
 }
 
 /* Runs the program as it is; `error`, why it can't be recorded, then says so. */
@@ -450,15 +328,13 @@ enum vf_status vf_record_run(const struct vf_target *target,
     vf_pc_init(&s.pc, options->period_s);
     if (options->native)
         s.native = vf_libunwind_so_size != 0;
-    enum vf_status status = open_files(&s, error);
-    if (status != VF_FATAL)
-        status = vf_session_prepare(&s, error);
-    if (status == VF_FATAL && has_limits())
+    enum vf_status status = begin(&s, error);
+    if (status == VF_FATAL && is_by_limits(error))
         status = run_plain(&s, result, error);
     else if (status != VF_FATAL)
         status = run_program(&s, error);
     if (status != VF_FATAL)
-        status = finish(&s, result, error);
+        status = vf_session_finish(&s, result, error);
     at_work = NULL;
     vf_session_release(&s);
     vf_descriptors_give_back(&s.descriptors);

@@ -214,6 +214,23 @@ static bool shorten(struct content *c)
     return c->shortened.len > 0;
 }
 
+const char *vf_session_logs_text(bool logs, bool addresses)
+{
+    return !addresses ? "PyPy's logs"
+           : !logs    ? "instruction addresses"
+                      : "PyPy's logs and instruction addresses";
+}
+
+static bool has_logs(const struct vf_spool *spool)
+{
+    return vf_spool_size(spool, VF_SPOOL_JITLOG) + vf_spool_size(spool, VF_SPOOL_PYPYLOG) > 0;
+}
+
+static bool has_addresses(const struct vf_spool *spool)
+{
+    return vf_spool_size(spool, VF_SPOOL_PC) > 0;
+}
+
 /* Whole where anything takes it so; else with less in it.  `result->why` is why the place that was
  * asked for did not. */
 static enum vf_status save_somewhere(struct content *c, const struct vf_place *place,
@@ -221,7 +238,10 @@ static enum vf_status save_somewhere(struct content *c, const struct vf_place *p
 {
     struct vf_error error;
     bool full = true, first = true;
+    const struct vf_spool *spool = &c->session->spool;
     for (c->detail = ALL; c->detail < DETAILS && full; c->detail++) {
+        if (c->detail == NO_LOGS && !has_logs(spool) && !has_addresses(spool))
+            continue;
         if (c->detail >= SHORT && !shorten(c))
             return VF_FATAL;
         full = false;
@@ -239,6 +259,9 @@ static enum vf_status save_somewhere(struct content *c, const struct vf_place *p
 static void say_what_was_left_out(const struct content *c)
 {
     char samples[64] = "";
+    const struct vf_spool *spool = &c->session->spool;
+    bool logs = has_logs(spool), addresses = has_addresses(spool), any = logs || addresses;
+    bool bare = c->detail >= NO_SOURCES;
     if (c->detail < NO_LOGS)
         return;
     if (c->detail > SHORT)
@@ -246,9 +269,9 @@ static void say_what_was_left_out(const struct content *c)
                  (unsigned long long)(c->session->samples >> (c->detail - SHORT)),
                  (unsigned long long)c->session->samples);
     vf_warn(c->session->warnings,
-            "there was no room for a whole recording anywhere: PyPy's logs and instruction "
-            "addresses%s%s are left out",
-            c->detail >= NO_SOURCES ? ", sources, native names" : "", samples);
+            "there was no room for a whole recording anywhere: %s%s%s%s are left out",
+            any ? vf_session_logs_text(logs, addresses) : "", any && bare ? ", " : "",
+            bare ? "sources, native names" : "", samples);
 }
 
 enum vf_status vf_session_save(struct vf_session *s, const struct vf_place *place,
@@ -260,10 +283,14 @@ enum vf_status vf_session_save(struct vf_session *s, const struct vf_place *plac
     vf_sources_find(&content.sources, s, &content.symbols.pack);
     vf_session_write_info(&content.info, s, &content.sources);
     enum vf_status status = save_somewhere(&content, place, result);
-    if (status == VF_OK)
+    if (status == VF_OK) {
+        result->detail = content.detail < NO_LOGS ? VF_DETAIL_ALL
+                         : content.detail > SHORT ? VF_DETAIL_SHORT
+                                                  : VF_DETAIL_PARTS;
         say_what_was_left_out(&content);
-    else
+    } else {
         *error = result->why;
+    }
     vf_sources_release(&content.sources);
     vf_symbols_found_release(&content.symbols);
     vf_buf_release(&content.info);

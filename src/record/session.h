@@ -45,6 +45,7 @@ struct vf_session {
     struct vf_space space;
     struct vf_ring_reader ring;
     int libraries[2]; /* where the folder lets nothing be run: descriptors for the program; -1 */
+    const char *temp; /* the folder that the spool's lies in */
     struct vf_spool spool; /* its folder has the bootstrap too, and the file PYPYLOG names */
     struct vf_group group;
     pid_t pid;        /* what was started, and is waited for */
@@ -98,7 +99,9 @@ struct vf_session {
     VF_VEC(struct vf_str) files;        /* of name records, once each */
     struct vf_table file_index;
     struct vf_layout layout;
-    size_t early_names;  /* rows of layout.names that are in the spool already */
+    size_t early_names; /* rows of layout.names that are in the spool already */
+    int64_t
+        waiting_ns; /* when the first sample came that may not be in the spool's files; 0: none */
     int64_t left_out_ns; /* when the first sample came for which there was no room; 0: none did */
 
     /* Of a recording that is made of remains (recover.h): what capture.json has but for what is
@@ -150,6 +153,7 @@ void vf_session_release(struct vf_session *session);
 
 /* child.c: writes what the program is to load. */
 enum vf_status vf_session_prepare(struct vf_session *session, struct vf_error *error);
+void vf_session_close_libraries(struct vf_session *session);
 /* Starts the program.  On failure nothing runs. */
 enum vf_status vf_session_spawn(struct vf_session *session, const sigset_t *signals,
                                 struct vf_error *error);
@@ -174,9 +178,16 @@ void vf_session_write_info(struct vf_buf *out, struct vf_session *session,
 /* Writes what waits into the files, and what is known into session.json. */
 void vf_session_flush(struct vf_session *session);
 
+/* finish.c: when the program has ended: says what is missing and makes the recording, or says why
+ * there is none. */
+enum vf_status vf_session_finish(struct vf_session *session, struct vf_record_result *result,
+                                 struct vf_error *error);
+
 /* save.c: writes the capture file to the first name of `place` that takes it; fills path, held,
- * elsewhere and why of `result`. */
+ * detail, elsewhere and why of `result`. */
 enum vf_status vf_session_save(struct vf_session *session, const struct vf_place *place,
                                struct vf_record_result *result, struct vf_error *error);
+/* What may be left out for the samples' sake, in words. */
+const char *vf_session_logs_text(bool logs, bool addresses);
 
 #endif

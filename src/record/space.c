@@ -76,7 +76,7 @@ bool vf_space_look(struct vf_space *space, struct vf_space_folder *temp,
                  (unsigned long long)left);
     snprintf(text, size, "%s has %.1f MB left%s; the recording has %.1f MB so far, and %s",
              folder->path, (double)folder->bytes_free / 1e6, until, (double)bytes / 1e6,
-             folder == temp ? "PyPy's logs, then samples are left out where there is no more"
+             folder == temp ? "logs, then samples are left out where there is no more"
                             : "goes to another folder where there is no more");
     return true;
 }

@@ -69,6 +69,102 @@ def test_output_and_temporary_folder_full(python, tmp_path, small):
     os.unlink(path)
 
 
+def mount(folder, options):
+    folder.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options + ",mode=700", "none", folder],
+                      capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+
+
+@pytest.mark.parametrize("inodes", [2, 6])
+def test_no_room_for_one_file_more(python, tmp_path, inodes):
+    """The beginning, or half of it, finds that out."""
+    folder = tmp_path / "small"
+    mount(folder, "size=10m,nr_inodes=%d" % inodes)
+    try:
+        env = support.environment(folder, HOME=str(tmp_path / "home"))
+        done = vmfox("record", "-o", "x.vmfox", python, BUSY, "0.4", "3", cwd=tmp_path, env=env)
+        left = os.listdir(folder)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert (done.code, done.out, left) == (3, "finished\n", [])
+    assert "can't begin in %s (No space left on device); it begins in /var/tmp" % folder in done.err
+    check_samples("x.vmfox", tmp_path)
+
+
+def test_no_room_anywhere_is_not_the_shells_limit(python, tmp_path):
+    """Then the program is not run, whatever limits there are."""
+    folder = tmp_path / "small"
+    mount(folder, "size=10m,nr_inodes=2")
+    try:
+        script = "ulimit -f 1000000; mount --bind small /var/tmp && exec \"$@\""
+        done = support.run(["unshare", "-m", "bash", "-c", script, "sh", support.VMFOX, "record",
+                            "-o", "x.vmfox", python, "-c", "print('ran')"], tmp_path,
+                           env=support.environment(folder))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    err = done.err.decode()
+    assert (done.code, done.out) == (1, b"") and "No space left" in err and "limit" not in err
+
+
+def fill(folder, but=0):
+    """Lines of a program that fill the disk of the folder but for so many bytes."""
+    return ("import os, time\n"
+            "time.sleep(1)\n"
+            "f = os.open(%r, os.O_WRONLY | os.O_CREAT)\n"
+            "try:\n    while True: os.write(f, b'x' * 4096)\n"
+            "except OSError: pass\n"
+            "os.ftruncate(f, os.fstat(f).st_size - %d)\n" % (str(folder / "full"), but))
+
+
+def test_addresses_that_are_given_up_are_said(cpython, tmp_path):
+    if not support.pc_thread():
+        pytest.skip("no --pc-thread")
+    folder = tmp_path / "small"
+    mount(folder, "size=2m")
+    try:
+        (tmp_path / "p.py").write_text(fill(folder) + "import sys\nsys.argv[1:] = ['1', '3']\n" +
+                                       BUSY.read_text())
+        done = vmfox("record", "--pc-thread", "-o", "x.vmfox", cpython, "p.py", cwd=tmp_path,
+                     env=support.environment(folder))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    if "no thread of instruction addresses" in done.err:
+        pytest.skip("the kernel gives none")
+    assert (done.code, done.out) == (3, "finished\n")
+    assert "warning: instruction addresses are left out: files in %s" % folder in done.err
+    assert "without --pc-thread" in done.err and "PyPy" not in done.err
+    check_samples("x.vmfox", tmp_path)
+
+
+def test_what_a_recording_had_no_room_for_is_kept(cpython, tmp_path):
+    """It is written without its sources, and the folder of which all can be made stays."""
+    folder = tmp_path / "small"
+    mount(folder, "size=4m")
+    try:
+        script = tmp_path / "p.py"
+        comment = "# %s\n" % os.urandom(300000).hex()
+        script.write_text("import sys\nsys.argv[1:] = ['0.6', '0']\n" + BUSY.read_text().replace(
+            "    print(", "    exec(%r)\n    print(" % fill(folder, 200000)) + comment)
+        words = ["unshare", "-m", "sh", "-c",
+                 'mount --bind small /var/tmp && mount --bind small /mnt && exec "$@"', "sh",
+                 support.VMFOX, "record", "-q", "-o", "small/x.vmfox", cpython, script]
+        done = support.run(words, tmp_path, env=support.environment(folder, HOME="/mnt"))
+        err = done.err.decode()
+        assert (done.code, done.out) == (0, b"finished\n"), err
+        assert "sources/00000.py" not in support.members(folder / "x.vmfox")
+        check_samples(folder / "x.vmfox", tmp_path)
+        kept = re.fullmatch(r"vmfox: all that was recorded is kept; make room and go on with: "
+                            r"vmfox recover (\S+)\n", err)[1]
+        (folder / "full").unlink()
+        again = vmfox("recover", "-q", "-o", "y.vmfox", kept, cwd=tmp_path)
+        assert (again.code, again.err) == (0, "")
+        assert "sources/00000.py" in support.members(tmp_path / "y.vmfox")
+        assert os.listdir(folder) == ["x.vmfox"]
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def test_temporary_folder_full_in_the_middle(pypy, tmp_path):
     """PyPy's logs are given up, then samples; what came before is there."""
     folder = tmp_path / "small"
@@ -313,7 +409,7 @@ def test_a_folder_that_is_not_the_users_own_is_not_used(cpython, tmp_path, what)
         else:
             os.chown(cache / "vmfox", 12345, 12345)
     done = run(cpython, tmp_path)
-    assert done.code == 0 and "the recording is not kept: vmfox " in done.err
+    assert done.code == 0 and "the recording is not kept: %s/vmfox " % cache in done.err
     assert os.listdir(trap) == [] and os.listdir(tmp_path / "tmp") == []
     assert not (cache / "vmfox" / "recordings").exists()
 

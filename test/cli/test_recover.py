@@ -241,6 +241,39 @@ def test_every_file_may_end_anywhere(tmp_path, name):
             (0, 1) if name == "profile.prof" and size < 1000 else (0,))
 
 
+def test_it_stays_where_a_recording_has_not_all_of_it(remains, tmp_path):
+    """Disks that are almost full take the samples and no logs."""
+    small = tmp_path / "small"
+    small.mkdir()
+    before = {path.name: path.read_bytes() for path in remains.iterdir()}
+    script = ('mount -t tmpfs -o size=24k none small && mount --bind small /var/tmp && '
+              'mount --bind small /mnt && vmfox=$1 && shift && "$vmfox" recover "$@"; code=$?; '
+              'cp small/x.vmfox made.vmfox; exit $code')
+    words = ["unshare", "-m", "sh", "-c", script, "sh", support.VMFOX, "-q", "-o", "small/x.vmfox",
+             "tmp/vmfox-AbC123"]
+    if subprocess.run(words[:2] + ["mount", "-t", "tmpfs", "none", small],
+                      capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    done = support.run(words, tmp_path, env=support.environment("/mnt", TMPDIR="/mnt"))
+    assert done.code == 1
+    assert done.err.decode() == ("vmfox: the folder stays, for not all that is in it had room in the "
+                                 "recording; make room and go on with: vmfox recover "
+                                 "tmp/vmfox-AbC123\n")
+    assert "profile.jitlog" not in support.members(tmp_path / "made.vmfox")
+    assert {path.name: path.read_bytes() for path in remains.iterdir()} == before
+    again = vmfox("recover", "-q", "-o", "x.vmfox", "tmp/vmfox-AbC123", cwd=tmp_path)
+    assert (again.code, again.err) == (0, "") and not remains.exists()
+    assert "profile.jitlog" in support.members(tmp_path / "x.vmfox")
+
+
+def test_bytecode_that_a_recorder_left_is_taken(remains, tmp_path):
+    with zipfile.ZipFile(DATA / "pypy.vmfox") as bundle:
+        (remains / "bytecode.txt").write_bytes(bundle.read("bytecode.txt"))
+    assert vmfox("recover", "-q", "-o", "x.vmfox", "tmp/vmfox-AbC123", cwd=tmp_path).code == 0
+    assert support.member(tmp_path / "x.vmfox", "bytecode.txt") == \
+        support.member(DATA / "pypy.vmfox", "bytecode.txt")
+
+
 def test_a_newer_vmfox_is_said(remains, tmp_path):
     (remains / "session.json").write_text('{"version": 3}')
     done = vmfox_apart("recover", cwd=tmp_path)
@@ -323,13 +356,16 @@ def test_the_program_goes_on_and_the_recording_is_recovered(python, tmp_path):
 
 
 def test_where_no_folder_takes_a_recording_it_is_recovered_later(cpython, tmp_path):
-    """Not even the shortest recording has room in the folders there are; then room is made."""
+    """Not even the shortest recording has room in the folders there are; then room is made.  However
+    long the output's name is, the folder's is there."""
+    deep = "/".join(["d" * 200] * 3)
     small = tmp_path / "tmp"
     small.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "none", small],
                       capture_output=True).returncode != 0:
         pytest.skip("nothing can be mounted here")
     try:
+        (small / deep).mkdir(parents=True)
         fill = tmp_path / "fill.py"
         fill.write_text("import os, sys\nsys.argv[1:] = ['0.6', '0']\nexec(%r)\n" %
                         (PROGRAMS / "busy.py").read_text().replace(
@@ -339,16 +375,17 @@ def test_where_no_folder_takes_a_recording_it_is_recovered_later(cpython, tmp_pa
                             "    except OSError: pass\n    print(" % str(small / "full")))
         script = ('mount --bind tmp /var/tmp && mount --bind tmp /mnt && exec "$@"')
         done = support.run(["unshare", "-m", "sh", "-c", script, "sh", support.VMFOX, "record", "-q",
-                            "-o", "tmp/x.vmfox", cpython, fill], tmp_path,
+                            "-o", "tmp/%s/x.vmfox" % deep, cpython, fill], tmp_path,
                            env=support.environment(small, HOME="/mnt"))
         err = done.err.decode()
         assert done.code == 1 and done.out == b"finished\n", err
-        assert "no other folder takes the recording; it is kept in " in err
-        folder = re.search(r"vmfox recover (\S+)", err)[1]
+        assert "No space left on device, and no other folder takes it: tmp/ddd" in err
+        folder = re.search(r"^vmfox: (?:all that|what) was recorded is kept.*; make room and go on "
+                           r"with: vmfox recover (\S+)$", err, re.MULTILINE)[1]
         (small / "full").unlink()
         again = vmfox("recover", "-o", "y.vmfox", folder, cwd=tmp_path)
         assert again.code == 0, again.err
         assert share(convert(tmp_path / "y.vmfox", tmp_path).samples(), "busy") > 30
-        assert os.listdir(small) == []
+        assert os.listdir(small) == ["d" * 200]
     finally:
         subprocess.run(["umount", small], check=True)

@@ -51,7 +51,7 @@ static bool is_member(struct vf_str name)
     static const char *const names[] = {"session.json",   "profile.prof",    "stamps.i64",
                                         "cpu.i64",        "clock.i64",       "pc.i64",
                                         "memory.i64",     "interrupted.i64", "maps.txt",
-                                        "profile.jitlog", "profile.pypylog"};
+                                        "profile.jitlog", "profile.pypylog", "bytecode.txt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (vf_str_eq(name, vf_str_from(names[i])))
             return true;
