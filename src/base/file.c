@@ -92,34 +92,54 @@ enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error)
     return VF_OK;
 }
 
-/* For a signal that ends the program: the temporary name of the one file that is being written, and
- * that of another one that is not written here. */
-static const char *volatile being_written, *volatile watched;
+/* For a signal that ends the program: the temporary name of the one file that is being written,
+ * that of another one that is not written here, and that of one in a folder. */
+static const char *volatile being_written, *volatile watched, *volatile watched_in;
+static volatile int watched_folder;
 
 void vf_new_file_watch(const char *temp)
 {
     watched = temp;
 }
 
+void vf_new_file_watch_in(int folder, const char *name)
+{
+    watched_in = NULL;
+    watched_folder = folder;
+    watched_in = name;
+}
+
 void vf_new_file_give_up(void)
 {
-    const char *temp = being_written, *other = watched;
+    const char *temp = being_written, *other = watched, *in_folder = watched_in;
     if (temp)
         unlink(temp);
     if (other)
         unlink(other);
+    if (in_folder)
+        unlinkat(watched_folder, in_folder, 0);
 }
 
-/* A signal comes before there is a file, or when it is known which. */
+void vf_signals_hold(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void vf_signals_let_go(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 static int make_watched(char *temp)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    vf_signals_hold(&before);
     int fd = mkostemp(temp, O_CLOEXEC), why = errno;
     if (fd >= 0)
         being_written = temp;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    vf_signals_let_go(&before);
     errno = why;
     return fd;
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <signal.h>
+
 /* Bytes of a file, mapped or owned. */
 struct vf_bytes {
     const unsigned char *ptr;
@@ -59,6 +61,11 @@ void vf_new_file_give_up(void);
 /* Removed with it: a file that others write or that is needed for a while only.  NULL: no longer.
  */
 void vf_new_file_watch(const char *temp);
+/* Likewise one in an open folder; both are borrowed until then. */
+void vf_new_file_watch_in(int folder, const char *name);
+/* Around what makes a file and has it watched: a signal comes before or after both. */
+void vf_signals_hold(sigset_t *before);
+void vf_signals_let_go(const sigset_t *before);
 
 /* write() until all is out. */
 enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error);

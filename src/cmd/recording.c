@@ -207,6 +207,7 @@ int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
         vf_say_error(NULL, &error, 0);
     else if (result->elsewhere)
         vf_say_elsewhere(place, result);
+    vf_record_let_signals_in(result);
     if (code == VF_EXIT_OK && (status == VF_FATAL || result->elsewhere))
         code = VF_EXIT_INPUT;
     return code;

@@ -92,6 +92,7 @@ static int find_place(struct run *r, bool no_keep)
     char *name =
         vf_keep_name(vf_target_name(&r->recording.target), (int64_t)time(NULL) * 1000000000);
     vf_place_in(&r->place, folder, path, name);
+    r->place.is_passing = r->keep.folder < 0;
     free(name);
     return VF_EXIT_OK;
 }
@@ -140,8 +141,7 @@ static bool show(struct run *r)
 {
     struct vf_input input;
     struct vf_buf made = {0};
-    if (!is_kept(r)) {
-        vf_new_file_watch(r->made_recording.path);
+    if (!is_kept(r)) { /* and is removed, should a signal come before that (is_passing) */
         r->serving.started = forget;
         r->serving.context = r;
     }
