@@ -186,6 +186,30 @@ def test_room_is_watched(python, tmp_path, small):
     assert " MB left" not in quiet.err
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the call's number is that of x86-64")
+def test_a_source_that_is_cut_while_the_recording_is_written(cpython, tmp_path):
+    """As an editor does it.  It is long, so that packing it takes a while, and seen to be packed by
+    the name of the part that is written."""
+    script = tmp_path / "long.py"
+    text = BUSY.read_text() + "".join("# %d\n" % (i * i) for i in range(2000000))
+    script.write_text(text)
+    out = tmp_path / "out"
+    out.mkdir()
+    child = subprocess.Popen([support.VMFOX, "record", "-q", "-o", "out/x.vmfox", cpython, script, "0.3",
+                              "3"], cwd=tmp_path, env=support.environment(tmp_path),
+                             stdout=subprocess.DEVNULL, preexec_fn=support.without_unnamed_files)
+    deadline = time.monotonic() + support.PATIENCE
+    while not os.listdir(out) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    script.write_text("")
+    assert child.wait(support.PATIENCE) == 3
+    assert os.listdir(out) == ["x.vmfox"]
+    member, = [source["member"] for source in support.capture_info(out / "x.vmfox")["sources"]
+               if source["path"] == str(script)]
+    # Where so long texts differ, pytest would look for the places for an hour.
+    assert len(support.member(out / "x.vmfox", member)) == len(text)
+
+
 # ---- what follows the program -------------------------------------------------------------------
 
 

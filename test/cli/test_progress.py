@@ -309,6 +309,18 @@ def test_an_ignored_signal_stays_so(long_prof, tmp_path):
     assert parts(tmp_path) == ["out.json"]
 
 
+def test_a_file_that_is_cut_while_it_is_read(long_prof, tmp_path):
+    shutil.copy(long_prof, tmp_path / "in")
+    with Terminal("convert", "in", "-o", "out.json", cwd=tmp_path) as t:
+        assert t.until(lambda t: t.lines()), t.text()
+        os.truncate(tmp_path / "in", 4096)
+        done = t.end()
+    assert done.code == 1 and done.said.count("\n") == 1
+    assert done.said.endswith(WIPE + "vmfox: a file was cut short while it was read, or its disk "
+                              "can't be read\r\n")
+    assert parts(tmp_path) == []
+
+
 def test_a_reader_that_goes_away_leaves_no_line(long_prof, tmp_path):
     read, write = os.pipe()
     with Terminal("convert", long_prof, "-o", "-", cwd=tmp_path, stdout=write) as t:
