@@ -104,9 +104,11 @@ static bool is_kept(const struct run *r)
 
 static void look_after_kept(struct run *r)
 {
+    struct vf_error error;
     if (r->keep.folder < 0 || r->made_recording.elsewhere)
         return;
-    vf_keep_trim(&r->keep);
+    if (vf_keep_trim(&r->keep, &error) == VF_FATAL && !r->recording.quiet)
+        vf_say("warning: too many recordings are kept in %s: %s", r->keep.path, error.text);
     if (!r->keep.is_new || r->recording.quiet)
         return;
     vf_say("recordings of run are kept in %s, the last %d and at most %d GB; --no-keep keeps none, "

@@ -390,6 +390,49 @@ def test_clean_removes_what_is_kept(cpython, tmp_path):
     assert "removed 0 recordings" in vmfox_apart("clean", cwd=tmp_path).out
 
 
+def test_clean_says_why_something_stays(tmp_path):
+    """What is mounted somewhere can't be removed."""
+    folder = tmp_path / "tmp" / "cache" / "vmfox" / "recordings"
+    for path in (folder.parent.parent.parent, folder.parent.parent, folder.parent, folder):
+        path.mkdir(mode=0o700)
+    for name in ("a.vmfox", "b.vmfox"):
+        (folder / name).write_bytes(b"x" * 1000)
+    if subprocess.run(["mount", "--bind", folder / "b.vmfox", folder / "a.vmfox"],
+                      capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        done = vmfox_apart("clean", cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", folder / "a.vmfox"], check=True)
+    assert done.code == 1 and "removed 1 recording " in done.out and "in use" not in done.out
+    assert "a.vmfox can't be removed: Device or resource busy" in done.err
+    assert os.listdir(folder) == ["a.vmfox"]
+
+
+def test_what_is_viewed_is_not_removed(cpython, tmp_path):
+    """Neither by who cleans up nor by who makes room for another one.  Two may view it."""
+    assert run(cpython, tmp_path).code == 0
+    folder = tmp_path / "cache" / "vmfox" / "recordings"
+    name, = kept(tmp_path / "cache")
+    views = [start_serving(cpython, tmp_path, "view", "--no-open", "--last") for _ in range(2)]
+    env = support.environment(tmp_path / "tmp", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    for view in views:
+        try:
+            listed = vmfox("clean", "-n", cwd=tmp_path, env=env)
+            assert "%s  " % name in listed.out and "in use, stays" in listed.out
+            os.utime(folder / name, (5, 5))
+            for i in range(12):
+                shutil.copy(folder / name, folder / ("%02d.vmfox" % i))
+            run(cpython, tmp_path)
+            assert name in kept(tmp_path / "cache")
+        finally:
+            view.send_signal(signal.SIGINT)
+            view.communicate(timeout=support.PATIENCE)
+        assert view.returncode == 0
+    run(cpython, tmp_path)
+    assert name not in kept(tmp_path / "cache")
+
+
 def test_what_another_vmfox_shows_is_not_removed(cpython, tmp_path):
     child = start_serving(cpython, tmp_path, "run", "--no-open", cpython, BUSY, "0.2")
     try:
