@@ -41,13 +41,14 @@ static void put_word(const char *word)
     put("'");
 }
 
-/* A program that is being recorded is not left alone: its exit code is ours. */
-static void out_of_memory(size_t bytes)
+/* A program that is being recorded is not left alone: its exit code is ours.  Also in a signal
+ * handler. */
+_Noreturn static void end(const char *why)
 {
     const char *folder = vf_record_folder();
-    (void)bytes;
     vf_work_give_up();
-    put("vmfox: out of memory");
+    put("vmfox: ");
+    put(why);
     if (folder) {
         put("; the program goes on; what was recorded until now is kept, go on with: vmfox "
             "recover ");
@@ -55,6 +56,31 @@ static void out_of_memory(size_t bytes)
     }
     put("\n");
     _exit(folder ? vf_record_wait() : VF_EXIT_INPUT);
+}
+
+static void out_of_memory(size_t bytes)
+{
+    (void)bytes;
+    end("out of memory");
+}
+
+static pid_t self;
+
+/* Files are mapped, and what lies behind the end of one that has become shorter is not there.  A
+ * process that was forked dies of it, as its parent expects. */
+static void on_missing_bytes(int number, siginfo_t *info, void *context)
+{
+    (void)context;
+    if (info->si_code == BUS_ADRERR && getpid() == self)
+        end("a file was cut short while it was read, or its disk can't be read");
+    signal(number, SIG_DFL);
+}
+
+static void explain_missing_bytes(void)
+{
+    struct sigaction action = {.sa_sigaction = on_missing_bytes, .sa_flags = SA_SIGINFO};
+    self = getpid();
+    sigaction(SIGBUS, &action, NULL);
 }
 
 static int run_command(const struct vf_command *command, int argc, char **argv)
@@ -100,6 +126,7 @@ int main(int argc, char **argv)
 {
     const char *folder = getenv("TMPDIR");
     survive_file_limit();
+    explain_missing_bytes();
     take_memory_in_large_steps();
     vf_set_oom_handler(out_of_memory);
     if (folder && *folder)

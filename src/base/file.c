@@ -9,33 +9,93 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum vf_status vf_bytes_map_fd(int fd, struct vf_bytes *out, struct vf_error *error)
+static enum vf_status get_size(int fd, size_t *size, struct vf_error *error)
 {
     struct stat st;
-    *out = (struct vf_bytes){0};
     if (fstat(fd, &st) != 0)
         return vf_fail_errno(error, errno, "can't be read");
     if (S_ISDIR(st.st_mode))
         return vf_fail(error, "is a directory; a file was expected");
     if (!S_ISREG(st.st_mode))
         return vf_fail(error, "is not a regular file (a pipe or a device); a file was expected");
-    if (st.st_size == 0)
-        return VF_OK;
-    void *memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    *size = (size_t)st.st_size;
+    return VF_OK;
+}
+
+enum vf_status vf_bytes_map_fd(int fd, struct vf_bytes *out, struct vf_error *error)
+{
+    size_t size;
+    *out = (struct vf_bytes){0};
+    enum vf_status status = get_size(fd, &size, error);
+    if (status != VF_OK || size == 0)
+        return status;
+    void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (memory == MAP_FAILED)
         return vf_fail_errno(error, errno, "can't be mapped");
-    *out = (struct vf_bytes){memory, (size_t)st.st_size, VF_BYTES_MAPPED};
+    *out = (struct vf_bytes){memory, size, VF_BYTES_MAPPED};
     return VF_OK;
+}
+
+int vf_bytes_open(const char *path, struct vf_error *error)
+{
+    /* O_NONBLOCK: a pipe with no writer must not hang us before it is refused. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        vf_fail_errno(error, errno, "can't be opened");
+    return fd;
 }
 
 enum vf_status vf_bytes_map(const char *path, struct vf_bytes *out, struct vf_error *error)
 {
     *out = (struct vf_bytes){0};
-    /* O_NONBLOCK: a pipe with no writer must not hang us before it is refused. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = vf_bytes_open(path, error);
     if (fd < 0)
-        return vf_fail_errno(error, errno, "can't be opened");
+        return VF_FATAL;
     enum vf_status status = vf_bytes_map_fd(fd, out, error);
+    close(fd);
+    return status;
+}
+
+static enum vf_status read_all(int fd, size_t size, struct vf_bytes *out, struct vf_error *error)
+{
+    size_t len = 0;
+    unsigned char *memory = malloc(size);
+    if (!memory) {
+        vf_fail(error, "there is no memory for it");
+        return VF_WARN;
+    }
+    while (len < size) {
+        ssize_t got = read(fd, memory + len, size - len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int why = errno;
+            free(memory);
+            return vf_fail_errno(error, why, "can't be read");
+        }
+        if (got == 0)
+            break; /* it has become shorter */
+        len += (size_t)got;
+    }
+    *out = (struct vf_bytes){memory, len, VF_BYTES_HEAP};
+    return VF_OK;
+}
+
+enum vf_status vf_bytes_read(const char *path, uint64_t limit, struct vf_bytes *out,
+                             struct vf_error *error)
+{
+    size_t size;
+    *out = (struct vf_bytes){0};
+    int fd = vf_bytes_open(path, error);
+    if (fd < 0)
+        return VF_FATAL;
+    enum vf_status status = get_size(fd, &size, error);
+    if (status == VF_OK && size > limit) {
+        vf_fail(error, "is longer than %llu bytes", (unsigned long long)limit);
+        status = VF_WARN;
+    } else if (status == VF_OK && size > 0) {
+        status = read_all(fd, size, out, error);
+    }
     close(fd);
     return status;
 }
@@ -92,34 +152,54 @@ enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error)
     return VF_OK;
 }
 
-/* For a signal that ends the program: the temporary name of the one file that is being written, and
- * that of another one that is not written here. */
-static const char *volatile being_written, *volatile watched;
+/* For a signal that ends the program: the temporary name of the one file that is being written,
+ * that of another one that is not written here, and that of one in a folder. */
+static const char *volatile being_written, *volatile watched, *volatile watched_in;
+static volatile int watched_folder;
 
 void vf_new_file_watch(const char *temp)
 {
     watched = temp;
 }
 
+void vf_new_file_watch_in(int folder, const char *name)
+{
+    watched_in = NULL;
+    watched_folder = folder;
+    watched_in = name;
+}
+
 void vf_new_file_give_up(void)
 {
-    const char *temp = being_written, *other = watched;
+    const char *temp = being_written, *other = watched, *in_folder = watched_in;
     if (temp)
         unlink(temp);
     if (other)
         unlink(other);
+    if (in_folder)
+        unlinkat(watched_folder, in_folder, 0);
 }
 
-/* A signal comes before there is a file, or when it is known which. */
+void vf_signals_hold(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+void vf_signals_let_go(const sigset_t *before)
+{
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 static int make_watched(char *temp)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    vf_signals_hold(&before);
     int fd = mkostemp(temp, O_CLOEXEC), why = errno;
     if (fd >= 0)
         being_written = temp;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    vf_signals_let_go(&before);
     errno = why;
     return fd;
 }

@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <signal.h>
+
 /* Bytes of a file, mapped or owned. */
 struct vf_bytes {
     const unsigned char *ptr;
@@ -18,11 +20,17 @@ static inline struct vf_str vf_bytes_view(const struct vf_bytes *bytes)
 }
 
 /* Maps a regular file for reading.  A directory, a device or a pipe is refused with words that say
- * so.  The mapping is private, so a writer at the same time is not seen; a file cut short while it
- * is mapped is the one thing that can't be helped. */
+ * so.  A file that is cut short while it is mapped ends vmfox when it gets there (main.c says why):
+ * so what the user's editor writes is read (vf_bytes_read()). */
 enum vf_status vf_bytes_map(const char *path, struct vf_bytes *out, struct vf_error *error);
 /* The same over a file that is open. */
 enum vf_status vf_bytes_map_fd(int fd, struct vf_bytes *out, struct vf_error *error);
+/* Opens a file for that; -1 with `error` when it can't be. */
+int vf_bytes_open(const char *path, struct vf_error *error);
+/* Reads a regular file into memory, as long as it is now.  VF_WARN: it is longer than `limit`, or
+ * there is no memory for it; nothing was read. */
+enum vf_status vf_bytes_read(const char *path, uint64_t limit, struct vf_bytes *out,
+                             struct vf_error *error);
 void vf_bytes_release(struct vf_bytes *bytes);
 
 static inline bool vf_is_gzip(const struct vf_bytes *bytes)
@@ -59,6 +67,11 @@ void vf_new_file_give_up(void);
 /* Removed with it: a file that others write or that is needed for a while only.  NULL: no longer.
  */
 void vf_new_file_watch(const char *temp);
+/* Likewise one in an open folder; both are borrowed until then. */
+void vf_new_file_watch_in(int folder, const char *name);
+/* Around what makes a file and has it watched: a signal comes before or after both. */
+void vf_signals_hold(sigset_t *before);
+void vf_signals_let_go(const sigset_t *before);
 
 /* write() until all is out. */
 enum vf_status vf_write_fd(int fd, struct vf_str bytes, struct vf_error *error);

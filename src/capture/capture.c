@@ -3,6 +3,9 @@
 #include "base/jslb.h"
 #include "capture/vmprof.h"
 
+#include <sys/file.h>
+#include <unistd.h>
+
 uint64_t vf_inflated_max(size_t packed_bytes)
 {
     const uint64_t always = (uint64_t)1 << 30;
@@ -53,11 +56,23 @@ static enum vf_status open_plain(struct vf_capture *capture, const struct vf_byt
     return vf_vmprof_open(&v, content->ptr, content->len, error);
 }
 
+/* Some file systems know no locks, and who has one of his own on it takes care of it himself. */
+static enum vf_status open_held(struct vf_capture *capture, const char *path,
+                                struct vf_error *error)
+{
+    int fd = vf_bytes_open(path, error);
+    if (fd < 0)
+        return VF_FATAL;
+    capture->held = fd + 1;
+    flock(fd, LOCK_SH | LOCK_NB);
+    return vf_bytes_map_fd(fd, &capture->file, error);
+}
+
 enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
                                struct vf_warnings *warnings, struct vf_error *error)
 {
     *capture = (struct vf_capture){0};
-    enum vf_status status = vf_bytes_map(path, &capture->file, error);
+    enum vf_status status = open_held(capture, path, error);
     if (status == VF_FATAL)
         return status;
     if (is_zip(&capture->file))
@@ -68,7 +83,7 @@ enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
         return status;
     }
     struct vf_bytes packed;
-    status = vf_bytes_map(path, &packed, error);
+    status = vf_bytes_map_fd(capture->held - 1, &packed, error);
     if (status != VF_FATAL)
         status = vf_gunzip(&packed, vf_inflated_max(packed.len), warnings, error);
     if (status == VF_FATAL) {
@@ -134,5 +149,7 @@ void vf_capture_release(struct vf_capture *capture)
     free(capture->info.modules.items);
     vf_arena_release(&capture->arena);
     vf_bytes_release(&capture->file);
+    if (capture->held)
+        close(capture->held - 1);
     *capture = (struct vf_capture){0};
 }

@@ -92,6 +92,7 @@ struct vf_capture_info {
 
 struct vf_capture {
     enum vf_capture_kind kind;
+    int held;                  /* a descriptor of the input and 1, locked (flock); 0: none */
     struct vf_bytes file;      /* the input; for a gzipped .prof what was in it */
     struct vf_str prof;        /* the VMProf file's bytes */
     struct vf_str stamps;      /* arrival of each sample: i64 ns of CLOCK_MONOTONIC; may be empty */
@@ -116,7 +117,9 @@ struct vf_capture {
     struct vf_zip_check check;       /* of parts that are read where they lie in the file */
 };
 
-/* Opens `path`.  VF_WARN: something is missing, see `warnings`.  Release also after VF_FATAL. */
+/* Opens `path`, and holds a shared lock on it as long as the capture is open: what is locked is not
+ * removed (record/keep.h).  Where it can't be had, nothing is held.  VF_WARN: something is missing,
+ * see `warnings`.  Release also after VF_FATAL. */
 enum vf_status vf_capture_open(struct vf_capture *capture, const char *path,
                                struct vf_warnings *warnings, struct vf_error *error);
 /* Takes the companion files of a plain .prof along (either may be NULL, both may be gzipped).  They

@@ -28,25 +28,26 @@ bool vf_source_is_native(struct vf_str path)
     return has_ending(path, endings, sizeof endings / sizeof *endings);
 }
 
-bool vf_source_map(const char *path, struct vf_bytes *out)
+enum vf_status vf_source_text(const char *path, uint64_t limit, struct vf_bytes *out)
 {
-    if (vf_bytes_map(path, out, NULL) == VF_FATAL)
-        return false;
+    enum vf_status status = vf_bytes_read(path, limit, out, NULL);
     size_t look = out->len < 4096 ? out->len : 4096;
     if (!look || !memchr(out->ptr, 0, look))
-        return true;
+        return status;
     vf_bytes_release(out);
-    return false;
+    return VF_FATAL;
 }
 
-bool vf_source_map_native(struct vf_str path, struct vf_bytes *out)
+enum vf_status vf_source_text_native(struct vf_str path, uint64_t limit, struct vf_bytes *out)
 {
     if (path.len == 0 || path.ptr[0] != '/' || memchr(path.ptr, 0, path.len) ||
         !vf_source_is_native(path))
-        return false;
+        return VF_FATAL;
     char *place = vf_strdup(path), *real = realpath(place, NULL);
-    bool good = real && vf_source_is_native(vf_str_from(real)) && vf_source_map(real, out);
+    enum vf_status status = VF_FATAL;
+    if (real && vf_source_is_native(vf_str_from(real)))
+        status = vf_source_text(real, limit, out);
     free(real);
     free(place);
-    return good;
+    return status;
 }

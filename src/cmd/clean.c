@@ -11,7 +11,7 @@ static const struct vf_option options[] = {
 
 struct cleaning {
     bool only_list;
-    size_t recordings, remains, left;
+    size_t recordings, remains;
     uint64_t bytes;
     int code;
 };
@@ -22,6 +22,23 @@ static void print_size(const char *folder, const char *name, uint64_t bytes, con
         printf("%s/%s  %.1f MB  %s\n", folder, name, (double)bytes / 1e6, what);
     else
         printf("%s  %.1f MB  %s\n", folder, (double)bytes / 1e6, what);
+}
+
+static void clean_one(struct cleaning *c, const struct vf_keep *keep, const struct vf_kept *kept)
+{
+    static const char *const words[] = {[VF_KEPT_REMOVED] = "recording",
+                                        [VF_KEPT_IN_USE] = "in use, stays",
+                                        [VF_KEPT_GONE] = NULL,
+                                        [VF_KEPT_STAYS] = "stays"};
+    struct vf_error error;
+    enum vf_kept_fate fate = c->only_list ? vf_keep_look(keep, kept->name, &error)
+                                          : vf_keep_remove(keep, kept->name, &error);
+    if (words[fate])
+        print_size(keep->path, kept->name, kept->bytes, words[fate]);
+    if (fate == VF_KEPT_STAYS)
+        c->code = vf_say_error(keep->path, &error, VF_EXIT_INPUT);
+    c->recordings += fate == VF_KEPT_REMOVED;
+    c->bytes += fate == VF_KEPT_REMOVED ? kept->bytes : 0;
 }
 
 static void clean_kept(struct cleaning *c)
@@ -35,15 +52,8 @@ static void clean_kept(struct cleaning *c)
     if (status != VF_OK)
         return;
     vf_keep_list(&keep, &list);
-    for (size_t i = 0; i < list.v.len; i++) {
-        const struct vf_kept *kept = &list.v.items[i];
-        bool gone =
-            c->only_list ? !vf_keep_in_use(&keep, kept->name) : vf_keep_remove(&keep, kept->name);
-        print_size(keep.path, kept->name, kept->bytes, gone ? "recording" : "in use, stays");
-        c->recordings += gone;
-        c->left += !gone;
-        c->bytes += gone ? kept->bytes : 0;
-    }
+    for (size_t i = 0; i < list.v.len; i++)
+        clean_one(c, &keep, &list.v.items[i]);
     vf_kept_list_release(&list);
     vf_keep_close(&keep);
 }
@@ -58,7 +68,6 @@ static void clean_remains(struct cleaning *c)
         print_size(remains->path, NULL, remains->bytes,
                    gone ? "left by a vmfox that was killed" : "can't be removed");
         c->remains += gone;
-        c->left += !gone;
         c->bytes += gone ? remains->bytes : 0;
         if (!gone)
             c->code = VF_EXIT_INPUT;

@@ -188,15 +188,16 @@ bool vf_input_open(struct vf_input *input, const char *path, const char *name,
     struct vf_symbolizer symbolizer = {vf_name_source_find, &input->names};
     bool failed;
     *input = (struct vf_input){.sources_apart = options->sources_apart};
-    char *recovered = vf_recover_for_reading(path, options->debug, options->quiet, &failed);
+    char *recovered =
+        vf_recover_for_reading(path, options->debug, options->quiet, &input->remains, &failed);
     if (failed)
         return false;
-    vf_new_file_watch(recovered);
     enum vf_status opened =
         vf_capture_open(&input->capture, recovered ? recovered : path, &warnings, &error);
-    if (recovered)
+    if (recovered) {
         unlink(recovered); /* it is mapped */
-    vf_new_file_watch(NULL);
+        vf_new_file_watch(NULL);
+    }
     free(recovered);
     if (opened == VF_FATAL) {
         vf_say_error(name, &error, 0);
@@ -242,6 +243,10 @@ void vf_input_release(struct vf_input *input)
     vf_name_source_release(&input->names);
     vf_bytecode_release(&input->bytecode);
     vf_capture_release(&input->capture);
+    if (input->remains)
+        vf_remains_close(input->remains);
+    free(input->remains);
+    input->remains = NULL;
 }
 
 /* ---- output -----------------------------------------------------------------------------------

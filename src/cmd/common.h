@@ -60,6 +60,7 @@ void vf_say_wrote(const char *name, size_t bytes);
 /* A capture, and the profile made of it. */
 struct vf_input {
     struct vf_capture capture;
+    struct vf_remains *remains; /* what a recorder left, and it is of; held; NULL: of none */
     struct vf_profile profile;
     struct vf_bytecode bytecode;
     struct vf_name_source names; /* of native functions */

@@ -153,7 +153,7 @@ bool vf_native_code_source(const void *context, const void *library, uint64_t ad
         return false;
     for (size_t i = 0; i < symbol.count && !named; i++)
         named = vf_str_eq(symbol.frames[i].file, file);
-    if (!named || !vf_source_map_native(file, &bytes))
+    if (!named || vf_source_text_native(file, VF_SOURCE_MAX, &bytes) != VF_OK)
         return false;
     vf_buf_str(text, vf_bytes_view(&bytes));
     vf_bytes_release(&bytes);

@@ -172,7 +172,7 @@ void vf_line_show(void)
 
 /* ---- a sudden end ---------------------------------------------------------------------------- */
 
-static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2};
 enum { ENDINGS = sizeof endings / sizeof *endings };
 
 static struct {

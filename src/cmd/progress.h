@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A signal that ends the program (INT, TERM, HUP, PIPE) removes first what is there of a file that
- * is being written (vf_new_file_give_up()), until vf_work_end().  Signals that are ignored stay
- * so. */
+/* A signal that ends the program (INT, TERM, HUP, PIPE, QUIT, USR1, USR2) removes first what is
+ * there of a file that is being written (vf_new_file_give_up()), until vf_work_end().  Signals that
+ * are ignored stay so. */
 void vf_work_guard(void);
 
 /* Work begins that may take long: it is guarded, and unless `quiet` its progress is shown.  `name`

@@ -232,6 +232,7 @@ int vf_recording_run(struct vf_recording *recording, struct vf_place *place,
         vf_say_elsewhere(place, result);
     if (result->remains)
         say_kept_remains(result);
+    vf_record_let_signals_in(result);
     if (code == VF_EXIT_OK && (status == VF_FATAL || result->elsewhere))
         code = VF_EXIT_INPUT;
     return code;

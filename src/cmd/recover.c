@@ -3,6 +3,7 @@
 #include "cmd/commands.h"
 #include "cmd/common.h"
 #include "cmd/places.h"
+#include "cmd/progress.h"
 #include "cmd/recording.h"
 
 #include <fcntl.h>
@@ -183,12 +184,14 @@ static int run(const struct vf_args *args)
                          .only_list = vf_args_has(args, "dry-run"),
                          .quiet = vf_args_has(args, "quiet")};
     int code = VF_EXIT_USAGE;
+    vf_work_guard();
     if (args->operand_count > 1)
         vf_say("recover takes one folder, or none for all there are");
     else if (vf_debug_init(&r.debug, args))
         code = (args->operand_count ? recover_named(&r, args->operands[0]) : recover_all(&r))
                    ? VF_EXIT_OK
                    : VF_EXIT_INPUT;
+    vf_work_end();
     vf_debug_release(&r.debug);
     return code;
 }
@@ -208,7 +211,7 @@ const struct vf_command vf_cmd_recover = {
 /* ---- for other commands ---------------------------------------------------------------------- */
 
 char *vf_recover_for_reading(const char *path, const struct vf_debug_files *debug, bool quiet,
-                             bool *failed)
+                             struct vf_remains **held, bool *failed)
 {
     struct stat st;
     struct vf_remains remains;
@@ -217,6 +220,7 @@ char *vf_recover_for_reading(const char *path, const struct vf_debug_files *debu
     struct vf_warnings warnings = {0};
     struct vf_error error;
     *failed = false;
+    *held = NULL;
     struct vf_str name = vf_str_from(path);
     while (name.len && name.ptr[name.len - 1] == '/')
         name.len--;
@@ -227,7 +231,8 @@ char *vf_recover_for_reading(const char *path, const struct vf_debug_files *debu
     vf_place_in(&place, folder, vf_temp_folder(), "vmfox-recovered.vmfox");
     place.spare = vf_spare_folders();
     place.only_random = true;
-    *failed = vf_remains_open(&remains, path, &error) != VF_OK ||
+    place.is_passing = true;
+    *failed = vf_remains_open_to_read(&remains, path, &error) != VF_OK ||
               vf_recover(&remains, &place, debug, &result, &warnings, &error) == VF_FATAL;
     if (!quiet)
         vf_say_warnings(path, &warnings);
@@ -237,6 +242,11 @@ char *vf_recover_for_reading(const char *path, const struct vf_debug_files *debu
     result.path = NULL;
     vf_recording_result_release(&result);
     vf_place_close(&place);
-    vf_remains_close(&remains);
+    if (*failed) {
+        vf_remains_close(&remains);
+    } else {
+        *held = vf_alloc(1, sizeof remains);
+        **held = remains;
+    }
     return made;
 }

@@ -92,6 +92,7 @@ static int find_place(struct run *r, bool no_keep)
     char *name =
         vf_keep_name(vf_target_name(&r->recording.target), (int64_t)time(NULL) * 1000000000);
     vf_place_in(&r->place, folder, path, name);
+    r->place.is_passing = r->keep.folder < 0;
     free(name);
     return VF_EXIT_OK;
 }
@@ -103,9 +104,11 @@ static bool is_kept(const struct run *r)
 
 static void look_after_kept(struct run *r)
 {
+    struct vf_error error;
     if (r->keep.folder < 0 || r->made_recording.elsewhere)
         return;
-    vf_keep_trim(&r->keep);
+    if (vf_keep_trim(&r->keep, &error) == VF_FATAL && !r->recording.quiet)
+        vf_say("warning: too many recordings are kept in %s: %s", r->keep.path, error.text);
     if (!r->keep.is_new || r->recording.quiet)
         return;
     vf_say("recordings of run are kept in %s, the last %d and at most %d GB; --no-keep keeps none, "
@@ -140,8 +143,7 @@ static bool show(struct run *r)
 {
     struct vf_input input;
     struct vf_buf made = {0};
-    if (!is_kept(r)) {
-        vf_new_file_watch(r->made_recording.path);
+    if (!is_kept(r)) { /* and is removed, should a signal come before that (is_passing) */
         r->serving.started = forget;
         r->serving.context = r;
     }

@@ -32,7 +32,7 @@ bool vf_source_read(struct vf_str path, const char *folder, struct vf_bytes *out
         free(place);
     }
     if (real && is_below(real, root) && is_source(vf_str_from(real)))
-        good = vf_bytes_map(real, out, NULL) != VF_FATAL;
+        good = vf_bytes_read(real, VF_SOURCE_MAX, out, NULL) == VF_OK;
     free(real);
     free(root);
     return good;

@@ -44,6 +44,7 @@ _Noreturn static void run_child(void (*work)(void *context, struct vf_buf *resul
         stderr = nowhere;
     vf_set_oom_handler(no_memory);
     vf_new_file_watch(NULL);
+    vf_new_file_watch_in(-1, NULL);
     vf_buf_add(&result, &length, sizeof length);
     work(context, &result);
     length = result.len - sizeof length;

@@ -202,38 +202,60 @@ void vf_kept_list_release(struct vf_kept_list *list)
     *list = (struct vf_kept_list){0};
 }
 
-/* Open and locked by us alone, or -1. */
-static int lock(const struct vf_keep *keep, const char *name)
+static enum vf_kept_fate explain(const char *what, const char *name, struct vf_error *error)
 {
-    int fd = openat(keep->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (errno == ENOENT)
+        return VF_KEPT_GONE;
+    if (errno == EWOULDBLOCK)
+        return VF_KEPT_IN_USE;
+    vf_fail_errno(error, errno, "%s can't be %s", name, what);
+    return VF_KEPT_STAYS;
+}
+
+/* Open and locked by us alone, or -1.  On NFS only who may write can have such a lock. */
+static int lock(const struct vf_keep *keep, const char *name, enum vf_kept_fate *fate,
+                struct vf_error *error)
+{
+    const int how = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(keep->folder, name, O_RDWR | how);
+    if (fd < 0 && errno == EACCES) /* the user has made it read-only */
+        fd = openat(keep->folder, name, O_RDONLY | how);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        *fate = VF_KEPT_REMOVED;
         return fd;
+    }
+    *fate = explain(fd < 0 ? "opened" : "locked", name, error);
     if (fd >= 0)
         close(fd);
     return -1;
 }
 
-bool vf_keep_in_use(const struct vf_keep *keep, const char *name)
+enum vf_kept_fate vf_keep_look(const struct vf_keep *keep, const char *name, struct vf_error *error)
 {
-    int fd = lock(keep, name);
+    enum vf_kept_fate fate;
+    int fd = lock(keep, name, &fate, error);
     if (fd >= 0)
         close(fd);
-    return fd < 0;
+    return fate;
 }
 
-bool vf_keep_remove(const struct vf_keep *keep, const char *name)
+enum vf_kept_fate vf_keep_remove(const struct vf_keep *keep, const char *name,
+                                 struct vf_error *error)
 {
-    int fd = lock(keep, name);
+    enum vf_kept_fate fate;
+    int fd = lock(keep, name, &fate, error);
     if (fd < 0)
-        return false;
-    bool gone = unlinkat(keep->folder, name, 0) == 0;
+        return fate;
+    if (unlinkat(keep->folder, name, 0) != 0)
+        fate = explain("removed", name, error);
     close(fd);
-    return gone;
+    return fate;
 }
 
-void vf_keep_trim(const struct vf_keep *keep)
+enum vf_status vf_keep_trim(const struct vf_keep *keep, struct vf_error *error)
 {
     struct vf_kept_list list;
+    enum vf_status status = VF_OK;
     uint64_t bytes = 0;
     size_t count = 0;
     vf_keep_list(keep, &list);
@@ -243,10 +265,12 @@ void vf_keep_trim(const struct vf_keep *keep)
             bytes += kept->bytes;
             count++;
         }
-        if (kept->is_draft || (count > 1 && (count > VF_KEEP_COUNT || bytes > VF_KEEP_BYTES)))
-            vf_keep_remove(keep, kept->name);
+        if ((kept->is_draft || (count > 1 && (count > VF_KEEP_COUNT || bytes > VF_KEEP_BYTES))) &&
+            vf_keep_remove(keep, kept->name, error) == VF_KEPT_STAYS)
+            status = VF_FATAL;
     }
     vf_kept_list_release(&list);
+    return status;
 }
 
 char *vf_keep_last(const struct vf_keep *keep)

@@ -3,7 +3,8 @@
  *
  * They hold sources and command lines, so the folders are for the user alone (0700) and so are the
  * files (0600); a folder that is a link, another user's, or open to others for writing is refused.
- * Who writes or shows a recording holds a lock on it (flock), and what is locked is not removed. */
+ * Who writes or shows a recording holds a shared lock on it (flock), and what is locked is
+ * not removed. */
 #ifndef VF_RECORD_KEEP_H
 #define VF_RECORD_KEEP_H
 
@@ -45,13 +46,22 @@ struct vf_kept_list {
 
 void vf_keep_list(const struct vf_keep *keep, struct vf_kept_list *list);
 void vf_kept_list_release(struct vf_kept_list *list);
-/* Removes one.  False: it is in use, or can't be removed. */
-bool vf_keep_remove(const struct vf_keep *keep, const char *name);
-/* True where somebody holds it. */
-bool vf_keep_in_use(const struct vf_keep *keep, const char *name);
+
+enum vf_kept_fate {
+    VF_KEPT_REMOVED,
+    VF_KEPT_IN_USE, /* somebody holds it, so it stays */
+    VF_KEPT_GONE,   /* somebody else has removed it, or given it another name */
+    VF_KEPT_STAYS,  /* it can't be removed, `error` says why */
+};
+/* Removes one. */
+enum vf_kept_fate vf_keep_remove(const struct vf_keep *keep, const char *name,
+                                 struct vf_error *error);
+/* What that would come to; it stays. */
+enum vf_kept_fate vf_keep_look(const struct vf_keep *keep, const char *name,
+                               struct vf_error *error);
 /* Removes the oldest until no more than VF_KEEP_COUNT are there, of VF_KEEP_BYTES together; the
- * newest stays however large it is. */
-void vf_keep_trim(const struct vf_keep *keep);
+ * newest stays however large it is, and so does what is in use.  VF_FATAL: one can't be removed. */
+enum vf_status vf_keep_trim(const struct vf_keep *keep, struct vf_error *error);
 /* Path of the newest, to be freed; NULL: there is none. */
 char *vf_keep_last(const struct vf_keep *keep);
 

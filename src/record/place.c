@@ -138,14 +138,20 @@ static void random_name(char out[300], const char *name, bool hidden)
 
 static int open_named(struct vf_draft *draft, const char *name)
 {
-    for (int i = 0; i < TRIES; i++) {
+    int fd = -1, why = EEXIST;
+    sigset_t before;
+    vf_signals_hold(&before);
+    for (int i = 0; i < TRIES && fd < 0 && why == EEXIST; i++) {
         random_name(draft->temp, name, true);
-        int fd = openat(draft->folder, draft->temp,
-                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd >= 0 || errno != EEXIST)
-            return fd;
+        fd = openat(draft->folder, draft->temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    0600);
+        why = errno;
     }
-    return -1;
+    if (fd >= 0)
+        vf_new_file_watch_in(draft->folder, draft->temp);
+    vf_signals_let_go(&before);
+    errno = why;
+    return fd;
 }
 
 /* -1 with errno where there is no such folder, or it is the one that was tried before. */
@@ -198,8 +204,9 @@ enum vf_status vf_place_begin(const struct vf_place *place, size_t which, struct
         errno = why;
         return VF_FATAL;
     }
-    /* Who holds a recording that is kept takes care that nobody removes it (keep.h). */
-    flock(draft->fd, LOCK_EX | LOCK_NB);
+    /* Who holds a recording that is kept takes care that nobody removes it (keep.h); shared, for
+     * who shows it does the same. */
+    flock(draft->fd, LOCK_SH | LOCK_NB);
     set_mode(place, which, draft);
     return VF_OK;
 }
@@ -306,27 +313,44 @@ static bool is_on_disk(const struct vf_place *place, int fd)
     return quick || fsync(fd) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
 }
 
+/* Where another name than the one that was asked for had to do, something is wrong, and all is kept
+ * that there is; for what gets a random name the folders are all the same. */
+static bool is_passing(const struct vf_place *place, size_t which)
+{
+    return place->is_passing && (place->only_random || vf_place_is_wanted(which));
+}
+
 enum vf_status vf_place_finish(const struct vf_place *place, size_t which, struct vf_draft *draft,
                                char **path, struct vf_error *error)
 {
     char given[300];
+    sigset_t before;
     *path = NULL;
-    if (!is_on_disk(place, draft->fd) || !put(place, which, draft, given)) {
-        int why = errno;
-        vf_fail_errno(error, why, "can't be written");
+    bool good = is_on_disk(place, draft->fd);
+    vf_signals_hold(&before);
+    good = good && put(place, which, draft, given);
+    int why = errno;
+    if (good) {
+        draft->temp[0] = 0;
+        vf_new_file_watch_in(-1, NULL);
+        *path = path_of(place, which, draft->folder, given);
+        if (is_passing(place, which))
+            vf_new_file_watch(*path);
+    } else {
         vf_place_drop(draft);
-        errno = why;
-        return VF_FATAL;
+        vf_fail_errno(error, why, "can't be written");
     }
-    draft->temp[0] = 0;
-    *path = path_of(place, which, draft->folder, given);
-    return VF_OK;
+    vf_signals_let_go(&before);
+    errno = why;
+    return good ? VF_OK : VF_FATAL;
 }
 
 void vf_place_drop(struct vf_draft *draft)
 {
-    if (draft->temp[0])
+    if (draft->temp[0]) {
         unlinkat(draft->folder, draft->temp, 0);
+        vf_new_file_watch_in(-1, NULL);
+    }
     if (draft->fd >= 0)
         close(draft->fd);
     if (draft->owns)

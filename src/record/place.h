@@ -3,8 +3,8 @@
  * The folder of the output is held open from the start: renamed meanwhile, it still gets its file;
  * removed and made anew, the new one gets it.  Where neither takes it, there are other names:
  * beside the output, then in the spare folders, the first that does.  What is written has no name
- * until it is whole (O_TMPFILE where the file system has it), so an end in the middle leaves
- * nothing. */
+ * until it is whole (O_TMPFILE where the file system has it), or one that is watched
+ * (vf_new_file_watch_in()), so an end in the middle leaves nothing. */
 #ifndef VF_RECORD_PLACE_H
 #define VF_RECORD_PLACE_H
 
@@ -24,6 +24,8 @@ struct vf_place {
                           but gets one like it; else as umask says */
     bool must_last;    /* it is on the disk before it has its name, whatever that costs */
     bool only_random;  /* not that very name, but one like it that nobody has */
+    bool is_passing;   /* it is needed for a while only: until vf_new_file_watch(NULL) it is removed
+                          when vmfox is ended */
     bool named_drafts; /* as where O_TMPFILE is unknown; for tests */
     const char *const *spare; /* folders, ends with NULL; NULL: none */
 };

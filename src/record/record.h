@@ -10,6 +10,8 @@
 #include "record/target.h"
 #include "symbols/pack.h"
 
+#include <signal.h>
+
 /* How much of PyPy's JIT log is kept. */
 enum vf_jitlog_detail {
     VF_JITLOG_NONE,
@@ -56,6 +58,8 @@ struct vf_record_result {
     char *remains;
     bool remains_part;        /* nor is all in that folder */
     int64_t remains_until_ns; /* since the start: from then on something is missing; 0: not known */
+    bool masked;              /* signals wait, see vf_record_let_signals_in() */
+    sigset_t mask_before;     /* those that were blocked before */
 };
 
 /* Runs the program and writes its capture to `place`, or to the first of its other names that takes
@@ -66,6 +70,10 @@ enum vf_status vf_record_run(const struct vf_target *target,
                              const struct vf_record_options *options, const struct vf_place *place,
                              struct vf_record_result *result, struct vf_warnings *warnings,
                              struct vf_error *error);
+/* Signals that end vmfox wait from the program's start until this: to be called when it was said
+ * where the capture is.  A Ctrl-C has only ended the search for debug info; the others do now what
+ * they do. */
+void vf_record_let_signals_in(struct vf_record_result *result);
 
 /* For where there is no memory (vf_set_oom_handler()) and this process must end: the folder with
  * what has been recorded, of which `vmfox recover` makes a recording, or NULL where no program runs

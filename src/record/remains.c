@@ -31,22 +31,32 @@ static bool has_file(const struct vf_remains *remains, const char *name)
     return fstatat(remains->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
-/* A folder without the file is none of a recorder, or of one that is just starting; unless somebody
- * who empties the temporary folder has taken that file alone. */
-static enum vf_status take_locks(struct vf_remains *remains, struct vf_error *error)
+static enum vf_status explain_lock(int fd, struct vf_error *error)
 {
-    bool works = flock(remains->folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (!works && has_file(remains, "lock")) {
-        remains->lock =
-            openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (remains->lock < 0)
-            return vf_fail_errno(error, errno, "its lock can't be opened");
-        works = flock(remains->lock, LOCK_EX | LOCK_NB) != 0;
-    } else if (!works && !has_file(remains, "session.json")) {
+    bool is_read = flock(fd, LOCK_SH | LOCK_NB) == 0;
+    return vf_fail(error, "%s",
+                   is_read ? "another vmfox reads it" : "its recorder is still at work");
+}
+
+/* A folder without the file is none of a recorder, or of one that is just starting; unless somebody
+ * who empties the temporary folder has taken that file alone.  `how`: LOCK_EX, or LOCK_SH for who
+ * only reads. */
+static enum vf_status take_locks(struct vf_remains *remains, int how, struct vf_error *error)
+{
+    if (flock(remains->folder, how | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return explain_lock(remains->folder, error);
+    if (!has_file(remains, "lock")) {
+        if (has_file(remains, "session.json"))
+            return VF_OK;
         return vf_fail(error, "is not the folder of a recorder: it has no lock and no "
                               "session.json");
     }
-    return works ? vf_fail(error, "its recorder is still at work") : VF_OK;
+    remains->lock = openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (remains->lock < 0)
+        return vf_fail_errno(error, errno, "its lock can't be opened");
+    if (flock(remains->lock, how | LOCK_NB) != 0)
+        return explain_lock(remains->lock, error);
+    return VF_OK;
 }
 
 /* As mkdtemp() makes it of vmfox-XXXXXX. */
@@ -63,7 +73,8 @@ static bool is_link(const char *path)
     return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, struct vf_error *error)
+static enum vf_status open_locked(struct vf_remains *remains, const char *path, int how,
+                                  struct vf_error *error)
 {
     struct stat st;
     struct vf_str name = vf_str_from(path);
@@ -85,7 +96,18 @@ enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, str
         return vf_fail(error, "is not the folder of a recorder: those are called vmfox-XXXXXX");
     remains->bytes = count_bytes(remains->folder);
     remains->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return take_locks(remains, error);
+    return take_locks(remains, how, error);
+}
+
+enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, struct vf_error *error)
+{
+    return open_locked(remains, path, LOCK_EX, error);
+}
+
+enum vf_status vf_remains_open_to_read(struct vf_remains *remains, const char *path,
+                                       struct vf_error *error)
+{
+    return open_locked(remains, path, LOCK_SH, error);
 }
 
 bool vf_remains_remove(const struct vf_remains *remains)

@@ -20,6 +20,10 @@ struct vf_remains {
  * case. */
 enum vf_status vf_remains_open(struct vf_remains *remains, const char *path,
                                struct vf_error *error);
+/* The same for one that is only read: any number may, and as long as one has it open it can't be
+ * removed. */
+enum vf_status vf_remains_open_to_read(struct vf_remains *remains, const char *path,
+                                       struct vf_error *error);
 /* vf_folder_remove(). */
 bool vf_remains_remove(const struct vf_remains *remains);
 void vf_remains_close(struct vf_remains *remains);

@@ -32,9 +32,10 @@ static bool set_member(zip_t *zip, const struct vf_new_member *member)
 
 /* libzip writes a file of a name that only it knows, and removes it when it is told to stop: so a
  * signal that would end the program waits until that is done. */
+static const int endings[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+
 static void hold_signals(sigset_t *before)
 {
-    static const int endings[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action;
     sigset_t held;
     sigemptyset(&held);
@@ -48,9 +49,12 @@ static int is_to_stop(zip_t *zip, void *context)
 {
     sigset_t waiting;
     (void)zip, (void)context;
-    return sigpending(&waiting) == 0 &&
-           (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1 ||
-            sigismember(&waiting, SIGHUP) == 1);
+    if (sigpending(&waiting) != 0)
+        return 0;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (sigismember(&waiting, endings[i]) == 1)
+            return 1;
+    return 0;
 }
 
 /* ---- the zip ----------------------------------------------------------------------------------

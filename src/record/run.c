@@ -244,18 +244,17 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     return status;
 }
 
-/* Signals waited until the recording was written.  A Ctrl-C has only ended the search for debug
- * info; the others do now what they do. */
-static void let_signals_in(struct vf_session *s)
+void vf_record_let_signals_in(struct vf_record_result *result)
 {
     sigset_t interrupt;
-    if (!s->masked)
+    if (!result->masked)
         return;
+    result->masked = false;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGINT);
     while (sigtimedwait(&interrupt, NULL, &(struct timespec){0}) == SIGINT)
         continue;
-    sigprocmask(SIG_SETMASK, &s->mask_before, NULL);
+    sigprocmask(SIG_SETMASK, &result->mask_before, NULL);
 }
 
 /* ---- no memory --------------------------------------------------------------------------------
@@ -338,6 +337,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
     at_work = NULL;
     vf_session_release(&s);
     vf_descriptors_give_back(&s.descriptors);
-    let_signals_in(&s);
+    result->masked = s.masked;
+    result->mask_before = s.mask_before;
     return status;
 }

@@ -55,9 +55,9 @@ struct vf_session {
     struct vf_descriptors descriptors;
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
-    bool masked;
-    bool plain;     /* the program is run as it is: it can't be recorded */
-    bool native;    /* they are asked for, and can be had on this machine */
+    bool masked;                   /* it is known */
+    bool plain;                    /* the program is run as it is: it can't be recorded */
+    bool native;                   /* they are asked for, and can be had on this machine */
     bool innermost; /* inside/unwind.c is loaded: samples have native functions, and all of them */
     bool pypylog;   /* PYPYLOG is set, as it was not set already */
 

@@ -46,21 +46,17 @@ bool vf_sources_is_python(const struct vf_session *s, struct vf_str path)
                      vf_str_basename(vf_str_from(s->target->argv[s->target->script_at])));
 }
 
-/* Takes over found.bytes. */
+/* Takes over found.bytes, of which `status` tells. */
 static void put_file(struct vf_found_sources *sources, struct vf_found_source found,
-                     uint64_t *total)
+                     enum vf_status status)
 {
-    if (*total + found.bytes.len > VF_SOURCES_LIMIT) {
-        vf_bytes_release(&found.bytes);
-        sources->left_out++;
-        return;
-    }
-    *total += found.bytes.len;
-    VF_APPEND(&sources->v, found);
+    sources->left_out += status == VF_WARN;
+    sources->left -= found.bytes.len;
+    if (status == VF_OK)
+        VF_APPEND(&sources->v, found);
 }
 
-static void add_file(struct vf_found_sources *sources, struct vf_session *s, struct vf_str path,
-                     uint64_t *total)
+static void add_file(struct vf_found_sources *sources, struct vf_session *s, struct vf_str path)
 {
     struct vf_found_source found = {.path = path};
     struct vf_str place = path;
@@ -71,22 +67,21 @@ static void add_file(struct vf_found_sources *sources, struct vf_session *s, str
     if (place.len == 0 || place.ptr[0] == '<' || !vf_sources_is_python(s, place))
         return;
     place = vf_arena_str(&s->arena, place); /* with a NUL behind it */
-    if (vf_source_map(place.ptr, &found.bytes))
-        put_file(sources, found, total);
+    enum vf_status status = vf_source_text(place.ptr, sources->left, &found.bytes);
+    put_file(sources, found, status);
 }
 
-static void add_native_file(struct vf_found_sources *sources, struct vf_str path, uint64_t *total)
+static void add_native_file(struct vf_found_sources *sources, struct vf_str path)
 {
     struct vf_found_source found = {.path = path, .is_native = true};
-    if (vf_source_map_native(path, &found.bytes))
-        put_file(sources, found, total);
+    enum vf_status status = vf_source_text_native(path, sources->left, &found.bytes);
+    put_file(sources, found, status);
 }
 
 void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s,
                      const struct vf_pack *symbols)
 {
-    uint64_t total = 0;
-    *sources = (struct vf_found_sources){0};
+    *sources = (struct vf_found_sources){.left = VF_SOURCES_LIMIT};
     bool *wanted = vf_alloc_zeroed(s->files.len, sizeof *wanted);
     for (size_t i = 0; i < s->names.len; i++) {
         uint64_t id = s->names.items[i].id;
@@ -98,10 +93,10 @@ void vf_sources_find(struct vf_found_sources *sources, struct vf_session *s,
     }
     for (size_t i = 0; i < s->files.len; i++)
         if (wanted[i])
-            add_file(sources, s, s->files.items[i], &total);
+            add_file(sources, s, s->files.items[i]);
     free(wanted);
     for (size_t i = 0; i < symbols->files.len; i++)
-        add_native_file(sources, symbols->files.items[i], &total);
+        add_native_file(sources, symbols->files.items[i]);
     if (sources->left_out)
         vf_warn(s->warnings, "%llu source files were left out: over the limit of 64 MB",
                 (unsigned long long)sources->left_out);

@@ -40,7 +40,8 @@ struct vf_str vf_elf_build_id(const char *path, struct vf_arena *arena)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return out;
-    Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+    /* Not mapped: it may be built anew just now, and a recorder must not end of that. */
+    Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
     out = vf_elf_id_of(elf, arena);
     elf_end(elf);
     close(fd);

@@ -5,11 +5,14 @@ vmprof package (default: build/venv/bin/python), pypy3 comes from PATH.
 """
 import atexit
 import collections
+import ctypes
+import errno
 import functools
 import gzip
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
 import zipfile
@@ -92,6 +95,19 @@ def vmfox_apart(*words, cwd, **extra):
     env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
     done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
     return Result(done.code, done.out.decode(), done.err.decode())
+
+
+def without_unnamed_files():
+    """A seccomp filter that makes open() know no O_TMPFILE, like a file system without it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    filters = b"".join(struct.pack("<HBBI", *row) for row in (
+        (0x20, 0, 0, 0), (0x15, 0, 3, 257),                      # openat
+        (0x20, 0, 0, 32), (0x45, 0, 1, 0o20000000),              # its flags
+        (0x06, 0, 0, 0x00050000 + errno.EOPNOTSUPP), (0x06, 0, 0, 0x7fff0000)))
+    text = ctypes.create_string_buffer(filters)
+    program = struct.pack("<HxxxxxxQ", 6, ctypes.addressof(text))
+    assert libc.prctl(38, 1, 0, 0, 0) == 0
+    assert libc.prctl(22, 2, program, 0, 0) == 0
 
 
 @functools.lru_cache(None)

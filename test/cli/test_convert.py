@@ -8,6 +8,7 @@ import pytest
 
 import builder
 import support
+import viewing
 from support import vmfox
 
 PROF = builder.small_prof()
@@ -88,6 +89,15 @@ def test_sources_of_a_plain_file(tmp_path):
         assert support.Profile(json.loads(done.out)).sources() == {name: text}
         done = vmfox("convert", "-q", "x.prof", "-o", "-", cwd=tmp_path)
         assert support.Profile(json.loads(done.out)).sources() == {name: None}
+
+
+def test_a_source_that_is_cut_is_shown_as_it_was(tmp_path):
+    (tmp_path / "up.py").write_text("# the source\n" * 10000)
+    put(tmp_path, "x.prof", builder.small_prof(names={
+        key: value.replace("/made/up.py", "up.py") for key, value in builder.NAMES.items()}))
+    with viewing.View("x.prof", tmp_path, "--sources", ".") as view:
+        (tmp_path / "up.py").write_text("")
+        assert view.source("up.py")["source"] == "# the source\n" * 10000
 
 
 # ---- outputs ------------------------------------------------------------------------------------

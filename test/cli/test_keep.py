@@ -282,6 +282,30 @@ def test_room_is_watched(python, tmp_path, small):
     assert " MB left" not in quiet.err
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the call's number is that of x86-64")
+def test_a_source_that_is_cut_while_the_recording_is_written(cpython, tmp_path):
+    """As an editor does it.  It is long, so that packing it takes a while, and seen to be packed by
+    the name of the part that is written."""
+    script = tmp_path / "long.py"
+    text = BUSY.read_text() + "".join("# %d\n" % (i * i) for i in range(2000000))
+    script.write_text(text)
+    out = tmp_path / "out"
+    out.mkdir()
+    child = subprocess.Popen([support.VMFOX, "record", "-q", "-o", "out/x.vmfox", cpython, script, "0.3",
+                              "3"], cwd=tmp_path, env=support.environment(tmp_path),
+                             stdout=subprocess.DEVNULL, preexec_fn=support.without_unnamed_files)
+    deadline = time.monotonic() + support.PATIENCE
+    while not os.listdir(out) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    script.write_text("")
+    assert child.wait(support.PATIENCE) == 3
+    assert os.listdir(out) == ["x.vmfox"]
+    member, = [source["member"] for source in support.capture_info(out / "x.vmfox")["sources"]
+               if source["path"] == str(script)]
+    # Where so long texts differ, pytest would look for the places for an hour.
+    assert len(support.member(out / "x.vmfox", member)) == len(text)
+
+
 # ---- what follows the program -------------------------------------------------------------------
 
 
@@ -460,6 +484,49 @@ def test_clean_removes_what_is_kept(cpython, tmp_path):
     assert done.code == 0 and "removed 3 recordings" in done.out and "/b.vmfox" in done.out
     assert os.listdir(folder) == []
     assert "removed 0 recordings" in vmfox_apart("clean", cwd=tmp_path).out
+
+
+def test_clean_says_why_something_stays(tmp_path):
+    """What is mounted somewhere can't be removed."""
+    folder = tmp_path / "tmp" / "cache" / "vmfox" / "recordings"
+    for path in (folder.parent.parent.parent, folder.parent.parent, folder.parent, folder):
+        path.mkdir(mode=0o700)
+    for name in ("a.vmfox", "b.vmfox"):
+        (folder / name).write_bytes(b"x" * 1000)
+    if subprocess.run(["mount", "--bind", folder / "b.vmfox", folder / "a.vmfox"],
+                      capture_output=True).returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        done = vmfox_apart("clean", cwd=tmp_path)
+    finally:
+        subprocess.run(["umount", folder / "a.vmfox"], check=True)
+    assert done.code == 1 and "removed 1 recording " in done.out and "in use" not in done.out
+    assert "a.vmfox can't be removed: Device or resource busy" in done.err
+    assert os.listdir(folder) == ["a.vmfox"]
+
+
+def test_what_is_viewed_is_not_removed(cpython, tmp_path):
+    """Neither by who cleans up nor by who makes room for another one.  Two may view it."""
+    assert run(cpython, tmp_path).code == 0
+    folder = tmp_path / "cache" / "vmfox" / "recordings"
+    name, = kept(tmp_path / "cache")
+    views = [start_serving(cpython, tmp_path, "view", "--no-open", "--last") for _ in range(2)]
+    env = support.environment(tmp_path / "tmp", XDG_CACHE_HOME=str(tmp_path / "cache"))
+    for view in views:
+        try:
+            listed = vmfox("clean", "-n", cwd=tmp_path, env=env)
+            assert "%s  " % name in listed.out and "in use, stays" in listed.out
+            os.utime(folder / name, (5, 5))
+            for i in range(12):
+                shutil.copy(folder / name, folder / ("%02d.vmfox" % i))
+            run(cpython, tmp_path)
+            assert name in kept(tmp_path / "cache")
+        finally:
+            view.send_signal(signal.SIGINT)
+            view.communicate(timeout=support.PATIENCE)
+        assert view.returncode == 0
+    run(cpython, tmp_path)
+    assert name not in kept(tmp_path / "cache")
 
 
 def test_what_another_vmfox_shows_is_not_removed(cpython, tmp_path):

@@ -8,7 +8,9 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
+import socket
 import struct
 import subprocess
 import termios
@@ -20,6 +22,7 @@ import pytest
 import builder
 import native
 import support
+from test_recover import make_remains
 
 WIPE = "\r\x1b[K"
 LINE = re.compile(r"\rvmfox: ([^\r\x1b]*)\x1b\[K")
@@ -306,6 +309,18 @@ def test_an_ignored_signal_stays_so(long_prof, tmp_path):
     assert parts(tmp_path) == ["out.json"]
 
 
+def test_a_file_that_is_cut_while_it_is_read(long_prof, tmp_path):
+    shutil.copy(long_prof, tmp_path / "in")
+    with Terminal("convert", "in", "-o", "out.json", cwd=tmp_path) as t:
+        assert t.until(lambda t: t.lines()), t.text()
+        os.truncate(tmp_path / "in", 4096)
+        done = t.end()
+    assert done.code == 1 and done.said.count("\n") == 1
+    assert done.said.endswith(WIPE + "vmfox: a file was cut short while it was read, or its disk "
+                              "can't be read\r\n")
+    assert parts(tmp_path) == []
+
+
 def test_a_reader_that_goes_away_leaves_no_line(long_prof, tmp_path):
     read, write = os.pipe()
     with Terminal("convert", long_prof, "-o", "-", cwd=tmp_path, stdout=write) as t:
@@ -403,6 +418,44 @@ def test_a_signal_leaves_no_part_of_a_recording(bare, tmp_path, number):
     assert_leaves_nothing(number, "symbolicate", long, "-o", "out.vmfox", cwd=tmp_path,
                           began=lambda: len(parts(tmp_path)) > 1)
     assert parts(tmp_path) == []
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the call's number is that of x86-64")
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_signal_leaves_no_part_of_what_is_recovered(tmp_path, number):
+    """Where what is written has a name from the start."""
+    remains = make_remains(support.DATA / "pypy.vmfox", tmp_path / "tmp" / "vmfox-AbC123")
+    with open(remains / "profile.jitlog", "ab") as log:
+        log.write(os.urandom(1 << 20) * 300)
+    out = tmp_path / "out"
+    out.mkdir()
+    with Terminal("recover", "-o", out / "x.vmfox", remains, cwd=tmp_path,
+                  preexec_fn=support.without_unnamed_files) as t:
+        assert t.until(lambda _: os.listdir(out), hold=0.001), t.text()
+        t.child.send_signal(number)
+        assert t.end().code == -number
+    assert os.listdir(out) == [] and (remains / "profile.prof").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_names_are_looked_up_leaves_nothing(cpython, tmp_path, number):
+    """It waits until the recording is written, which then nobody needs."""
+    temp = tmp_path / "tmp"
+    temp.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as never_answers:
+        never_answers.settimeout(support.PATIENCE)
+        url = "http://127.0.0.1:%d" % never_answers.getsockname()[1]
+        env = dict(support.environment(temp), DEBUGINFOD_URLS=url,
+                   DEBUGINFOD_CACHE_PATH=str(tmp_path / "cache"))
+        with Terminal("run", "--no-serve", "--no-keep", "-o", "out.json", cpython,
+                      support.PROGRAMS / "busy.py", "0.3", cwd=tmp_path, env=env) as t:
+            t.held = False
+            asks, _ = never_answers.accept()
+            t.child.send_signal(number)
+            code = t.end().code
+            asks.close()
+    assert code == -number, t.text()
+    assert os.listdir(temp) == [] and not (tmp_path / "out.json").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 
 import support
+import viewing
 from support import DATA, PROGRAMS, convert, share, vmfox, vmfox_apart
 
 LEFT_AT_THE_END = {"bytecode.txt", "symbols.json", "code.bin", "capture.json"}
@@ -104,6 +105,16 @@ def test_convert_and_view_read_it_and_leave_it(remains, tmp_path):
     profile = convert("tmp/vmfox-AbC123", tmp_path)
     assert of_samples(profile) == of_samples(convert(DATA / "pypy.vmfox", tmp_path))
     assert remains.exists() and os.listdir(tmp_path / "tmp") == ["vmfox-AbC123"]
+
+
+def test_what_is_viewed_stays(remains, tmp_path):
+    with viewing.View("tmp/vmfox-AbC123", tmp_path):
+        assert of_samples(convert("tmp/vmfox-AbC123", tmp_path))
+        refused = vmfox("recover", "tmp/vmfox-AbC123", cwd=tmp_path)
+        assert refused.code == 1 and "another vmfox reads it" in refused.err
+        assert "0 recorders" in vmfox_apart("clean", cwd=tmp_path).out
+        assert (remains / "profile.prof").exists()
+    assert "1 recorder," in vmfox_apart("clean", cwd=tmp_path).out and not remains.exists()
 
 
 def test_a_living_recorder_keeps_its_folder(remains, tmp_path):

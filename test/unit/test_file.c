@@ -100,6 +100,26 @@ static void what_is_no_file_is_refused_and_said(void **state)
     assert_refused("pipe/a", "can't be opened: Not a directory");
 }
 
+static void a_file_is_read_as_it_is(void **state)
+{
+    (void)state;
+    struct vf_bytes bytes;
+    struct vf_error error = {0};
+    put("a", VF_STR("one\0two"));
+    assert_int_equal(vf_bytes_read("a", 7, &bytes, &error), VF_OK);
+    put("a", VF_STR(""));
+    assert_true(vf_str_eq(vf_bytes_view(&bytes), VF_STR("one\0two")));
+    vf_bytes_release(&bytes);
+    assert_int_equal(vf_bytes_read("a", 0, &bytes, &error), VF_OK);
+    assert_int_equal(bytes.len, 0);
+    put("a", VF_STR("12345678"));
+    assert_int_equal(vf_bytes_read("a", 7, &bytes, &error), VF_WARN);
+    assert_string_equal(error.text, "is longer than 7 bytes");
+    assert_null(bytes.ptr);
+    assert_int_equal(vf_bytes_read("missing", 7, &bytes, &error), VF_FATAL);
+    assert_int_equal(vf_bytes_read(".", 7, &bytes, &error), VF_FATAL);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static void a_file_is_written_whole_with_the_usual_rights(void **state)
@@ -400,6 +420,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_file_is_mapped_as_it_is),
+        IN_FOLDER(a_file_is_read_as_it_is),
         IN_FOLDER(what_is_no_file_is_refused_and_said),
         IN_FOLDER(a_file_is_written_whole_with_the_usual_rights),
         IN_FOLDER(a_full_disk_leaves_the_old_file),

@@ -158,6 +158,60 @@ static void what_is_written_is_locked(void **state)
     vf_place_close(&place);
 }
 
+/* What a signal that ends vmfox does. */
+static void an_end_in_the_middle_leaves_nothing(void **state)
+{
+    (void)state;
+    for (int named = 0; named < 2; named++) {
+        struct vf_place place;
+        struct vf_draft draft;
+        char *path = NULL;
+        assert_int_equal(vf_place_open(&place, "x.vmfox", NULL), VF_OK);
+        place.named_drafts = named;
+        assert_int_equal(vf_place_begin(&place, 0, &draft, NULL), VF_OK);
+        vf_new_file_give_up();
+        assert_int_equal(folder_count("."), 0);
+        vf_place_drop(&draft);
+
+        assert_int_equal(vf_place_begin(&place, 0, &draft, NULL), VF_OK);
+        assert_int_equal(vf_place_finish(&place, 0, &draft, &path, NULL), VF_OK);
+        vf_new_file_give_up();
+        assert_int_equal(folder_count("."), 1);
+        vf_place_drop(&draft);
+        vf_new_file_give_up();
+        assert_int_equal(folder_count("."), 1);
+        unlink("x.vmfox");
+        free(path);
+        vf_place_close(&place);
+    }
+}
+
+static void what_is_needed_for_a_while_only_goes_with_its_end(void **state)
+{
+    struct vf_place place;
+    (void)state;
+    assert_int_equal(vf_place_open(&place, "x.vmfox", NULL), VF_OK);
+    place.is_passing = true;
+    char *path = put(&place, 0);
+    vf_new_file_give_up();
+    assert_int_equal(folder_count("."), 0);
+    vf_new_file_watch(NULL);
+    free(path);
+
+    path = put(&place, 0);
+    vf_new_file_watch(NULL);
+    vf_new_file_give_up();
+    assert_int_equal(folder_count("."), 1);
+    free(path);
+
+    /* Where it has another name than it was to have, the user is told of it. */
+    path = put(&place, 2);
+    vf_new_file_give_up();
+    assert_int_equal(folder_count("."), 2);
+    free(path);
+    vf_place_close(&place);
+}
+
 static void links_are_followed_once(void **state)
 {
     struct vf_place place;
@@ -272,6 +326,8 @@ int main(void)
         IN_FOLDER(names_beside_it_and_in_spare_folders),
         IN_FOLDER(a_folder_that_is_renamed_or_made_anew),
         IN_FOLDER(what_is_written_is_locked),
+        IN_FOLDER(an_end_in_the_middle_leaves_nothing),
+        IN_FOLDER(what_is_needed_for_a_while_only_goes_with_its_end),
         IN_FOLDER(links_are_followed_once),
         IN_FOLDER(no_room_that_is_said_late),
         IN_FOLDER(a_kept_recording_replaces_none),
