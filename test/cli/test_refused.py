@@ -114,3 +114,4 @@ def test_an_interpreter_beside_the_program_runs_as_it_is(pypy, tmp_path):
     done = support.vmfox("record", "-o", "x.vmfox", "--python", script, "-c", "pass", cwd=tmp_path)
     assert (done.code, done.out) == (0, alone.out.decode()) and alone.code == 0
     assert "gc-" not in done.err and "jit-" not in done.err
+    assert len(support.member(tmp_path / "x.vmfox", "stamps.i64")) >= 8 * 5

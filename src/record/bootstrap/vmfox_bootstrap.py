@@ -153,7 +153,7 @@ def start(settings):
         raise Unfit("old-python", sys.version)
     known = set(sys.modules)
     try:
-        start_sampling(settings, "__pypy__" in sys.builtin_module_names)
+        return start_sampling(settings, "__pypy__" in sys.builtin_module_names)
     finally:
         for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
             del sys.modules[name]
