@@ -153,7 +153,7 @@ def start(settings):
         raise Unfit("old-python", sys.version)
     known = set(sys.modules)
     try:
-        start_sampling(settings, "__pypy__" in sys.builtin_module_names)
+        return start_sampling(settings, "__pypy__" in sys.builtin_module_names)
     finally:
         for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
             del sys.modules[name]
@@ -164,7 +164,7 @@ def start_sampling(settings, is_pypy):
     call = load_inside(settings, is_pypy)
     done = call(message("!open", settings["ring"]))
     if done == -EBUSY:  # another interpreter of the same script is the program
-        return
+        return False
     check(done, "the ring can't be mapped")
     forget_refusal(settings)
     python = "%d.%d.%d" % sys.version_info[:3]
@@ -186,6 +186,7 @@ def start_sampling(settings, is_pypy):
         leave_in_cpython(call, vmprof)
         calibrate(call)
     check(call(message("!start")), "the signal's handler can't be set")
+    return True
 
 
 def enable(call, vmprof, settings, is_pypy, native):
@@ -306,8 +307,31 @@ def refuse(settings, why):
         os._exit(1)
 
 
-def begin():
-    """Starts the recording; the settings, or None in a process that is not the program."""
+def restart(settings, words):
+    """PyPy's log can't be switched off, and where the library is not there it goes on into a file of
+    vmfox's, in children to their standard error.  So PyPy begins anew, with `words`, as it is."""
+    if "__pypy__" not in sys.builtin_module_names or "set_PYPYLOG" not in settings:
+        return
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink("/proc/self/fd/" + fd).startswith(settings["folder"] + "/"):
+                os.set_inheritable(int(fd), False)
+        except OSError:
+            pass
+    try:
+        os.execv("/proc/self/exe", words)
+    except OSError:
+        pass
+
+
+def command_line():
+    with open("/proc/self/cmdline", "rb") as file:
+        return file.read().split(b"\0")[:-1]
+
+
+def begin(words_of=command_line):
+    """Starts the recording; the settings, or None in a process that is not the program.  `words_of`
+    gives the program's own command line."""
     settings = parse_settings()
     if settings is None:
         return None
@@ -316,9 +340,11 @@ def begin():
         sys.path.remove(path)
     sys.path_importer_cache.pop(folder, None)
     if not is_ring(settings):
+        restart(settings, words_of())
         return None
+    started = False
     try:
-        start(settings)
+        started = start(settings)
     except Refused as why:
         refuse(settings, why)
         if is_ring(settings) and "inode" in settings:
@@ -327,6 +353,8 @@ def begin():
         for word in ("inside", "unwind"):
             if word in settings:
                 os.close(int(settings[word]))
+    if not started:
+        restart(settings, words_of())
     return settings
 
 
