@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -235,9 +236,9 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     char byte;
     while (read(go, &byte, 1) < 0 && errno == EINTR)
         continue; /* until the events on us are open, and the other end is closed */
-    if (s->ring.fd >= 0 && !s->plain)
+    if (s->ring.fd >= 0)
         fcntl(s->ring.fd, F_SETFD, 0);
-    for (size_t i = 0; i < LIBRARIES && !s->plain; i++)
+    for (size_t i = 0; i < LIBRARIES; i++)
         if (s->libraries[i] >= 0)
             fcntl(s->libraries[i], F_SETFD, 0);
     vf_descriptors_give_back(&s->descriptors);
@@ -248,6 +249,25 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     if (write(report, &why, sizeof why) < 0)
         _exit(126);
     _exit(127);
+}
+
+/* Without a descriptor of ours: there may be none left. */
+static enum vf_status spawn_plain(struct vf_session *s, char **environment, const sigset_t *signals,
+                                  struct vf_error *error)
+{
+    posix_spawnattr_t how;
+    posix_spawnattr_init(&how);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&how, signals);
+    sigaction(SIGCHLD, &s->child_before, NULL);
+    int why =
+        posix_spawn(&s->pid, s->target->interpreter, NULL, &how, s->target->argv, environment);
+    sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+    posix_spawnattr_destroy(&how);
+    s->python_pid = s->pid;
+    if (why != 0)
+        return vf_fail_errno(error, why, "can't run %s", s->target->interpreter);
+    return VF_OK;
 }
 
 enum vf_status vf_session_prepare(struct vf_session *s, struct vf_error *error)
@@ -262,9 +282,14 @@ enum vf_status vf_session_spawn(struct vf_session *s, const sigset_t *signals,
     const struct vf_target *t = s->target;
     s->pypylog =
         !s->plain && s->options->pypylog && !find_variable(s->options->environment, "PYPYLOG");
-    bool direct = !s->plain && (t->ignores_environment || t->no_site);
-    char **argv = direct ? make_direct_argv(s) : t->argv;
     char **environment = make_environment(s);
+    if (s->plain) {
+        enum vf_status status = spawn_plain(s, environment, signals, error);
+        free(environment);
+        return status;
+    }
+    bool direct = t->ignores_environment || t->no_site;
+    char **argv = direct ? make_direct_argv(s) : t->argv;
     if (pipe2(report, O_CLOEXEC) != 0)
         return vf_fail_errno(error, errno, "can't make a pipe");
     if (pipe2(go, O_CLOEXEC) != 0) {

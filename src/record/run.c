@@ -99,19 +99,20 @@ void vf_session_release(struct vf_session *s)
 
 /* A key pressed at the terminal reaches the program by itself (it is in the same group), and so
  * does what is sent to the group; what another process sends to us alone is passed on. */
-static void pass_signal(struct vf_session *s, int signals)
+static void pass_signals(struct vf_session *s, const sigset_t *passed)
 {
-    struct signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
-        if (info.ssi_code != SI_KERNEL && !vf_group_has(&s->group, (int)info.ssi_signo, s->pid))
-            kill(s->pid, (int)info.ssi_signo);
+    const struct timespec now = {0};
+    siginfo_t info;
+    while (sigtimedwait(passed, &info, &now) > 0)
+        if (info.si_code != SI_KERNEL && !vf_group_has(&s->group, info.si_signo, s->pid))
+            kill(s->pid, info.si_signo);
 }
 
 /* Nobody is left to get them, and its number may be another's: they must not kill us now. */
-static void drop_signals(int signals)
+static void drop_signals(const sigset_t *passed)
 {
-    struct signalfd_siginfo info;
-    while (read(signals, &info, sizeof info) == (ssize_t)sizeof info)
+    const struct timespec now = {0};
+    while (sigtimedwait(passed, NULL, &now) > 0)
         continue;
 }
 
@@ -164,9 +165,9 @@ static int look(struct vf_session *s, int nap_ms, int64_t *flushed_ns)
     return nap_ms * 2 > NAP_MAX_MS ? NAP_MAX_MS : nap_ms * 2;
 }
 
-/* Until the program has ended; it stays a zombie.  `process` is -1 where the kernel has no pidfd or
- * a container forbids it: then it is asked for each time. */
-static void watch(struct vf_session *s, int signals, int process)
+/* Until the program has ended; it stays a zombie.  `process` and `signals` are -1 where the kernel
+ * has no pidfd, a container forbids it, or there are no descriptors: then it is asked each time. */
+static void watch(struct vf_session *s, const sigset_t *passed, int signals, int process)
 {
     int nap_ms = NAP_MIN_MS;
     int64_t flushed_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
@@ -174,8 +175,8 @@ static void watch(struct vf_session *s, int signals, int process)
     for (;;) {
         if (poll(fds, 2, nap_ms) < 0 && errno != EINTR)
             break;
-        if (fds[1].revents)
-            pass_signal(s, signals);
+        if (fds[1].revents || signals < 0)
+            pass_signals(s, passed);
         if (process < 0 ? has_ended(s) : fds[0].revents != 0)
             break;
         nap_ms = look(s, nap_ms, &flushed_ns);
@@ -224,7 +225,8 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     sigaddset(&passed, SIGQUIT);
     sigaddset(&passed, SIGUSR1);
     sigaddset(&passed, SIGUSR2);
-    s->masked = sigprocmask(SIG_BLOCK, &passed, &s->mask_before) == 0;
+    if (!s->masked)
+        s->masked = sigprocmask(SIG_BLOCK, &passed, &s->mask_before) == 0;
     /* Ignored, as a parent may leave it, it would make the kernel forget the exit code. */
     sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &s->child_before);
     int process = -1, signals = signalfd(-1, &passed, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -232,14 +234,15 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
     enum vf_status status = vf_session_spawn(s, &s->mask_before, error);
     if (status == VF_OK) {
         process = (int)syscall(SYS_pidfd_open, s->pid, 0);
-        watch(s, signals, process);
+        watch(s, &passed, signals, process);
         reap(s);
-        drop_signals(signals);
+        drop_signals(&passed);
         if (process >= 0)
             close(process);
     }
     vf_group_close(&s->group);
-    close(signals);
+    if (signals >= 0)
+        close(signals);
     sigaction(SIGCHLD, &s->child_before, NULL);
     return status;
 }
@@ -295,11 +298,17 @@ static bool is_by_limits(const struct vf_error *why)
            limit.rlim_cur != RLIM_INFINITY;
 }
 
-/* Runs the program as it is; `error`, why it can't be recorded, then says so. */
+/* Runs the program as it is; `error`, why it can't be recorded, then says so.  What was opened to
+ * record it is closed: it may be what there is too little of. */
 static enum vf_status run_plain(struct vf_session *s, struct vf_record_result *result,
                                 struct vf_error *error)
 {
     struct vf_error why = *error;
+    vf_spool_close(&s->spool);
+    vf_ring_close(&s->ring);
+    vf_timers_close(&s->timers);
+    vf_session_close_libraries(s);
+    vf_descriptors_give_back(&s->descriptors);
     s->plain = true;
     if (run_program(s, error) == VF_FATAL)
         return VF_FATAL;
@@ -328,10 +337,10 @@ enum vf_status vf_record_run(const struct vf_target *target,
     if (options->native)
         s.native = vf_libunwind_so_size != 0;
     enum vf_status status = begin(&s, error);
-    if (status == VF_FATAL && is_by_limits(error))
-        status = run_plain(&s, result, error);
-    else if (status != VF_FATAL)
+    if (status != VF_FATAL)
         status = run_program(&s, error);
+    if (status == VF_FATAL && s.pid <= 0 && is_by_limits(error))
+        status = run_plain(&s, result, error);
     if (status != VF_FATAL)
         status = vf_session_finish(&s, result, error);
     at_work = NULL;
