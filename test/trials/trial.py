@@ -263,9 +263,12 @@ class Trial:
 
     def kept(self, **expected):
         """The recording lies where it was asked for, or where a line of vmfox's says."""
-        if self.capture.exists():
-            return self.opens(**expected)
         words = [word.strip("'\"`,.:;()") for word in self.said().split()]
+        if self.capture.exists():
+            for word in words:  # beside a recording that had no room for all
+                if "/" in word and self.is_folder_of_remains(self.folder / word):
+                    self.recover(self.folder / word)
+            return self.opens(**expected)
         for word in words:
             path = self.folder / word
             if "/" in word and path.is_file() and self.is_recording(path):
@@ -274,7 +277,7 @@ class Trial:
                 if self.tmp in path.parents:  # where it was to be found, and not left behind
                     path.unlink()
                 return opened
-            if "/" in word and path.is_dir() and self.is_folder_of_remains(path):
+            if "/" in word and self.is_folder_of_remains(path):
                 self.note_elsewhere(path)
                 return self.recover(path, **expected)
         self.check(RECORDING, False, "not kept: %s" % (self.said() or "not a word of it"))
@@ -288,7 +291,7 @@ class Trial:
         return path.suffix == ".vmfox" and self.is_new(path)
 
     def is_folder_of_remains(self, path):
-        return path.name.startswith("vmfox-") and self.is_new(path)
+        return path.name.startswith("vmfox-") and path.is_dir() and self.is_new(path)
 
     def note_elsewhere(self, path):
         """A recording that was kept outside of the trial's folders is removed at the end."""
