@@ -73,7 +73,12 @@ enum vf_status vf_zip_file_open(struct vf_zip_file *file, const struct vf_bytes 
         file->zip = zip_open_from_source(source, ZIP_RDONLY, &why);
     if (file->zip)
         return VF_OK;
-    enum vf_status status = vf_fail(error, "the zip can't be read: %s", zip_error_strerror(&why));
+    /* It begins like one, else nobody had called this. */
+    enum vf_status status =
+        zip_error_code_zip(&why) == ZIP_ER_NOZIP
+            ? vf_fail(error, "the zip can't be read: it is cut or damaged, for the list of what is "
+                             "in it, at its end, is not there")
+            : vf_fail(error, "the zip can't be read: %s", zip_error_strerror(&why));
     zip_source_free(source);
     zip_error_fini(&why);
     zip_error_fini(&file->error);

@@ -1,6 +1,7 @@
 #include "cmd/finished.h"
 
 #include "base/sink.h"
+#include "finished/file.h"
 #include "finished/slabs.h"
 
 #include <errno.h>
@@ -8,27 +9,51 @@
 
 /* The file as it was before it was gzipped. */
 static enum vf_status unpack(struct vf_finished_text *text, const struct vf_capture *capture,
-                             struct vf_error *error)
+                             struct vf_warnings *warnings, struct vf_error *error)
 {
     enum vf_status status = VF_OK;
     text->bytes = (struct vf_bytes){capture->file.ptr, capture->file.len, VF_BYTES_BORROWED};
     if (vf_is_gzip(&text->bytes))
-        status = vf_gunzip(&text->bytes, VF_INFLATED_MAX, NULL, error);
+        status = vf_gunzip(&text->bytes, VF_INFLATED_MAX, warnings, error);
     text->text = vf_bytes_view(&text->bytes);
     return status == VF_FATAL ? VF_FATAL : VF_OK;
 }
 
-enum vf_status vf_finished_text_root(struct vf_finished_text *text,
-                                     const struct vf_capture *capture, struct vf_error *error)
+static enum vf_status read_root(struct vf_finished_text *text, const struct vf_capture *capture,
+                                struct vf_warnings *warnings, struct vf_error *error)
 {
     struct vf_slabs slabs;
     *text = (struct vf_finished_text){0};
-    enum vf_status status = unpack(text, capture, error);
+    enum vf_status status = unpack(text, capture, warnings, error);
     if (status != VF_OK || capture->kind != VF_CAPTURE_FINISHED_JSLB)
         return status;
     status = vf_slabs_open(&slabs, text->text, error);
     text->text = status == VF_OK ? vf_slabs_root(&slabs) : VF_STR("");
     return status;
+}
+
+enum vf_status vf_finished_text_root(struct vf_finished_text *text,
+                                     const struct vf_capture *capture, struct vf_error *error)
+{
+    return read_root(text, capture, NULL, error);
+}
+
+bool vf_finished_is_sound(const char *name, const struct vf_capture *capture)
+{
+    struct vf_error error;
+    struct vf_warnings warnings = {0};
+    struct vf_finished_text text;
+    enum vf_status status = read_root(&text, capture, &warnings, &error);
+    if (status == VF_OK && warnings.count) {
+        error = warnings.items[0];
+        status = VF_FATAL;
+    }
+    if (status == VF_OK)
+        status = vf_finished_ends(text.text, &error);
+    if (status != VF_OK)
+        vf_say_error(name, &error, 0);
+    vf_finished_text_release(&text);
+    return status == VF_OK;
 }
 
 /* ---- slabs into a file without a name ---------------------------------------------------------
@@ -70,7 +95,7 @@ enum vf_status vf_finished_text_json(struct vf_finished_text *text,
     struct vf_slabs slabs;
     struct vf_bytes unfolded = {0};
     *text = (struct vf_finished_text){0};
-    enum vf_status status = unpack(text, capture, error);
+    enum vf_status status = unpack(text, capture, NULL, error);
     if (status == VF_OK && capture->kind == VF_CAPTURE_FINISHED_JSLB)
         status = vf_slabs_open(&slabs, text->text, error);
     if (status != VF_OK || capture->kind != VF_CAPTURE_FINISHED_JSLB)
@@ -118,7 +143,7 @@ bool vf_finished_convert(const struct vf_conversion *c, const struct vf_capture 
     struct vf_error error;
     struct vf_slabs slabs;
     struct vf_finished_text text = {0};
-    bool good = unpack(&text, capture, &error) == VF_OK &&
+    bool good = unpack(&text, capture, NULL, &error) == VF_OK &&
                 vf_slabs_open(&slabs, text.text, &error) == VF_OK;
     if (good)
         good = write_json(c, &slabs, bytes);

@@ -24,6 +24,9 @@ void vf_finished_text_release(struct vf_finished_text *text);
  * recording.  `name` is the file's. */
 bool vf_finished_is_whole(const char *name, const struct vf_args *args);
 
+/* False, said, where a finished file is cut or damaged: the profiler's page can't load one. */
+bool vf_finished_is_sound(const char *name, const struct vf_capture *capture);
+
 /* Writes JSON Slabs as JSON to the conversion's output.  False: a message was said. */
 bool vf_finished_convert(const struct vf_conversion *c, const struct vf_capture *capture,
                          uint64_t *bytes);

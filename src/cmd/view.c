@@ -56,7 +56,8 @@ static int view(const struct vf_args *args, const char *path)
     vf_work_begin(path, how.quiet);
     if (!vf_input_open(&input, path, path, &how))
         goto done;
-    if (!input.has_profile && !vf_finished_is_whole(path, args))
+    if (!input.has_profile &&
+        (!vf_finished_is_whole(path, args) || !vf_finished_is_sound(path, &input.capture)))
         goto done;
     bool good = !input.has_profile || vf_input_write_memory(&input, vf_served_format(), &made);
     vf_work_end();

@@ -145,6 +145,26 @@ static enum vf_status check_version(const struct vf_finished *file, struct vf_er
     return VF_OK;
 }
 
+static enum vf_status check_end(struct vf_str text, const struct vf_json_walk *walk,
+                                struct vf_error *error)
+{
+    if (walk->rest.len && walk->rest.ptr[0] == '}')
+        return VF_OK;
+    return vf_fail_at(error, (uint64_t)(walk->rest.ptr - text.ptr),
+                      "expected the end of the object, found the end of the file or no JSON");
+}
+
+enum vf_status vf_finished_ends(struct vf_str text, struct vf_error *error)
+{
+    struct vf_json_walk walk;
+    struct vf_str key, value;
+    if (!vf_json_enter(&walk, text, '{'))
+        return vf_fail_at(error, 0, "expected a JSON object, found another value");
+    while (vf_json_next_member(&walk, &key, &value))
+        continue;
+    return check_end(text, &walk, error);
+}
+
 enum vf_status vf_finished_read(struct vf_finished *file, struct vf_str text,
                                 struct vf_error *error)
 {
@@ -164,10 +184,9 @@ enum vf_status vf_finished_read(struct vf_finished *file, struct vf_str text,
         else if (vf_str_eq(key, VF_STR("threads")))
             file->threads = value;
     }
-    if (walk.rest.len == 0 || walk.rest.ptr[0] != '}')
-        return vf_fail_at(error, offset_of(file, walk.rest),
-                          "expected the end of the object, found the end of the file or no JSON");
-    enum vf_status status = check_version(file, error);
+    enum vf_status status = check_end(text, &walk, error);
+    if (status == VF_OK)
+        status = check_version(file, error);
     for (size_t i = 0; status == VF_OK && i < VF_FINISHED_COLUMNS; i++)
         status = read_column(file, i, error);
     if (status != VF_OK)

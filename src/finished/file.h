@@ -15,6 +15,9 @@ struct vf_finished_lib {
     struct vf_str code_id, breakpad_id;   /* empty where there is none */
 };
 
+/* VF_FATAL: the text does not end where its object does; it is cut, or no JSON. */
+enum vf_status vf_finished_ends(struct vf_str text, struct vf_error *error);
+
 /* The libraries alone, without reading what else is in the text; nothing where it has none. */
 struct vf_finished_libs {
     VF_VEC(struct vf_finished_lib) v;

@@ -6,9 +6,10 @@ import pytest
 
 import builder
 import support
+import viewing
 from support import vmfox
 
-COMMANDS = ["run", "record", "view", "jit", "convert", "share", "recover", "clean", "help"]
+COMMANDS = ["run", "record", "view", "jit", "convert", "share", "symbolicate", "recover", "clean", "help"]
 MARK = "open('ran', 'w').close()\n"
 
 
@@ -291,6 +292,33 @@ def test_view_refuses_what_it_can_not_read(tmp_path):
         done = vmfox("view", "--no-open", name, cwd=tmp_path)
         assert (done.code, done.out) == (1, "")
         assert done.err.startswith("vmfox: %s: " % name)
+
+
+@pytest.mark.parametrize("ending", [".json", ".json.gz", ".jslb", ".jslb.gz"])
+def test_view_refuses_a_finished_profile_that_is_cut(tmp_path, ending):
+    """The page would load it as far as it goes, and then say that it is no profile."""
+    file = tmp_path / ("x" + ending)
+    assert vmfox("convert", support.DATA / "pypy.vmfox", "-o", file, cwd=tmp_path).code == 0
+    whole = file.read_bytes()
+    for size in (len(whole) // 3, len(whole) - 9):
+        file.write_bytes(whole[:size])
+        done = vmfox("view", "--no-open", file, cwd=tmp_path)
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("vmfox: ") and str(file) in done.err
+    file.write_bytes(whole)
+    with viewing.View(file, tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("command", ["view", "convert", "share", "symbolicate", "jit"])
+def test_a_recording_that_is_cut_is_refused_and_why(tmp_path, command):
+    whole = (support.DATA / "pypy.vmfox").read_bytes()
+    (tmp_path / "x.vmfox").write_bytes(whole[:len(whole) // 2])
+    done = vmfox(command, "x.vmfox", cwd=tmp_path)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == ("vmfox: x.vmfox: the zip can't be read: it is cut or damaged, for the list of what "
+                        "is in it, at its end, is not there\n")
+    assert sorted(os.listdir(tmp_path)) == ["tmp", "x.vmfox"] and os.listdir(tmp_path / "tmp") == []
 
 
 def test_view_checks_its_options_first(tmp_path):
