@@ -75,8 +75,9 @@ const struct vf_command vf_cmd_convert = {
     .name = "convert",
     .operands = "IN",
     .summary = "Writes a recording as a Firefox Profiler file.",
-    .about = "IN is a VMProf file (.prof, also gzipped), a .vmfox, or a zip of\n"
-             "vmprof-firefox-converter; a Firefox Profiler file in JSON Slabs (.jslb, also\n"
+    .about = "IN is a VMProf file (.prof, also gzipped), a .vmfox, a zip of\n"
+             "vmprof-firefox-converter, or the folder vmfox-XXXXXX of a recorder that was killed,\n"
+             "which is left as it is; a Firefox Profiler file in JSON Slabs (.jslb, also\n"
              "gzipped) becomes one in JSON.  Without -o the result is IN with its ending replaced\n"
              "by .json.gz.",
     .options = options,

@@ -212,9 +212,11 @@ const struct vf_command vf_cmd_jit = {
     .name = "jit",
     .operands = "FILE [TRACE]",
     .summary = "Prints the traces of PyPy's JIT, or one of them down to its instructions.",
-    .about = "Without TRACE: a table, by samples, then by how often they ran.  With its number:\n"
-             "Python lines, bytecode, operations and machine code, each with the instruction\n"
-             "addresses that were taken there.",
+    .about =
+        "Without TRACE: a table, by samples, then by how often they ran.  With its number:\n"
+        "Python lines, bytecode, operations and machine code, each with the instruction\n"
+        "addresses that were taken there.  FILE is a recording, or the folder vmfox-XXXXXX of\n"
+        "a recorder that was killed, which is left as it is.",
     .options = options,
     .run = run,
 };

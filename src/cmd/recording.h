@@ -25,7 +25,8 @@
         {"no-pypylog", 0, NULL, "PyPy: keep no log of the runtime"},                               \
         {"budget", 0, "PERCENT",                                                                   \
          "hold the recording below this part of the program's CPU\n"                               \
-         "                               time: fewer samples, less of the JIT's log"},             \
+         "                               time: fewer samples, less of the JIT's log (but\n"        \
+         "                               of --jitlog=full)"},                                      \
         {"no-pc", 0, NULL, "samples without the interrupted instruction"},                         \
         {"pc-thread", 0, NULL, "sample instructions a second time, as a thread of their own"},     \
         VF_DEBUG_OPTIONS,                                                                          \

@@ -185,11 +185,12 @@ const struct vf_command vf_cmd_share = {
     .name = "share",
     .operands = "FILE",
     .summary = "Writes a recording as a file to upload and share; sends nothing.",
-    .about =
-        "FILE is a VMProf file (.prof, also gzipped), a .vmfox, or a zip of\n"
-        "vmprof-firefox-converter.  Without -o the result is FILE with its ending replaced by\n"
-        ".share.json.gz.  It has no sources and no graphs, which an upload drops anyway, but\n"
-        "the listings of the JIT's traces as markers, which it keeps.",
+    .about = "FILE is a VMProf file (.prof, also gzipped), a .vmfox, a zip of\n"
+             "vmprof-firefox-converter, or the folder vmfox-XXXXXX of a recorder that was killed, "
+             "which\n"
+             "is left as it is.  Without -o the result is FILE with its ending replaced by\n"
+             ".share.json.gz.  It has no sources and no graphs, which an upload drops anyway, but\n"
+             "the listings of the JIT's traces as markers, which it keeps.",
     .options = options,
     .run = run,
 };

@@ -95,8 +95,9 @@ const struct vf_command vf_cmd_view = {
     .operands = "FILE",
     .summary = "Opens a recording or a finished profile in the Firefox Profiler.",
     .about =
-        "FILE is a VMProf file, a .vmfox, a zip of vmprof-firefox-converter, or a Firefox\n"
-        "Profiler file.  It is served on 127.0.0.1 to the profiler's page alone, until Ctrl-C.",
+        "FILE is a VMProf file, a .vmfox, a zip of vmprof-firefox-converter, a Firefox Profiler\n"
+        "file, or the folder vmfox-XXXXXX of a recorder that was killed, which is left as it is.\n"
+        "It is served on 127.0.0.1 to the profiler's page alone, until Ctrl-C.",
     .options = options,
     .run = run,
 };

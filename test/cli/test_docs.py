@@ -2,11 +2,15 @@
 import re
 import shutil
 import subprocess
+import sys
 import unicodedata
 
 import pytest
 
 from support import ROOT, vmfox
+
+sys.path.insert(0, str(ROOT / "test"))
+from trials import faults, registry  # noqa: E402, F401 (imported, they are registered)
 
 MAN = ROOT / "man" / "vmfox.1"
 COMMANDS = ["run", "record", "view", "jit", "convert", "share", "symbolicate", "recover",
@@ -81,3 +85,37 @@ def test_the_readme_has_the_packages_that_setup_installs():
     told = re.search(r"^- to build: (.*?)^- ", readme, re.MULTILINE | re.DOTALL)[1]
     missing = {name for name in packages if not re.search(r"(?<![\w-])%s(?![\w-])" % name, told)}
     assert "libisal-dev" in packages and missing <= {"libc6-dev"}
+
+
+RECORDING = (ROOT / "docs" / "recording.md").read_text(encoding="utf-8")
+
+
+def test_every_test_that_is_named_is_there():
+    """A name without its file is of the file named before it."""
+    named, file = [], None
+    for path, test in re.findall(r"`((?:cli|unit|fuzz)/[\w.]+)?(?:::(\w+))?`", RECORDING):
+        file = path or file
+        if path or test:
+            named.append((file, test))
+    assert len(named) > 40
+    for path, test in named:
+        text = (ROOT / "test" / path).read_text(encoding="utf-8")
+        assert not test or "def %s(" % test in text or "void %s(void **state)" % test in text, test
+
+
+def test_every_fault_that_is_named_is_there():
+    lists = re.findall(r"\bfaults? ((?:`[\w*-]+`(?:,\s+| and )?)+)", RECORDING)
+    names = [name for text in lists for name in re.findall(r"`([\w*-]+)`", text)]
+    assert len(names) > 20
+    for name in names:
+        found = re.compile(re.escape(name).replace(r"\*", ".*"))
+        assert any(found.fullmatch(fault) for fault in registry.FAULTS), name
+
+
+def test_all_that_a_program_can_notice_has_its_test():
+    part = RECORDING.partition("\n## What the program can notice\n")[2].partition("\n## ")[0]
+    rows = [line for line in part.splitlines() if line.startswith("| ")]
+    assert len(rows) > 30
+    for row in rows:
+        told = row.strip("| ").rpartition(" | ")[2]
+        assert re.match(r"`cli/|faults? `|`bench/run recorder`$|tests$", told), row

@@ -10,7 +10,7 @@ import pytest
 import support
 
 sys.path.insert(0, str(support.ROOT / "test"))
-from trials import places, registry, runner  # noqa: E402
+from trials import places, registry, runner, trial  # noqa: E402
 
 SEED = 1
 
@@ -79,6 +79,23 @@ def test_a_trial_sees_what_is_wrong(pypy):
     assert outcome_of(pypy, not_there).wrong == {"recording": ["there is no recording"]}
     left = outcome_of(pypy, left_behind).wrong["left"]
     assert left == ["still running: sleep 60", "left in the temporary folder: vmfox-abcdef"]
+
+
+def test_a_trial_looks_for_what_is_left_elsewhere(pypy, tmp_path, monkeypatch):
+    """What vmfox has named is not left behind, and neither is what others are at work on."""
+    monkeypatch.setattr(trial, "SPARE", tmp_path)
+
+    def left_behind(made):
+        (made.home / "x.vmfox").touch()
+        for name, of in (("vmfox-aaaaaa", made.folder), ("vmfox-bbbbbb", "/elsewhere"),
+                         ("vmfox-cccccc", made.folder)):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "session.json").write_text(json.dumps({"working_dir": str(of)}))
+        made.own_lines = [b"vmfox: go on with: vmfox recover %s/vmfox-cccccc\n" % bytes(tmp_path)]
+        made.nothing_left()
+
+    assert outcome_of(pypy, left_behind).wrong["left"] == [
+        "left at home: x.vmfox", "left in %s: vmfox-aaaaaa" % tmp_path]
 
 
 def test_a_trial_that_fails_itself_has_not_held(pypy):

@@ -52,10 +52,10 @@ libc = ctypes.CDLL(None)
 work(0.2)
 libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
 libc.signal.restype = ctypes.c_void_p
-libc.signal(16, %d)
+print(json.dumps("so far"), flush=True)
 def late(seconds):
     work(seconds)
-print(json.dumps("so far"), flush=True)
+libc.signal(16, %d)
 late(0.5)
 """
 

@@ -2,8 +2,10 @@
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
+import struct
 import subprocess
 import time
 import zipfile
@@ -115,6 +117,35 @@ def test_what_is_viewed_stays(remains, tmp_path):
         assert "0 recorders" in vmfox_apart("clean", cwd=tmp_path).out
         assert (remains / "profile.prof").exists()
     assert "1 recorder," in vmfox_apart("clean", cwd=tmp_path).out and not remains.exists()
+
+
+def test_view_serves_it_and_leaves_it(remains, tmp_path):
+    before = {path.name: path.read_bytes() for path in remains.iterdir()}
+    with viewing.View("tmp/vmfox-AbC123", tmp_path, "-q") as view:
+        answer = view.ask("GET", view.path)
+        served = support.Profile(support.profile_of(answer.partition(b"\r\n\r\n")[2]))
+    assert viewing.status(answer) == 200
+    assert of_samples(served) == of_samples(convert(DATA / "pypy.vmfox", tmp_path))
+    assert {path.name: path.read_bytes() for path in remains.iterdir()} == before
+    assert os.listdir(tmp_path / "tmp") == ["vmfox-AbC123"]
+
+
+def test_jit_and_share_read_it_and_leave_it(remains, tmp_path):
+    before = {path.name: path.read_bytes() for path in remains.iterdir()}
+    table = vmfox("jit", "-q", "tmp/vmfox-AbC123", cwd=tmp_path)
+    whole = vmfox("jit", "-q", DATA / "pypy.vmfox", cwd=tmp_path)
+    assert (table.code, table.err) == (0, "") and re.search(r"loop \d+ \S+\.py:\d+", table.out)
+    assert table.out == whole.out
+    shared = vmfox("share", "-q", "-o", "x.json", "tmp/vmfox-AbC123", cwd=tmp_path)
+    assert (shared.code, shared.err) == (0, "")
+    assert support.load_profile(tmp_path / "x.json").samples()
+    assert {path.name: path.read_bytes() for path in remains.iterdir()} == before
+
+
+@pytest.mark.parametrize("command", ["view", "convert", "jit", "share"])
+def test_the_commands_that_read_it_say_so(tmp_path, command):
+    told = vmfox("help", command, cwd=tmp_path).out
+    assert "folder vmfox-XXXXXX of a recorder that was killed" in " ".join(told.split())
 
 
 def test_a_living_recorder_keeps_its_folder(remains, tmp_path):
@@ -364,6 +395,25 @@ def test_the_program_goes_on_and_the_recording_is_recovered(python, tmp_path):
     assert "Recovered" in profile.facts() and "Ended" not in profile.facts()
     assert {"capture.json", "profile.prof", "stamps.i64", "interrupted.i64", "sources/00000.py"} <= \
         set(support.members(tmp_path / "y.vmfox"))
+
+
+def test_at_most_a_second_is_lost(python, tmp_path):
+    """Of a program that is always at work, whenever vmfox is killed."""
+    child = start(python, tmp_path, "6", "0")
+    folder = wait_for_samples(tmp_path, child)
+    time.sleep(1.5 + random.random())
+    assert child.poll() is None
+    killed_ns = time.monotonic_ns()
+    child.kill()
+    child.communicate(timeout=support.PATIENCE)
+    done = vmfox("recover", "-q", "-o", "y.vmfox", str(folder), cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    stamps = [stamp for stamp, in struct.iter_unpack("<q", support.member(tmp_path / "y.vmfox",
+                                                                          "stamps.i64"))]
+    assert len(stamps) > 100 and 0 < killed_ns - stamps[-1] < 1e9
+    profile = convert(tmp_path / "y.vmfox", tmp_path)
+    start_ns = support.capture_info(tmp_path / "y.vmfox")["start_monotonic_ns"]
+    assert abs(profile.samples()[-1].time - (stamps[-1] - start_ns) / 1e6) < 50
 
 
 def test_where_no_folder_takes_a_recording_it_is_recovered_later(cpython, tmp_path):

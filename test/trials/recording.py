@@ -68,7 +68,7 @@ class Opened:
 def plausible(opened, told, real_time=False, whole=True, functions=("churn", "steps", "new_code")):
     """What is wrong with a recording of a program of programs/work.py, as a list of texts. `whole`:
     it goes to the end of what was told, but for what a timer's period leaves; else up to a second
-    less."""
+    less, and no more."""
     wrong = []
     if opened.damaged:
         wrong.append("the zip's member %s is damaged" % opened.damaged)
@@ -87,7 +87,7 @@ def plausible(opened, told, real_time=False, whole=True, functions=("churn", "st
         wrong.append("only %.0f %% of %d samples are in the program's work" % (
             100 * opened.share_of(functions), count))
     end_ms = (told.now_ns - opened.info["start_monotonic_ns"]) / 1e6
-    if wall_ms > lost_ms and end_ms - opened.last_ms() > lost_ms + 200:
+    if wall_ms > lost_ms and end_ms - opened.last_ms() > (400 if whole else lost_ms):
         wrong.append("the last sample is %.0f ms before the program's last step" % (
             end_ms - opened.last_ms()))
     return wrong

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import termios
 import time
+import zipfile
 from pathlib import Path
 
 from . import places, processes, recording
@@ -18,6 +19,7 @@ from . import places, processes, recording
 # What is looked at; a column each in the table.
 PROGRAM, FILES, RECORDING, LEFT, TIME = ASPECTS = ("program", "files", "recording", "left", "time")
 
+SPARE = Path("/var/tmp")  # where vmfox goes when the temporary folder takes nothing
 PATIENCE = 30.0  # seconds; nothing here runs so long unless it hangs
 STALL = 2.0  # seconds that no step of a program takes, on however busy a machine
 SLOWER = 4  # times as long is no chance any more
@@ -320,14 +322,39 @@ class Trial:
     # ---- what is left -----------------------------------------------------------------------------
 
     def nothing_left(self):
-        """No process and no file of vmfox's."""
+        """No process and no file of vmfox's, but what it has named."""
         alive = [processes.name_of(pid) for pid in processes.marked(self.mark)]
         self.check(LEFT, not alive, "still running: %s" % ", ".join(alive))
-        left = sorted(str(path.relative_to(self.tmp)) for path in self.tmp.rglob("*"))
+        left = sorted(str(path.relative_to(self.tmp)) for path in self.tmp.rglob("*")
+                      if not self.is_named(path))
         self.check(LEFT, not left, "left in the temporary folder: %s" % ", ".join(left[:6]))
-        parts = sorted(path.name for path in self.folder.iterdir()
-                       if "vmfox" in path.name and path != self.capture)
+        left = sorted(str(path.relative_to(self.home)) for path in self.home.rglob("*vmfox*")
+                      if not self.is_named(path))
+        self.check(LEFT, not left, "left at home: %s" % ", ".join(left[:6]))
+        left = sorted(path.name for path in SPARE.glob("*vmfox*")
+                      if self.is_mine(path) and not self.is_named(path))
+        self.check(LEFT, not left, "left in %s: %s" % (SPARE, ", ".join(left)))
+        parts = sorted(path.name for path in {*self.folder.glob("*"), *self.capture.parent.glob("*")}
+                       if "vmfox" in path.name and path != self.capture and not self.is_named(path))
         self.check(LEFT, not parts, "left beside the recording: %s" % ", ".join(parts))
+
+    def is_named(self, path):
+        """Where vmfox says that something is kept, and what is in it."""
+        named = {self.folder / word.strip("'\"`,.:;()") for word in self.said().split() if "/" in word}
+        return not named.isdisjoint({path, *path.parents} - set(self.folder.parents) -
+                                    {self.folder, self.tmp, self.home, SPARE})
+
+    def is_mine(self, path):
+        """A recording, or what is left of one, that this trial made: others are at work there too."""
+        try:
+            if path.is_dir():
+                info = json.loads((path / "session.json").read_text())
+            else:
+                with zipfile.ZipFile(path) as bundle:
+                    info = json.loads(bundle.read("capture.json"))
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return False  # not to be told
+        return Path(info.get("working_dir", "/")).is_relative_to(self.folder)
 
     # ---- folders of a small size ------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
-"""Closes every descriptor but sockets, opens files of its own in their places, and writes each many
+"""Closes every descriptor, opens files of its own in their places, and writes each many
 times, with a stack that is now deep, now shallow, while samples are taken. Prints "intact"."""
 import os
-import stat
 import sys
 import time
 
@@ -14,18 +13,13 @@ def busy(seconds, depth):
         sum(range(200))
 
 
-def is_ours(fd):
-    link = os.readlink("/proc/self/fd/%d" % fd)
-    return stat.S_ISSOCK(os.fstat(fd).st_mode) or "vmfox" in link or "/proc/" in link or "deleted" in link
-
-
 busy(0.1, 0)
-for fd in range(3, 64):
-    try:
-        if not is_ours(fd):
+for fd in {int(name) for name in os.listdir("/proc/self/fd")} | set(range(64)):
+    if fd > 2:
+        try:
             os.close(fd)
-    except OSError:
-        pass
+        except OSError:
+            pass
 names = [os.path.join(sys.argv[1], "%d.dat" % i) for i in range(12)]
 files = [os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600) for name in names]
 errors = 0

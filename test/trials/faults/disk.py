@@ -20,9 +20,11 @@ def settle(trial, alone, running, must_say=True):
     result = trial.finish(running)
     trial.same(alone, result, code=wanted_code(trial, alone.code))
     trial.no_stall()
+    trial.tmp.joinpath("filler").unlink(missing_ok=True)  # the program's own
     if must_say and not trial.capture.exists():
         trial.one_line()
     trial.kept(whole=False)
+    trial.nothing_left()
 
 
 def full_temp(name, said, size):
@@ -42,7 +44,6 @@ full_temp("temp-full-at-once", "the temporary folder has 4 kB", lambda dice: 409
 def temp_fills(trial):
     trial.small_disk(trial.tmp, 2 * MB)
     alone = expected("fill", 3)
-    trial.tmp.joinpath("filler").unlink(missing_ok=True)
     settle(trial, alone, moved(trial, "fill", trial.tmp, 3))
 
 
@@ -145,6 +146,7 @@ def temp_removed(trial):
     trial.kept(whole=False)
     trial.check(RECORDING, not trial.own_lines or len(trial.own_lines) <= 2,
                 "vmfox said: %s" % trial.said())
+    trial.nothing_left()
 
 
 @fault("current-removed", GROUP, "the current folder is removed; the recording was to be in it")
@@ -161,5 +163,7 @@ def current_removed(trial):
         return
     if found[0].is_file():
         trial.opens(found[0])
+        found[0].unlink()  # where it is was said in a file that went with the folder
     else:
         trial.recover(found[0])
+    trial.nothing_left()
