@@ -160,3 +160,20 @@ def test_a_script_with_a_long_path(pypy, tmp_path):
     profile = support.convert(tmp_path / "x.vmfox", tmp_path)
     assert {f.file for f in profile.frames if f.name == "toil"} == {str(script)}
     assert profile.sources()[str(script)] == script.read_text()
+
+
+def test_modules_that_answer_anything_are_not_asked(pypy, tmp_path):
+    """At the end vmfox looks for long file names among the modules; no code of theirs runs."""
+    program = ("import sys, time, types\n"
+               "class Lazy(types.ModuleType):\n"
+               "    def __getattribute__(self, name):\n"
+               "        print('asked', name)\n"
+               "        raise RuntimeError(name)\n"
+               "class Other:\n"
+               "    __class__ = property(lambda self: print('asked'))\n"
+               "    def __getattr__(self, name): raise RuntimeError(name)\n"
+               "sys.modules['lazy'], sys.modules['other'] = Lazy('lazy'), Other()\n"
+               "end = time.process_time() + 0.2\n"
+               "while time.process_time() < end: pass\n")
+    done = support.vmfox("record", "-o", "x.vmfox", pypy, "-c", program, cwd=tmp_path)
+    assert (done.code, done.out) == (0, "") and "warning" not in done.err

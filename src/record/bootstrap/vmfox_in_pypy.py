@@ -16,14 +16,15 @@ get_tid = getattr(_thread, "get_native_id", _thread.get_ident)
 
 @hidden_applevel
 def tell(*words):
-    """A message: words separated by NUL, none of which holds one."""
+    """A message: words separated by NUL, none of which holds one.  False: it was not taken."""
     text = []
     for word in words:
         text.append(str(word).replace("\0", "")[:4000])
     try:
         write(CONTROL, "\0".join(text).encode("utf-8", "backslashreplace"))
     except OSError:
-        pass
+        return False
+    return True
 
 
 # ---- threads ----------------------------------------------------------------------------------
@@ -117,11 +118,13 @@ def tell_living():
 
 @hidden_applevel
 def tell_long_files():
-    """PyPy cuts file names in its records; the whole ones let vmfox find the sources."""
+    """PyPy cuts file names in its records; the whole ones let vmfox find the sources.  What the
+    program has put among the modules is not asked: it may load things, or fail."""
     for module in list(modules.values()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and len(file) > 110:
-            tell("file", file)
+        if issubclass(type(module), type(sys)):
+            file = object.__getattribute__(module, "__dict__").get("__file__")
+            if type(file) is str and len(file) > 110:
+                tell("file", file)
 
 
 def watch_end(vmprof, jitlog):
@@ -134,12 +137,13 @@ def watch_end(vmprof, jitlog):
     def finish():
         if getpid() != pid:
             return
-        tell("!stop")
+        running = tell("!stop")  # else the program has stopped it, and what runs now is its own
         try:
             tell_living()
             tell_long_files()
             tell("!window", "1")
-            vmprof.disable()
+            if running:
+                vmprof.disable()
             if jitlog is not None:
                 jitlog.disable()
         except Exception as error:
