@@ -263,15 +263,21 @@ class Trial:
         self.last_opened = opened
         return opened
 
+    def words(self):
+        return [word.strip("'\"`,.:;()") for word in self.said().split()]
+
+    def recover_named(self):
+        """The folder that stays beside a recording that had no room for all."""
+        for word in self.words():
+            if "/" in word and self.is_folder_of_remains(self.folder / word):
+                self.recover(self.folder / word)
+
     def kept(self, **expected):
         """The recording lies where it was asked for, or where a line of vmfox's says."""
-        words = [word.strip("'\"`,.:;()") for word in self.said().split()]
         if self.capture.exists():
-            for word in words:  # beside a recording that had no room for all
-                if "/" in word and self.is_folder_of_remains(self.folder / word):
-                    self.recover(self.folder / word)
+            self.recover_named()
             return self.opens(**expected)
-        for word in words:
+        for word in self.words():
             path = self.folder / word
             if "/" in word and path.is_file() and self.is_recording(path):
                 self.note_elsewhere(path)

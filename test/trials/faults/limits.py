@@ -28,6 +28,7 @@ def kept_or_said(trial):
         return
     opened, said = trial.convert(trial.capture)
     trial.check(RECORDING, opened is not None, "it does not open: %s" % said)
+    trial.recover_named()
 
 
 @fault("ulimit-f", GROUP, "`ulimit -f` of 4 kB to 1 MB")
