@@ -43,7 +43,8 @@ thread.join()
 end = time.process_time() + 0.1
 while time.process_time() < end:
     look()
-names = [name for name in list(sys.modules) + list(os.environ) + sys.path if "vmfox" in name.lower()]
+names = [name for name in list(sys.modules) + list(os.environ) + sys.path
+         if "vmfox" in name.lower() and name != "VMFOX_CHECK"]
 used = len(os.listdir("/proc/self/fd")) - 1
 with open("/proc/self/status") as status:
     caught = [line for line in status if line.startswith("SigCgt")]
