@@ -130,7 +130,7 @@ static int inside_sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
 
 int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
 {
-    enum { NEEDED = 4 };
+    enum { NEEDED = 4, PYPY_ALONE = 6 };
     struct inside_slot slots[] = {
         {"write", (uintptr_t)inside_write, 0},
         {"sigaction", (uintptr_t)inside_sigaction, 0},
@@ -146,8 +146,14 @@ int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
         {"mmap64", (uintptr_t)inside_mmap, 0},
         {"munmap", (uintptr_t)inside_munmap, 0},
         {"fopen64", (uintptr_t)inside_fopen, 0},
+        {"fprintf", (uintptr_t)inside_fprintf, 0},
+        {"__fprintf_chk", (uintptr_t)inside_fprintf_chk, 0},
+        {"fwrite", (uintptr_t)inside_fwrite, 0},
+        {"fputs", (uintptr_t)inside_fputs, 0},
+        {"fflush", (uintptr_t)inside_fflush, 0},
     };
-    inside_object_patch(object, slots, sizeof slots / sizeof *slots - !is_pypy);
+    size_t count = sizeof slots / sizeof *slots;
+    inside_object_patch(object, slots, is_pypy ? count : count - PYPY_ALONE);
     for (int i = 0; i < NEEDED; i++)
         if (!slots[i].found)
             return -(i + 1);

@@ -31,7 +31,7 @@ static void forget_counts(struct vf_ring *ring)
     memset(ring->left_out, 0, sizeof ring->left_out);
     ring->samples = ring->skipped = ring->faults = 0;
     ring->timed = ring->timed_ns = 0;
-    ring->jitlog_ns = ring->pypylog_bytes = ring->jitlog_traces = ring->jitlog_brief = 0;
+    ring->jitlog_ns = ring->pypylog_ns = ring->jitlog_traces = ring->jitlog_brief = 0;
     ring->jitlog_brief_ns = 0;
     ring->refused = ring->ended = 0;
 }
@@ -142,7 +142,7 @@ static long command(const char *word, const char *rest)
     if (strcmp(word, "!jitlog") == 0)
         return inside_jitlog_switched(&vmprof_object, *rest - '0'), 0;
     if (strcmp(word, "!log") == 0)
-        return inside_log_take(&vmprof_object) ? 0 : -1;
+        return inside_log_take(&vmprof_object, rest) ? 0 : -1;
     if (strcmp(word, "!start") == 0)
         return inside_sampling_start() ? 0 : -1;
     if (strcmp(word, "!stop") == 0)

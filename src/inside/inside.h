@@ -73,6 +73,15 @@ bool inside_put(enum vf_ring_kind kind, const void *first, size_t first_bytes, c
 /* Words separated by NUL; `text` is cut at 1,000 bytes. */
 void inside_tell(const char *word, const char *text);
 int64_t inside_now_ns(void);
+/* A counter that runs evenly and is read in nanoseconds. */
+static inline uint64_t inside_ticks(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return (uint64_t)inside_now_ns();
+#endif
+}
 /* True when the recorder is gone: then `off` is set as well. */
 bool inside_recorder_gone(void);
 
@@ -168,8 +177,17 @@ void inside_jitlog_switched(const struct inside_object *object, int step);
 
 /* ---- log.c ---- */
 
-/* PyPy's log goes into the ring from here on; what it has written before stays in its file. */
-bool inside_log_take(const struct inside_object *object);
+/* Switches PyPy's log on, with these sections, into the ring.  False: PyPy keeps its setting in a way
+ * that is not known, and there is no log. */
+bool inside_log_take(const struct inside_object *object, const char *sections);
+void inside_log_forget(void);
+/* The C library's functions as PyPy calls them. */
+int inside_fprintf(FILE *file, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int inside_fprintf_chk(FILE *file, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+size_t inside_fwrite(const void *bytes, size_t size, size_t count, FILE *file);
+int inside_fputs(const char *text, FILE *file);
+int inside_fflush(FILE *file);
 char *inside_getenv(const char *name);
 FILE *inside_fopen(const char *path, const char *mode);
 

@@ -16,9 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
 
 enum {
     INPUT = 0x11,
@@ -55,15 +52,6 @@ static struct {
     unsigned char guard[8]; /* for a bridge what it begins at */
     bool is_bridge;
 } jitlog;
-
-static uint64_t ticks(void)
-{
-#if defined(__x86_64__)
-    return __rdtsc();
-#else
-    return (uint64_t)inside_now_ns();
-#endif
-}
 
 /* ---- PyPy's variable ------------------------------------------------------------------------- */
 
@@ -135,7 +123,7 @@ static bool is_of_stage(unsigned char marker)
 static bool is_dear(struct vf_ring *ring)
 {
     struct timespec used;
-    uint64_t passed = ticks() - jitlog.first_tick;
+    uint64_t passed = inside_ticks() - jitlog.first_tick;
     double ns = (double)(inside_now_ns() - jitlog.first_ns);
     double spent_ns = passed ? (double)jitlog.spent * ns / (double)passed : 0;
     __atomic_store_n(&ring->jitlog_ns, (uint64_t)spent_ns, __ATOMIC_RELAXED);
@@ -172,13 +160,13 @@ void inside_jitlog_write(const void *record, size_t len)
     if (!ring || len == 0 || jitlog.muted)
         return;
     if (jitlog.first_ns == 0) {
-        jitlog.first_tick = ticks();
+        jitlog.first_tick = inside_ticks();
         jitlog.first_ns = inside_now_ns();
     }
     unsigned char marker = bytes[0];
     if (!(jitlog.brief && is_of_stage(marker) && marker != BOUNDS))
         put(bytes, len);
-    uint64_t now = ticks();
+    uint64_t now = inside_ticks();
     uint64_t passed = now - jitlog.last;
     if (jitlog.in_stage && is_of_stage(marker))
         jitlog.spent += passed < LONGEST_TICKS ? passed : LONGEST_TICKS;

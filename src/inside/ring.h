@@ -41,7 +41,7 @@ enum vf_ring_kind {
     VF_RING_SAMPLE = 1,  /* struct vf_ring_note, then a record of VMProf */
     VF_RING_RECORDS = 2, /* other records of VMProf, perhaps a part of one */
     VF_RING_JITLOG = 3,  /* bytes of the JIT's log */
-    VF_RING_PYPYLOG = 4, /* bytes of the runtime's log */
+    VF_RING_PYPYLOG = 4, /* words of the runtime's log (log_words.h) */
     VF_RING_MESSAGE = 5, /* words separated by NUL (record/messages.c) */
     VF_RING_KINDS,
 };
@@ -97,7 +97,7 @@ struct vf_ring {
     uint64_t skipped;                 /* and did not, as another thread was in it */
     uint64_t faults;                  /* stacks that could not be read */
     uint64_t timed, timed_ns;         /* signals that were timed, taken or skipped, and the time */
-    uint64_t jitlog_ns, pypylog_bytes;
+    uint64_t jitlog_ns, pypylog_ns; /* estimates */
     uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
     int64_t jitlog_brief_ns;              /* when the first of these began */
     uint32_t refused; /* timers that the kernel did not make, but for threads that are gone */

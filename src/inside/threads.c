@@ -171,6 +171,7 @@ static void after_fork_in_child(void)
     if (!ring)
         return;
     inside_turn_forget();
+    inside_log_forget();
     inside_signal_give_back();
     let_signal_in();
     memset(forking, 0, sizeof forking);

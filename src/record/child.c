@@ -20,6 +20,12 @@ static const char LOG_SECTIONS[] =
  * traces that were made while it was off have counters only with this section. */
 static const char COUNT_SECTIONS[] = ",jit-backend-counts";
 
+/* What PYPYLOG is set to in place of them: the library turns it into the sections where PyPy keeps
+ * them (inside/log.c), so it is of their length.  No section has such a name, and the file can't be
+ * opened; so until then, and if it never happens, PyPy has no descriptor for its log and writes
+ * none. */
+static const char LOG_NOWHERE[] = ":/dev/null/vmfox";
+
 /* ---- the environment and command line -------------------------------------------------------- */
 
 static bool is_variable(const char *entry, const char *name)
@@ -73,6 +79,32 @@ static enum vf_status make_libraries(struct vf_session *s, struct vf_error *erro
     return VF_OK;
 }
 
+static const char *log_sections(struct vf_session *s)
+{
+    bool full = s->options->jitlog == VF_JITLOG_FULL;
+    return keep(s, vf_arena_printf(&s->arena, "%s%s", LOG_SECTIONS, full ? "" : COUNT_SECTIONS));
+}
+
+static char *log_setting(struct vf_session *s)
+{
+    static const char begin[] = "PYPYLOG=vmfox";
+    size_t len = strlen("PYPYLOG=") + strlen(log_sections(s));
+    char *setting = vf_arena_alloc(&s->arena, len + sizeof LOG_NOWHERE);
+    memset(setting, '-', len);
+    memcpy(setting, begin, strlen(begin));
+    memcpy(setting + len, LOG_NOWHERE, sizeof LOG_NOWHERE);
+    return setting;
+}
+
+/* With the number by which the bootstrap knows that it is still ours. */
+static void add_descriptor(struct vf_buf *text, const char *setting, int fd)
+{
+    struct stat st = {0};
+    fstat(fd, &st);
+    vf_buf_printf(text, "\x1f%s=%d\x1f%s_inode=%llu", setting, fd, setting,
+                  (unsigned long long)st.st_ino);
+}
+
 void vf_session_close_libraries(struct vf_session *s)
 {
     for (size_t i = 0; i < LIBRARIES; i++) {
@@ -86,7 +118,7 @@ static void add_libraries(const struct vf_session *s, struct vf_buf *text)
 {
     for (size_t i = 0; i < LIBRARIES; i++)
         if (s->libraries[i] >= 0)
-            vf_buf_printf(text, "\x1f%s=%d", libraries[i].setting, s->libraries[i]);
+            add_descriptor(text, libraries[i].setting, s->libraries[i]);
 }
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -96,15 +128,13 @@ static char *make_settings(struct vf_session *s)
 {
     const struct vf_record_options *o = s->options;
     struct vf_buf text = {0};
-    struct stat st;
     const char *had;
-    vf_buf_printf(&text, "VMFOX_BOOTSTRAP=folder=%s\x1f", s->spool.folder);
-    if (s->ring.fd >= 0 && fstat(s->ring.fd, &st) == 0)
-        vf_buf_printf(&text, "ring=%d\x1finode=%llu\x1f", s->ring.fd,
-                      (unsigned long long)st.st_ino);
+    vf_buf_printf(&text, "VMFOX_BOOTSTRAP=folder=%s", s->spool.folder);
+    if (s->ring.fd >= 0)
+        add_descriptor(&text, "ring", s->ring.fd);
     else
-        vf_buf_printf(&text, "ring=shm%d\x1f", s->ring.shm);
-    vf_buf_printf(&text, "period=%.6f\x1fnative=%d\x1flines=%d\x1fjitlog=%d", o->period_s,
+        vf_buf_printf(&text, "\x1fring=shm%d", s->ring.shm);
+    vf_buf_printf(&text, "\x1fperiod=%.6f\x1fnative=%d\x1flines=%d\x1fjitlog=%d", o->period_s,
                   s->native, o->lines, o->jitlog != VF_JITLOG_NONE);
     vf_buf_printf(&text, "\x1fsafe_path=%d\x1fparent=%d", s->target->safe_path, (int)getpid());
     add_libraries(s, &text);
@@ -113,7 +143,7 @@ static char *make_settings(struct vf_session *s)
     else
         vf_buf_printf(&text, "\x1fset_PYTHONPATH=1");
     if (s->pypylog)
-        vf_buf_printf(&text, "\x1fset_PYPYLOG=1");
+        vf_buf_printf(&text, "\x1fset_PYPYLOG=%s", log_sections(s));
     char *settings = keep(s, vf_buf_view(&text));
     vf_buf_release(&text);
     return settings;
@@ -137,10 +167,7 @@ static char **make_environment(struct vf_session *s)
     VF_APPEND(&list, keep(s, vf_arena_printf(&s->arena, "PYTHONPATH=%s%s%s", s->spool.folder,
                                              path && *path ? ":" : "", path ? path : "")));
     if (s->pypylog)
-        VF_APPEND(&list, keep(s, vf_arena_printf(
-                                     &s->arena, "PYPYLOG=%s%s:%s/%s", LOG_SECTIONS,
-                                     s->options->jitlog == VF_JITLOG_FULL ? "" : COUNT_SECTIONS,
-                                     s->spool.folder, VF_SESSION_EARLY_LOG)));
+        VF_APPEND(&list, log_setting(s));
     VF_APPEND(&list, NULL);
     return list.items;
 }

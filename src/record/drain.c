@@ -1,3 +1,4 @@
+#include "record/log_text.h"
 #include "record/session.h"
 
 #include <unistd.h>
@@ -15,6 +16,13 @@ static void take_sample_entry(struct vf_session *s, struct vf_str bytes)
     vf_session_sample(s, &note, bytes);
 }
 
+static void take_log_entry(struct vf_session *s, struct vf_str bytes)
+{
+    s->log_text.len = 0;
+    s->damaged_log_bytes += bytes.len - vf_log_text(bytes, &s->log_text);
+    vf_spool_add(&s->spool, VF_SPOOL_PYPYLOG, s->log_text.ptr, s->log_text.len);
+}
+
 static void take_entry(struct vf_session *s, const struct vf_ring_entry *entry)
 {
     switch (entry->kind) {
@@ -28,7 +36,7 @@ static void take_entry(struct vf_session *s, const struct vf_ring_entry *entry)
         vf_spool_add(&s->spool, VF_SPOOL_JITLOG, entry->bytes.ptr, entry->bytes.len);
         break;
     case VF_RING_PYPYLOG:
-        vf_spool_add(&s->spool, VF_SPOOL_PYPYLOG, entry->bytes.ptr, entry->bytes.len);
+        take_log_entry(s, entry->bytes);
         break;
     case VF_RING_MESSAGE:
         vf_session_message(s, entry->bytes);

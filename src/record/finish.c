@@ -67,6 +67,10 @@ static void say_of_program(struct vf_session *s)
     if (s->ring.shared && s->ring.shared->faults)
         vf_warn(s->warnings, "%llu stacks could not be read and were left out",
                 (unsigned long long)s->ring.shared->faults);
+    if (s->damaged_log_bytes)
+        vf_warn(s->warnings,
+                "%llu bytes from the program are no words of PyPy's log and were left out",
+                (unsigned long long)s->damaged_log_bytes);
     uint64_t left_out = vf_ring_left_out(&s->ring, VF_RING_KINDS);
     if (left_out)
         vf_warn(s->warnings,

@@ -157,7 +157,8 @@ static void write_sampling(struct vf_json *json, struct vf_session *s)
     counted(json, "samples", ring->samples);
     counted(json, "handler_ns", handler_ns(ring));
     counted(json, "jitlog_ns", ring->jitlog_ns);
-    counted(json, "runtime_log_bytes", ring->pypylog_bytes);
+    counted(json, "runtime_log_ns", ring->pypylog_ns);
+    counted(json, "runtime_log_bytes", vf_spool_size(&s->spool, VF_SPOOL_PYPYLOG));
     number(json, "recorder_cpu_ns", vf_clock_now_ns(CLOCK_PROCESS_CPUTIME_ID));
     number(json, "program_cpu_ns", s->program_cpu_ns);
     vf_json_end(json, '}');

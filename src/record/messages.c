@@ -116,17 +116,6 @@ static void take_sampling(struct vf_session *s)
     vf_timers_follow(&s->timers, &s->ring, &s->python, s->python.pid);
 }
 
-/* PyPy's log goes into the ring from here on; what it has written before is the file's. */
-static void take_log(struct vf_session *s)
-{
-    enum { LIMIT = 64 << 20 };
-    struct vf_buf early = {0};
-    vf_spool_get(&s->spool, VF_SESSION_EARLY_LOG, LIMIT, &early);
-    vf_spool_add(&s->spool, VF_SPOOL_PYPYLOG, early.ptr, early.len);
-    vf_spool_remove(&s->spool, VF_SESSION_EARLY_LOG);
-    vf_buf_release(&early);
-}
-
 static void take_exec(struct vf_session *s, struct vf_str words)
 {
     vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
@@ -158,8 +147,6 @@ void vf_session_message(struct vf_session *s, struct vf_str words)
         take_sampling(s);
     else if (vf_str_eq(what, VF_STR("innermost")))
         s->innermost = true;
-    else if (vf_str_eq(what, VF_STR("log")))
-        take_log(s);
     else if (vf_str_eq(what, VF_STR("layout")))
         tell_layout(s, words);
     else if (vf_str_eq(what, VF_STR("string")))

@@ -58,14 +58,19 @@ static uint64_t since(uint64_t now, uint64_t before)
     return now >= before ? now - before : now;
 }
 
+/* An estimate. */
+static double logs_ns(const struct vf_ring *ring)
+{
+    return (double)ring->jitlog_ns + (double)ring->pypylog_ns;
+}
+
 /* How many times what they may cost the samples have cost. */
 static double excess(struct vf_rate *rate, const struct vf_ring *ring, double samples_ns,
                      double cpu_ns, double passed_ns)
 {
     double over = 0;
     if (rate->budget > 0 && cpu_ns > 1e6) {
-        double log_ns = (double)ring->jitlog_ns - (double)rate->jitlog_ns; /* an estimate each */
-        double room_ns = rate->budget * cpu_ns - log_ns;
+        double room_ns = rate->budget * cpu_ns - (logs_ns(ring) - rate->logs_ns);
         over = samples_ns /
                (room_ns > rate->budget * cpu_ns / 2 ? room_ns : rate->budget * cpu_ns / 2);
     }
@@ -115,7 +120,7 @@ void vf_rate_look(struct vf_rate *rate, struct vf_timers *timers, struct vf_ring
                                   : 0;
     rate->looked_ns = now_ns;
     rate->signals = signals;
-    rate->jitlog_ns = shared->jitlog_ns;
+    rate->logs_ns = logs_ns(shared);
     rate->cpu_ns = cpu_ns;
     double period = (double)timers->period_ns;
     if (over > 1)

@@ -79,6 +79,7 @@ void vf_session_release(struct vf_session *s)
     vf_cpu_release(&s->cpu);
     vf_buf_release(&s->cpu_rows);
     vf_buf_release(&s->partial);
+    vf_buf_release(&s->log_text);
     vf_buf_release(&s->maps);
     vf_maps_release(&s->known_maps);
     vf_buf_release(&s->bytecode);

@@ -80,6 +80,8 @@ struct vf_session {
     int64_t last_ns;          /* stamps never go back, */
     int64_t now_ns;           /* nor lie behind the present, which this is or was */
     struct vf_buf partial;    /* the beginning of a record */
+    struct vf_buf log_text;   /* of an entry of the runtime's log */
+    uint64_t damaged_log_bytes;
     struct vf_cpu cpu;
     struct vf_buf cpu_rows; /* not yet in the spool */
     int64_t memory_ns;      /* when it was read last */
@@ -167,9 +169,6 @@ void vf_session_see_cpu(struct vf_session *session);
 void vf_session_stop_looking(struct vf_session *session);
 /* True for what was started, and what that has started. */
 bool vf_session_has_started(const struct vf_session *session, pid_t pid);
-
-/* Where PyPy writes its log until it goes into the ring. */
-#define VF_SESSION_EARLY_LOG "early.pypylog"
 
 /* info.c: what is known of the run, as capture.json has it; `sources` may be NULL. */
 struct vf_found_sources;

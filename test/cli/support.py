@@ -360,3 +360,22 @@ def capture_info(capture):
 
 def find_pypy():
     return shutil.which("pypy3")
+
+
+def with_path_file(python, tmp_path, line):
+    """An interpreter that runs a line of Python from a .pth file, which is before anything of vmfox."""
+    made = subprocess.run([python, "-m", "venv", "--without-pip", "venv"], cwd=tmp_path,
+                          capture_output=True, check=False)
+    look = ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.run([tmp_path / "venv/bin/python", *look], capture_output=True, text=True,
+                          check=False).stdout.strip()
+    if made.returncode != 0 or not site:
+        pytest.skip("%s makes no environments: %s" % (python, made.stderr.decode()))
+    of_python = subprocess.run([python, *look], capture_output=True, text=True,
+                               check=True).stdout.strip()
+    os.makedirs(site, exist_ok=True)
+    with open(os.path.join(site, "seen.pth"), "w", encoding="utf-8") as file:
+        file.write(line + "\n")
+        if "pypy" not in str(python):
+            file.write(of_python + "\n")
+    return tmp_path / "venv/bin/python"

@@ -45,3 +45,43 @@ def test_libraries_from_memory(python, tmp_path, noexec):
     assert profile.samples() and not list(noexec.iterdir())
     libs = {frame.lib for sample in profile.samples() for frame in sample.stack}
     assert {lib for lib in libs if lib and (".so" in lib or lib.startswith("python"))}
+
+
+# All but the .pth file itself, which the interpreter is reading.
+CLOSES_ALL = r"""
+import os
+def is_path_file(fd):
+    try:
+        return os.readlink("/proc/self/fd/%%d" %% fd).endswith(".pth")
+    except OSError:
+        return False
+free = [fd for fd in range(3, 1024) if not is_path_file(fd)]
+for fd in free:
+    os.closerange(fd, fd + 1)
+theirs = [os.open(os.path.join(%r, "%%d.dat" %% i), os.O_RDWR | os.O_CREAT, 0o600) for i in range(12)]
+for i, fd in enumerate(free):
+    if fd not in theirs:
+        os.dup2(theirs[i %% 12], fd)
+[os.write(fd, b"mine") for fd in theirs]
+"""
+LOOKS = """
+import os, time
+end = time.process_time() + 0.3
+while time.process_time() < end: sum(range(500))
+files = [os.path.join(%r, "%%d.dat" %% i) for i in range(12)]
+print([open(file, "rb").read() for file in files] == [b"mine"] * 12,
+      [os.lseek(fd, 0, os.SEEK_CUR) for fd in range(20, 1024)] == [4] * 1004)
+"""
+
+
+@pytest.mark.parametrize("folder", ["exec", "noexec"])
+def test_a_path_file_that_closes_all_before_us(python, tmp_path, folder, request):
+    """Not a byte goes to what it has opened since, nothing of it is closed, read or loaded."""
+    place = request.getfixturevalue("noexec") if folder == "noexec" else tmp_path
+    interpreter = support.with_path_file(
+        python, tmp_path, "import os; exec(%r, {})" % (CLOSES_ALL % str(tmp_path)))
+    (tmp_path / "p.py").write_text(LOOKS % str(tmp_path))
+    done = support.vmfox("record", "-o", "x.vmfox", interpreter, "p.py", cwd=tmp_path,
+                         env=support.environment(tmp_path, TMPDIR=str(place)))
+    assert done.out == "True True\n" and done.code == 1
+    assert "nothing was recorded" in done.err

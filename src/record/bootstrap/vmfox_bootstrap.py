@@ -80,11 +80,22 @@ def load_extension(path, name):
     return ""
 
 
+def is_own(settings, word):
+    """False where code that ran before this has closed the descriptor (a program between vmfox and the
+    interpreter, a .pth file), and perhaps opened its own under the number."""
+    try:
+        return os.fstat(int(settings[word])).st_ino == int(settings[word + "_inode"])
+    except OSError:
+        return False
+
+
 def library(settings, word, name):
     """Where a library is: in the folder, or where nothing there can be run, in a descriptor."""
-    if word in settings:
-        return "/proc/self/fd/" + settings[word]
-    return os.path.join(settings["folder"], name)
+    if word not in settings:
+        return os.path.join(settings["folder"], name)
+    if not is_own(settings, word):
+        raise Refused("library", "its descriptor was closed before the program began")
+    return "/proc/self/fd/" + settings[word]
 
 
 def load_inside(settings, is_pypy):
@@ -104,10 +115,10 @@ def load_inside(settings, is_pypy):
 def load_libunwind(settings, is_pypy):
     """Loads vmfox's libunwind.so (inside/unwind.h), for VMProf to find it under that name, and keeps
     it."""
-    path = library(settings, "unwind", "libunwind.so")
-    if os.path.getsize(path) == 0:
-        return False
     try:
+        path = library(settings, "unwind", "libunwind.so")
+        if os.path.getsize(path) == 0:
+            return False
         if not is_pypy:
             return "PyInit_vmfox_libunwind" in load_extension(path, "vmfox_libunwind")
         known = set(sys.modules)
@@ -153,7 +164,7 @@ def start(settings):
         raise Unfit("old-python", sys.version)
     known = set(sys.modules)
     try:
-        return start_sampling(settings, "__pypy__" in sys.builtin_module_names)
+        start_sampling(settings, "__pypy__" in sys.builtin_module_names)
     finally:
         for name in set(sys.modules) - known - {"atexit"}:  # the program has not imported them
             del sys.modules[name]
@@ -164,7 +175,7 @@ def start_sampling(settings, is_pypy):
     call = load_inside(settings, is_pypy)
     done = call(message("!open", settings["ring"]))
     if done == -EBUSY:  # another interpreter of the same script is the program
-        return False
+        return
     check(done, "the ring can't be mapped")
     forget_refusal(settings)
     python = "%d.%d.%d" % sys.version_info[:3]
@@ -186,7 +197,6 @@ def start_sampling(settings, is_pypy):
         leave_in_cpython(call, vmprof)
         calibrate(call)
     check(call(message("!start")), "the signal's handler can't be set")
-    return True
 
 
 def enable(call, vmprof, settings, is_pypy, native):
@@ -250,10 +260,27 @@ def start_jitlog(call):
         return None
 
 
+def take_log(call, sections):
+    """Switches PyPy's log on; what it has said at its start, and is needed, is said again."""
+    if call(message("!log", sections)) < 0:
+        call(message("trouble", "PyPy's log can't be switched on"))
+        return
+    try:
+        import __pypy__
+        import gc
+
+        size = "nursery size: %d" % gc.get_stats()._s.nursery_size
+    except Exception:  # a PyPy that counts it in another way, or not at all
+        return
+    __pypy__.debug_start("gc-set-nursery-size")
+    __pypy__.debug_print(size)
+    __pypy__.debug_stop("gc-set-nursery-size")
+
+
 def leave_in_pypy(call, vmprof, settings):
     jitlog = start_jitlog(call) if settings["jitlog"] == "1" else None
     if "set_PYPYLOG" in settings:
-        call(message("!log"))
+        take_log(call, settings["set_PYPYLOG"])
     scope = {"CONTROL": CONTROL}
     with open(os.path.join(settings["folder"], "vmfox_in_pypy.py"), "rb") as file:
         exec(compile(file.read(), "<sitecustomize thread>", "exec"), scope)
@@ -278,14 +305,12 @@ def parse_settings():
 
 
 def is_ring(settings):
-    """False where a program between vmfox and the interpreter has closed our descriptor, and
-    perhaps opened its own under the number."""
-    if settings["ring"].startswith("shm"):
-        return True
-    try:
-        return os.fstat(int(settings["ring"])).st_ino == int(settings["inode"])
-    except OSError:
-        return False
+    return settings["ring"].startswith("shm") or is_own(settings, "ring")
+
+
+def close_own(settings, word):
+    if word + "_inode" in settings and is_own(settings, word):
+        os.close(int(settings[word]))
 
 
 def is_asked_for(settings):
@@ -307,31 +332,8 @@ def refuse(settings, why):
         os._exit(1)
 
 
-def restart(settings, words):
-    """PyPy's log can't be switched off, and where the library is not there it goes on into a file of
-    vmfox's, in children to their standard error.  So PyPy begins anew, with `words`, as it is."""
-    if "__pypy__" not in sys.builtin_module_names or "set_PYPYLOG" not in settings:
-        return
-    for fd in os.listdir("/proc/self/fd"):
-        try:
-            if os.readlink("/proc/self/fd/" + fd).startswith(settings["folder"] + "/"):
-                os.set_inheritable(int(fd), False)
-        except OSError:
-            pass
-    try:
-        os.execv("/proc/self/exe", words)
-    except OSError:
-        pass
-
-
-def command_line():
-    with open("/proc/self/cmdline", "rb") as file:
-        return file.read().split(b"\0")[:-1]
-
-
-def begin(words_of=command_line):
-    """Starts the recording; the settings, or None in a process that is not the program.  `words_of`
-    gives the program's own command line."""
+def begin():
+    """Starts the recording; the settings, or None in a process that is not the program."""
     settings = parse_settings()
     if settings is None:
         return None
@@ -340,21 +342,15 @@ def begin(words_of=command_line):
         sys.path.remove(path)
     sys.path_importer_cache.pop(folder, None)
     if not is_ring(settings):
-        restart(settings, words_of())
         return None
-    started = False
     try:
-        started = start(settings)
+        start(settings)
     except Refused as why:
         refuse(settings, why)
-        if is_ring(settings) and "inode" in settings:
-            os.close(int(settings["ring"]))
+        close_own(settings, "ring")
     finally:
-        for word in ("inside", "unwind"):
-            if word in settings:
-                os.close(int(settings[word]))
-    if not started:
-        restart(settings, words_of())
+        close_own(settings, "inside")
+        close_own(settings, "unwind")
     return settings
 
 

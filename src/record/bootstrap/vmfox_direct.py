@@ -9,7 +9,7 @@ def vmfox_main(kind, target, arguments):
     for name in [name for name in main if not name.startswith("__")]:
         del main[name]
     main.setdefault("__annotations__", {})
-    settings = begin(lambda: vmfox_main_words(kind, target, arguments))
+    settings = begin()
     isolated = settings is None or settings.get("safe_path") == "1"
     sys.argv[:] = ["-c" if kind == "c" else "-m" if kind == "m" else target] + arguments
     try:
@@ -37,13 +37,6 @@ def vmfox_main(kind, target, arguments):
             pass
         sys.excepthook(kind, value.with_traceback(trace), trace)
         sys.exit(130 if kind is KeyboardInterrupt else 1)
-
-
-def vmfox_main_words(kind, target, arguments):
-    """The command line without vmfox: ours with the script in place of the `-c`."""
-    words = command_line()
-    words[-len(arguments) - 2:] = [target] if kind == "f" else ["-" + kind, target]
-    return words + arguments
 
 
 def vmfox_main_exec(source, name):
