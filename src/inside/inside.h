@@ -177,8 +177,8 @@ void inside_jitlog_switched(const struct inside_object *object, int step);
 
 /* ---- log.c ---- */
 
-/* Switches PyPy's log on, with these sections, into the ring.  False: PyPy keeps its setting in a way
- * that is not known, and there is no log. */
+/* Switches PyPy's log on, with these sections, into the ring.  False: PyPy keeps its setting in a
+ * way that is not known, and there is no log. */
 bool inside_log_take(const struct inside_object *object, const char *sections);
 void inside_log_forget(void);
 /* The C library's functions as PyPy calls them. */

@@ -24,8 +24,7 @@
 #include <unistd.h>
 
 /* One call of TIMED_EACH is timed: of a number that no order of lines comes in step with. */
-enum { BUFFER_BYTES = 1 << 16, TIMED_EACH = 17, LONGEST_TICKS = 60000,
-       LONGEST_NAME = 1000 };
+enum { BUFFER_BYTES = 1 << 16, TIMED_EACH = 17, LONGEST_TICKS = 60000, LONGEST_NAME = 1000 };
 
 static const char NOWHERE[] = "vmfox:/nowhere";
 static char nowhere_setting[] = "none:vmfox:/nowhere";
@@ -39,7 +38,7 @@ static struct {
     bool in_text; /* the last word is a text */
     bool waits;   /* what was said last is followed by more of the same section */
     size_t used;
-    size_t text_at, text_len; /* the last text; 0 bytes: there is none */
+    size_t text_at, text_len;                /* the last text; 0 bytes: there is none */
     uint64_t calls, timed_ticks, look_ticks; /* look_ticks: what looking at the counter takes */
     uint64_t first_tick;
     int64_t first_ns;
@@ -350,8 +349,8 @@ static ssize_t forget(void *cookie, const char *bytes, size_t len)
 
 /* ---- PyPy's variables ------------------------------------------------------------------------ */
 
-/* Whether `text` is the name that was set: vmfox and then dashes, `len` in all.  It may be anything:
- * the kernel reads it. */
+/* Whether `text` is the name that was set: vmfox and then dashes, `len` in all.  It may be
+ * anything: the kernel reads it. */
 static bool is_name_set(uintptr_t text, size_t len)
 {
     static const char begin[] = "vmfox";
@@ -386,8 +385,7 @@ bool inside_log_take(const struct inside_object *object, const char *sections)
     size_t len = strlen(sections);
     FILE **file = inside_object_symbol(object, "pypy_debug_file");
     char *name = file && len <= LONGEST_NAME ? find_name_set(object, file, len) : NULL;
-    FILE *ours =
-        name ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_log}) : NULL;
+    FILE *ours = name ? fopencookie(NULL, "w", (cookie_io_functions_t){.write = write_log}) : NULL;
     if (!ours)
         return false;
     setvbuf(ours, NULL, _IONBF, 0);

@@ -26,7 +26,7 @@ enum vf_log_word {
 
 enum { VF_LOG_WORD_TEXT_HEAD = 5, VF_LOG_WORD_BYTES = 10 };
 
-#define VF_LOG_NAMES                                                                              \
+#define VF_LOG_NAMES                                                                               \
     {                                                                                              \
         "gc-minor", "gc-minor-walkroots"                                                           \
     }

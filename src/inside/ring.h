@@ -97,7 +97,7 @@ struct vf_ring {
     uint64_t skipped;                 /* and did not, as another thread was in it */
     uint64_t faults;                  /* stacks that could not be read */
     uint64_t timed, timed_ns;         /* signals that were timed, taken or skipped, and the time */
-    uint64_t jitlog_ns, pypylog_ns; /* estimates */
+    uint64_t jitlog_ns, pypylog_ns;   /* estimates */
     uint64_t jitlog_traces, jitlog_brief; /* traces, and those without operations */
     int64_t jitlog_brief_ns;              /* when the first of these began */
     uint32_t refused; /* timers that the kernel did not make, but for threads that are gone */

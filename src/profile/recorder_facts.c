@@ -95,8 +95,7 @@ static void add_costs(struct vf_profile *profile, const struct vf_capture_info *
                          (double)cost->handler_ns / 1e3 / signals);
     add_cost(profile, "All samples", cost->handler_ns, cost->program_ns,
              " (ESTIMATE: some are timed)");
-    add_cost(profile, "Writing the JIT's log", cost->jitlog_ns, cost->program_ns,
-             " (ESTIMATE)");
+    add_cost(profile, "Writing the JIT's log", cost->jitlog_ns, cost->program_ns, " (ESTIMATE)");
     add_cost(profile, "Writing the runtime's log", cost->runtime_log_ns, cost->program_ns,
              " (ESTIMATE: some calls are timed)");
     add_cost(profile, "vmfox itself, another process", cost->recorder_ns, cost->program_ns, "");

@@ -25,7 +25,7 @@ struct vf_rate {
     double budget; /* part of the program's CPU time; 0: none */
     uint64_t asked_ns, longest_ns;
     int64_t looked_ns, lowered_ns; /* when; 0: never */
-    uint64_t signals; /* as of then */
+    uint64_t signals;              /* as of then */
     double logs_ns;
     int64_t cpu_ns;
     uint64_t idle, ticks; /* of all CPUs, in ticks */

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-static const char SECTION[] = "%s[%llx] %s%s%s\n%s", MEMORY[] = "minor collect, total memory used: %lu\n",
+static const char SECTION[] = "%s[%llx] %s%s%s\n%s",
+                  MEMORY[] = "minor collect, total memory used: %lu\n",
                   PINNED[] = "number of pinned objects: %ld\n",
                   SURVIVING[] = "total size of surviving objects: %ld\n";
 
@@ -78,7 +79,7 @@ static int tear_down(void **state)
 
 #define PRINT(...)                                                                                 \
     do {                                                                                           \
-        inside_fprintf(pypy.pypy_debug_file, __VA_ARGS__);                                              \
+        inside_fprintf(pypy.pypy_debug_file, __VA_ARGS__);                                         \
         fprintf(plain, __VA_ARGS__);                                                               \
     } while (0)
 
@@ -295,11 +296,13 @@ static void other_variables_may_hold_anything(void **state)
 {
     (void)state;
     char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    static char shorter[] = "vmfox----------", longer[] = "vmfox------------", other[] = "vmfox----.------";
+    static char shorter[] = "vmfox----------", longer[] = "vmfox------------",
+                other[] = "vmfox----.------";
     mprotect(page + 4096, 4096, PROT_NONE);
     memcpy(page + 4096 - 5, "vmfox", 5);
-    void *const values[] = {(void *)1, (void *)5000, (void *)-1, (void *)(UINTPTR_MAX / 2), page + 4096,
-                            page + 4096 - 5, shorter, longer, other, (void *)&pypy};
+    void *const values[] = {(void *)1,   (void *)5000,    (void *)-1, (void *)(UINTPTR_MAX / 2),
+                            page + 4096, page + 4096 - 5, shorter,    longer,
+                            other,       (void *)&pypy};
     enum { VALUES = sizeof values / sizeof *values };
     for (unsigned i = 0; i < 40; i++) {
         pypy.before[i] = values[i % VALUES];
@@ -363,7 +366,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_files_are_as_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(its_cost_is_counted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(colors_are_left_out, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_name_that_was_set_becomes_the_sections, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_name_that_was_set_becomes_the_sections, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(other_variables_may_hold_anything, set_up, tear_down),
         cmocka_unit_test(damage_ends_an_entry),
     };
