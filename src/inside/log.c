@@ -119,6 +119,12 @@ static void begin_costs(void)
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
+static bool is_line_end(const char *format, int line)
+{
+    return line == VF_LOG_LINE_TIME ? strcmp(format, "%f\n") == 0
+                                    : strcmp(format, "%ld\n") == 0 || strcmp(format, "%lu\n") == 0;
+}
+
 /* Which of `formats` it is: 0 that of a section, 1 and more a line's; -1: another. */
 static int find_format(const char *format)
 {
@@ -133,7 +139,7 @@ static int find_format(const char *format)
     for (int i = 0; i < VF_LOG_LINE_COUNT; i++) {
         size_t len = strlen(lines[i]);
         if (!text_log.formats[1 + i] && strncmp(format, lines[i], len) == 0 &&
-            (strcmp(format + len, "%ld\n") == 0 || strcmp(format + len, "%lu\n") == 0)) {
+            is_line_end(format + len, i)) {
             text_log.formats[1 + i] = format;
             return 1 + i;
         }
@@ -162,10 +168,18 @@ static int find_name(const char *name)
     return -1;
 }
 
-static bool add_number(int which, va_list *words)
+static bool add_line(int which, va_list *words)
 {
-    long value = va_arg(*words, long);
-    return value >= 0 && add_word(VF_LOG_WORD_NUMBER, which - 1, (uint64_t)value);
+    uint64_t value;
+    if (which == VF_LOG_LINE_TIME) {
+        double real = va_arg(*words, double);
+        memcpy(&value, &real, sizeof value);
+    } else {
+        value = va_arg(*words, unsigned long);
+        if (value > INT64_MAX)
+            return false;
+    }
+    return add_word(VF_LOG_WORD_NUMBER, which, value);
 }
 
 /* ---- text ------------------------------------------------------------------------------------ */
@@ -258,7 +272,7 @@ static void print(FILE *file, const char *format, va_list *words, va_list again)
     text_log.waits = false;
     if (which == 0)
         print_section(file, words);
-    else if (which < 0 || !add_number(which, words))
+    else if (which < 0 || !add_line(which - 1, words))
         print_text(file, format, again);
     end_timed(begin);
 }

@@ -32,6 +32,18 @@ static void add_section(struct vf_buf *out, uint64_t stamp, const char *name, bo
     add_literal(out, opens ? "\n" : "}\n");
 }
 
+static void add_line(struct vf_buf *out, unsigned which, uint64_t value)
+{
+    double real;
+    add_literal(out, lines[which]);
+    memcpy(&real, &value, sizeof real);
+    if (which == VF_LOG_LINE_TIME)
+        vf_buf_printf(out, "%f", real);
+    else
+        add_number(out, value, 10);
+    add_literal(out, "\n");
+}
+
 static size_t add_text(struct vf_str rest, struct vf_buf *out)
 {
     uint32_t len;
@@ -57,9 +69,7 @@ static size_t add_word(struct vf_str rest, struct vf_buf *out)
     if ((word == VF_LOG_WORD_OPEN || word == VF_LOG_WORD_CLOSE) && which < VF_LOG_NAME_COUNT) {
         add_section(out, value, names[which], word == VF_LOG_WORD_OPEN);
     } else if (word == VF_LOG_WORD_NUMBER && which < VF_LOG_LINE_COUNT) {
-        add_literal(out, lines[which]);
-        add_number(out, value, 10);
-        add_literal(out, "\n");
+        add_line(out, which, value);
     } else {
         return 0;
     }
