@@ -117,16 +117,21 @@ def others(out):
 
 
 def measure_patiently(words, tries):
-    for _ in range(tries - 1):
+    """None where it went wrong each time."""
+    if tries == 1:
+        return measure(words)
+    for _ in range(tries):
         try:
             return measure(words)
         except SystemExit as failed:
             say("once more: %s" % failed)
-    return measure(words)
+    return None
 
 
 def run(way, python, argv, out, counted=True):
     cost = measure_patiently([*way.before, *python, *way.behind, *argv], way.tries)
+    if cost is None:
+        return None
     own = cost["own_cpu"] if way.apart else 0.0
     samples = None
     if counted and way.count:
@@ -153,7 +158,15 @@ def compare(options, interpreter, argv, rounds, about, counted):
         return once
 
     found = ways(options, interpreter, out)
-    return take_turns({name: job(way) for name, way in found.items()}, rounds, about)
+    runs = take_turns({name: job(way) for name, way in found.items()}, rounds, about)
+    return {name: of_way for name, of_way in runs.items() if is_whole(name, of_way, about)}
+
+
+def is_whole(name, runs, about):
+    if None in runs:
+        say("%s is left out of %s: it did not find the program in %d of %d rounds" % (
+            name, about, runs.count(None), len(runs)))
+    return None not in runs
 
 
 def programs(options):

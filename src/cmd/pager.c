@@ -1,5 +1,7 @@
 #include "cmd/pager.h"
 
+#include "base/descriptors.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -161,6 +163,7 @@ static pid_t start_pager(const char *pager, int fds[2])
         dup2(fds[0], STDIN_FILENO);
         close(fds[0]);
         close(fds[1]);
+        vf_descriptors_give_back();
         execl("/bin/sh", "sh", "-c", pager, (char *)NULL);
         _exit(127);
     }

@@ -164,8 +164,7 @@ static int optimisation(const struct vf_session *s)
     return level > 2 ? 2 : level;
 }
 
-_Noreturn static void run_child(const struct vf_session *s, char *const *argv, int in, int out,
-                                int code)
+_Noreturn static void run_child(char *const *argv, int in, int out, int code)
 {
     char path[] = "PATH=/usr/bin:/bin", *const environment[] = {path, NULL};
     struct rlimit bytes = {BYTES_MAX, BYTES_MAX};
@@ -175,7 +174,7 @@ _Noreturn static void run_child(const struct vf_session *s, char *const *argv, i
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setrlimit(RLIMIT_FSIZE, &bytes);
-    vf_descriptors_give_back(&s->descriptors);
+    vf_descriptors_give_back();
     if (code >= 0)
         fcntl(code, F_SETFD, 0);
     if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && nowhere >= 0 && dup2(nowhere, 2) >= 0)
@@ -212,7 +211,7 @@ static bool run_interpreter(const struct gather *g, int in, int out)
     char *const argv[] = {name, options, levels[optimisation(s)], letter, code, NULL};
     pid_t pid = fork();
     if (pid == 0)
-        run_child(s, argv, in, out, g->code);
+        run_child(argv, in, out, g->code);
     bool good = pid > 0 && wait_for(pid);
     free(name);
     free(code);

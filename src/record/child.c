@@ -268,7 +268,7 @@ _Noreturn static void run_child(struct vf_session *s, char **argv, char **enviro
     for (size_t i = 0; i < LIBRARIES; i++)
         if (s->libraries[i] >= 0)
             fcntl(s->libraries[i], F_SETFD, 0);
-    vf_descriptors_give_back(&s->descriptors);
+    vf_descriptors_give_back();
     sigaction(SIGCHLD, &s->child_before, NULL);
     sigprocmask(SIG_SETMASK, signals, NULL);
     execve(s->target->interpreter, argv, environment);

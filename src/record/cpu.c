@@ -1,6 +1,6 @@
 #include "record/cpu.h"
 
-#include "record/descriptors.h"
+#include "base/descriptors.h"
 
 #include <stdio.h>
 #include <unistd.h>

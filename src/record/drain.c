@@ -88,6 +88,29 @@ static uint64_t mark_threads(struct vf_session *s)
     return __atomic_load_n(&s->ring.shared->head, __ATOMIC_ACQUIRE);
 }
 
+/* It is written as a whole: the larger it is the less often, one megabyte a second at most. */
+static bool is_info_due(const struct vf_session *s, int64_t now_ns)
+{
+    enum { NS_A_BYTE = 1000 };
+    return !s->info_ns || now_ns - s->info_ns >= (int64_t)s->info_bytes * NS_A_BYTE;
+}
+
+/* Before the samples: whoever finds some knows of which run they are. */
+static void write_told(struct vf_session *s)
+{
+    struct vf_buf info = {0};
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    if (!s->told || !is_info_due(s, now_ns))
+        return;
+    vf_session_write_info(&info, s, NULL);
+    s->told = !vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
+    if (s->maps.len)
+        vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
+    s->info_ns = now_ns;
+    s->info_bytes = info.len + s->maps.len;
+    vf_buf_release(&info);
+}
+
 void vf_session_drain(struct vf_session *s, bool last)
 {
     enum { FLUSH_BYTES = 1 << 20 };
@@ -101,8 +124,10 @@ void vf_session_drain(struct vf_session *s, bool last)
      * does not keep us here. */
     while (s->ring.tail < end && vf_ring_next(&s->ring, last, &entry)) {
         take_entry(s, &entry);
-        if (s->spool.waiting_bytes > FLUSH_BYTES)
+        if (s->spool.waiting_bytes > FLUSH_BYTES) {
+            write_told(s);
             vf_spool_flush(&s->spool);
+        }
     }
     if (marked_at && s->ring.tail >= marked_at)
         vf_told_sweep(&s->threads);
@@ -118,30 +143,13 @@ void vf_session_drain(struct vf_session *s, bool last)
     add_rows(s, VF_SPOOL_PC, &s->pc_rows);
 }
 
-/* It is written as a whole: the larger it is the less often, one megabyte a second at most. */
-static bool is_info_due(const struct vf_session *s, int64_t now_ns)
-{
-    enum { NS_A_BYTE = 1000 };
-    return !s->info_ns || now_ns - s->info_ns >= (int64_t)s->info_bytes * NS_A_BYTE;
-}
-
 void vf_session_flush(struct vf_session *s)
 {
-    struct vf_buf info = {0};
-    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_session_early_names(s);
+    write_told(s);
     vf_spool_flush(&s->spool);
     if (s->spool.waiting_bytes == 0)
         s->waiting_ns = 0;
-    if (s->told && is_info_due(s, now_ns)) {
-        vf_session_write_info(&info, s, NULL);
-        s->told = !vf_spool_put(&s->spool, "session.json", vf_buf_view(&info));
-        if (s->maps.len)
-            vf_spool_put(&s->spool, "maps.txt", vf_buf_view(&s->maps));
-        s->info_ns = now_ns;
-        s->info_bytes = info.len + s->maps.len;
-        vf_buf_release(&info);
-    }
     if (s->pairs.len)
         vf_spool_put(
             &s->spool, "clock.i64",

@@ -218,7 +218,7 @@ static enum vf_status run_program(struct vf_session *s, struct vf_error *error)
 {
     sigset_t passed;
     if (!s->plain)
-        vf_descriptors_raise(&s->descriptors);
+        vf_descriptors_raise();
     sigemptyset(&passed);
     sigaddset(&passed, SIGINT);
     sigaddset(&passed, SIGTERM);
@@ -309,7 +309,7 @@ static enum vf_status run_plain(struct vf_session *s, struct vf_record_result *r
     vf_ring_close(&s->ring);
     vf_timers_close(&s->timers);
     vf_session_close_libraries(s);
-    vf_descriptors_give_back(&s->descriptors);
+    vf_descriptors_give_back();
     s->plain = true;
     if (run_program(s, error) == VF_FATAL)
         return VF_FATAL;
@@ -346,7 +346,7 @@ enum vf_status vf_record_run(const struct vf_target *target,
         status = vf_session_finish(&s, result, error);
     at_work = NULL;
     vf_session_release(&s);
-    vf_descriptors_give_back(&s.descriptors);
+    vf_descriptors_give_back();
     result->masked = s.masked;
     result->mask_before = s.mask_before;
     return status;

@@ -3,13 +3,13 @@
 #define VF_RECORD_SESSION_H
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/file.h"
 #include "base/table.h"
 #include "capture/maps.h"
 #include "capture/vmprof.h"
 #include "record/counter.h"
 #include "record/cpu.h"
-#include "record/descriptors.h"
 #include "record/group.h"
 #include "record/layout.h"
 #include "record/machine.h"
@@ -51,8 +51,7 @@ struct vf_session {
     pid_t pid;        /* what was started, and is waited for */
     pid_t python_pid; /* the interpreter; the same, unless a script that runs it was started; -1:
                          its number here is not known */
-    struct vf_proc python; /* held from its first word until it is gone */
-    struct vf_descriptors descriptors;
+    struct vf_proc python;         /* held from its first word until it is gone */
     struct sigaction child_before; /* what SIGCHLD did before us */
     sigset_t mask_before;          /* the signals that were blocked before us */
     bool masked;                   /* it is known */

@@ -1,7 +1,7 @@
 #include "record/timers.h"
 
+#include "base/descriptors.h"
 #include "base/str.h"
-#include "record/descriptors.h"
 #include "record/pc.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 #include "serve/browser.h"
 
+#include "base/descriptors.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -91,6 +93,7 @@ static _Noreturn void run_browser(char *const *argv, int report_fd)
     if (null >= 0 && dup2(null, 0) == 0 && dup2(null, 1) == 1 && dup2(null, 2) == 2) {
         reset_signals();
         close_files_on_exec();
+        vf_descriptors_give_back();
         execvp(argv[0], argv);
     }
     report(report_fd, errno);

@@ -1,16 +1,8 @@
 #include "symbols/symbols.h"
 
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include "base/descriptors.h"
 
-static void raise_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
+#include <sys/stat.h>
 
 /* The same file under another name. */
 static struct vf_library *find_twin(const struct vf_symbols *symbols,
@@ -35,7 +27,7 @@ struct vf_library *vf_symbols_library(struct vf_symbols *symbols, struct vf_str 
             return row->library;
     }
     if (symbols->rows.len == 0)
-        raise_limit();
+        vf_descriptors_raise();
     if (symbols->rows.len == VF_SYMBOLS_MAX)
         return symbols->rows.items[VF_SYMBOLS_MAX - 1].library;
     struct vf_symbols_row row = {.path = vf_arena_str(&symbols->arena, path),

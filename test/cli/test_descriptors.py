@@ -1,6 +1,8 @@
 """Descriptors are the program's: what it closes and opens is its own business, whatever is recorded."""
+import resource
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -85,3 +87,25 @@ def test_a_path_file_that_closes_all_before_us(python, tmp_path, folder, request
                          env=support.environment(tmp_path, TMPDIR=str(place)))
     assert done.out == "True True\n" and done.code == 1
     assert "nothing was recorded" in done.err
+
+
+@pytest.mark.parametrize("words", [["view", "x.vmfox"], ["run", "--no-keep"]])
+def test_a_browser_has_the_limit_of_the_shell(python, tmp_path, words):
+    """vmfox raises its own, for threads and libraries."""
+    (tmp_path / "p.py").write_text("sum(range(10 ** 7))\n")
+    support.record(python, "p.py", cwd=tmp_path)
+    browser = tmp_path / "browser"
+    browser.write_text("#!/bin/sh\nulimit -n >%s/limit.new\nmv %s/limit.new %s/limit\n"
+                       % ((tmp_path,) * 3))
+    browser.chmod(0o755)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    child = subprocess.Popen(
+        [support.VMFOX, *words, *([python, "p.py"] if words[0] == "run" else [])], cwd=tmp_path,
+        env=support.environment(tmp_path, BROWSER=str(browser)), stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard)))
+    end = time.monotonic() + support.PATIENCE
+    while not (tmp_path / "limit").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    child.terminate()
+    child.wait()
+    assert (tmp_path / "limit").read_text() == "300\n"

@@ -31,7 +31,7 @@ def how_to_repeat(job):
 
 def run_here(job, scratch, pipe):
     """One run, in a process of its own, which takes in what loses its parent."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):  # as nohup(1)
         signal.signal(number, signal.SIG_DFL)
     processes.adopt_orphans()
     folder = Path(tempfile.mkdtemp(dir=scratch))
