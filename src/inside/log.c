@@ -222,7 +222,8 @@ static void add_text(const char *bytes, size_t len)
 }
 
 /* Where the buffer is too small it goes through the stream. */
-static void print_text(FILE *file, const char *format, va_list words)
+__attribute__((format(printf, 2, 0))) static void print_text(FILE *file, const char *format,
+                                                             va_list words)
 {
     char *room = text_room(1);
     va_list again;
@@ -265,7 +266,8 @@ static void print_section(FILE *file, va_list *words)
 
 /* ---- PyPy's calls ---------------------------------------------------------------------------- */
 
-static void print(FILE *file, const char *format, va_list *words, va_list again)
+__attribute__((format(printf, 2, 0))) static void print(FILE *file, const char *format,
+                                                        va_list *words, va_list again)
 {
     uint64_t begin = begin_timed();
     int which = find_format(format);
@@ -277,7 +279,8 @@ static void print(FILE *file, const char *format, va_list *words, va_list again)
     end_timed(begin);
 }
 
-static int print_or_pass(FILE *file, const char *format, va_list *words)
+__attribute__((format(printf, 2, 0))) static int print_or_pass(FILE *file, const char *format,
+                                                               va_list *words)
 {
     va_list again;
     int done = 0; /* PyPy looks at no result of its log's */
