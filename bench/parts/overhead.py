@@ -36,6 +36,15 @@ def stored_samples(path):
     return sizes.get("stamps.i64", 0) // 8  # an empty member is left out
 
 
+def handler_us(path):
+    """What a sample took in the signal handler, as the recording itself says; None: it does not."""
+    with zipfile.ZipFile(path) as bundle:
+        info = json.loads(bundle.read("capture.json"))
+    cost = info.get("cost", {})
+    signals = cost.get("samples", 0) + info.get("samples_skipped", 0)
+    return cost.get("handler_ns", 0) / 1e3 / signals if signals else None
+
+
 def said_samples(options):
     """Counts what is in a VMProf file as vmfox reads it."""
     def count(path):
@@ -133,12 +142,15 @@ def run(way, python, argv, out, counted=True):
     if cost is None:
         return None
     own = cost["own_cpu"] if way.apart else 0.0
-    samples = None
+    samples = took = None
     if counted and way.count:
         samples = way.count(out) if os.path.exists(out) else 0
+    if way.count == stored_samples and samples:
+        took = handler_us(out)
     if os.path.exists(out):
         os.unlink(out)
-    return {"wall": cost["wall"], "cpu": cost["cpu"] - own, "own": own, "samples": samples}
+    return {"wall": cost["wall"], "cpu": cost["cpu"] - own, "own": own, "samples": samples,
+            "handler": took}
 
 
 def compare(options, interpreter, argv, rounds, about, counted):
@@ -275,6 +287,8 @@ def report_row(row, way):
         return [*cells, "" if alone else "%+.0f ms" % later_ms(row, way)]
     cells.append("" if alone else interval(more(row, way)))
     cells.append("" if alone else "%.0f" % rate(row, way))
+    took = [us for us in of(row, way, "handler") if us is not None]
+    cells.append("%.1f us" % figures.median(took) if took else "")
     apart = max(of(row, way, "own")) > 0
     return [*cells, "%.1f %%" % own_share(row, way) if apart else ""]
 
@@ -287,11 +301,12 @@ def report(out, rows):
             "(bootstrap over the rounds). It is the time of all processes less the profiler's own, "
             "so what a profiler starts besides is in it. `own CPU` is the profiler's process, in "
             "percent of one core. py-spy and austin look at CPython from outside, 250 times a "
-            "second of the clock; austin has no native frames.", ""]
+            "second of the clock; austin has no native frames. `handler` is what Profile Info says: the "
+            "mean of the signals that were timed.", ""]
     for row in rows:
         rounds = len(row["runs"][ALONE])
         out += ["#### %s, %s, %d rounds" % (row["program"], row["by"], rounds), ""]
         head = ["", "time", "program's CPU"]
         head += ["time, more than alone"] if row["program"] == HI else \
-            ["more than alone", "samples a CPU second", "own CPU"]
+            ["more than alone", "samples a CPU second", "handler, a sample", "own CPU"]
         figures.table(out, head, [report_row(row, way) for way in row["runs"]])

@@ -291,12 +291,16 @@ static void note_unwritten(unsigned others)
     taking.contended |= others != taking.others;
 }
 
-static void take(struct vf_ring *ring, uint32_t tid, uintptr_t pc, siginfo_t *info, void *context)
+/* `thread`: NULL where it has no row. */
+static void take(struct vf_ring *ring, struct vf_ring_thread *thread, uint32_t tid, uintptr_t pc,
+                 siginfo_t *info, void *context)
 {
     if (!take_turn()) {
         __atomic_fetch_add(&ring->skipped, 1, __ATOMIC_RELAXED);
         return;
     }
+    if (thread)
+        inside_timer_sampled(ring, thread);
     taking.note = (struct vf_ring_note){
         .stamp_ns = inside_now_ns(), .pc = ring->with_pc ? pc : 0, .tid = tid};
     taking.written = taking.wrote = false;
@@ -339,7 +343,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
         if (thread && thread->timer >= 0 && thread->period_ns != ring->period_ns)
             inside_timer_set(thread, ring->period_ns);
         if (!is_counted_elsewhere(thread, info, pc)) {
-            take(ring, tid, pc, info, context);
+            take(ring, thread, tid, pc, info, context);
             note_time(ring, begun_ns);
         }
     } else if (ring && inside.off) {

@@ -146,7 +146,13 @@ void inside_tid_verify(void);
 pid_t inside_tid(void);
 /* The timer of a thread, as the ring says. */
 void inside_timer_arm(pid_t tid);
+/* The same for a thread that begins, which is the one that calls, and its end: what it has used and
+ * no sample stands for is made up for in threads that begin later. */
+void inside_timer_begin(pid_t tid);
+void inside_timer_end(pid_t tid);
 void inside_timer_set(struct vf_ring_thread *thread, uint32_t period_ns);
+/* A sample of the thread is taken, by itself. */
+void inside_timer_sampled(const struct vf_ring *ring, struct vf_ring_thread *thread);
 /* Threads that the recorder has seen and that were not started by the interpreter, and such that
  * have ended. */
 void inside_timers_arm_waiting(struct vf_ring *ring);

@@ -64,12 +64,13 @@ enum vf_ring_timer {
 
 enum { VF_RING_TIMER_COMES = -2 };
 
-/* A thread of the program that is sampled.  The program writes tid, the recorder perf. */
+/* A thread of the program that is sampled.  The recorder writes perf, the program the rest. */
 struct vf_ring_thread {
     uint32_t tid;  /* 0: free */
     uint32_t perf; /* 1: a perf event of the recorder's gives it its user time */
     int32_t timer; /* the kernel's number of its timer in the program; -1: none, -2: it is made */
-    uint32_t period_ns; /* of that timer, as it is set */
+    uint32_t period_ns;   /* of that timer, as it is set */
+    int64_t accounted_ns; /* up to where its clock has samples (inside/timers.c) */
 };
 
 struct vf_ring {

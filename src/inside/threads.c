@@ -65,10 +65,9 @@ static void *run_thread(void *data)
     inside_tid_verify();
     pid_t tid = inside_tid();
     tell_begun(tid, begin.name);
-    inside_timer_drop(tid); /* of a thread that had this number, and was not seen to end */
-    inside_timer_arm(tid);
+    inside_timer_begin(tid);
     void *result = begin.routine(begin.argument);
-    inside_timer_drop(tid);
+    inside_timer_end(tid);
     return result;
 }
 

@@ -70,13 +70,78 @@ static clockid_t cpu_clock(pid_t tid)
     return (clockid_t)(~(uint32_t)tid << 3 | 6);
 }
 
-void inside_timer_set(struct vf_ring_thread *thread, uint32_t period_ns)
+static void set_timer(struct vf_ring_thread *thread, uint32_t first_ns, uint32_t period_ns)
 {
-    struct itimerspec every = {.it_interval = {period_ns / 1000000000, period_ns % 1000000000}};
-    every.it_value = every.it_interval;
-    if (syscall(SYS_timer_settime, thread->timer, 0, &every, NULL) == 0)
+    struct itimerspec when = {
+        .it_interval = {period_ns / 1000000000, period_ns % 1000000000},
+        .it_value = {first_ns / 1000000000, first_ns % 1000000000},
+    };
+    if (syscall(SYS_timer_settime, thread->timer, 0, &when, NULL) == 0)
         thread->period_ns = period_ns;
 }
+
+void inside_timer_set(struct vf_ring_thread *thread, uint32_t period_ns)
+{
+    set_timer(thread, period_ns, period_ns);
+}
+
+/* ---- short threads ---------------------------------------------------------------------------
+ *
+ * A thread that ends before its timer has run off would have no sample, and a program of such
+ * threads none at all.  So the time that a thread has used and no sample stands for is owed, and
+ * the next thread that begins has its first sample so much earlier: as if they were one thread,
+ * whose time goes on.  It may be negative, as samples in the kernel come at a rate of their own. */
+
+enum { NOT_ACCOUNTED = -1, OWED_PERIODS = 64 };
+static int64_t owed_ns;
+
+/* What its timer runs on. */
+static int64_t own_clock_ns(const struct vf_ring *ring)
+{
+    struct timespec now = {0};
+    if (ring->timer == VF_TIMER_WALL)
+        return inside_now_ns();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static int64_t within(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+/* When the first sample of a thread that begins is due. */
+static uint32_t begin_account(const struct vf_ring *ring, struct vf_ring_thread *thread)
+{
+    const int64_t period_ns = ring->period_ns;
+    int64_t owed = __atomic_load_n(&owed_ns, __ATOMIC_RELAXED), taken;
+    do
+        taken = within(owed, -period_ns, period_ns - 1);
+    while (!__atomic_compare_exchange_n(&owed_ns, &owed, owed - taken, true, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED));
+    thread->accounted_ns = own_clock_ns(ring) - taken;
+    return (uint32_t)(period_ns - taken);
+}
+
+void inside_timer_sampled(const struct vf_ring *ring, struct vf_ring_thread *thread)
+{
+    if (thread->accounted_ns != NOT_ACCOUNTED)
+        thread->accounted_ns += ring->period_ns;
+}
+
+static void end_account(const struct vf_ring *ring, const struct vf_ring_thread *thread)
+{
+    const int64_t most = OWED_PERIODS * (int64_t)ring->period_ns;
+    if (thread->timer < 0 || thread->accounted_ns == NOT_ACCOUNTED)
+        return;
+    int64_t left = within(own_clock_ns(ring) - thread->accounted_ns, -most, most);
+    int64_t owed = __atomic_load_n(&owed_ns, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&owed_ns, &owed, within(owed + left, -most, most), true,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+}
+
+/* ---- a thread's timer ------------------------------------------------------------------------ */
 
 static void tell_no_timer(struct vf_ring *ring)
 {
@@ -89,7 +154,7 @@ static void tell_no_timer(struct vf_ring *ring)
 }
 
 /* The thread itself and one that was asked to may come here at once. */
-void inside_timer_arm(pid_t tid)
+static void arm(pid_t tid, bool begins)
 {
     struct vf_ring *ring = inside.ring;
     struct vf_ring_thread *thread = ring ? make_thread(ring, (uint32_t)tid) : NULL;
@@ -105,8 +170,10 @@ void inside_timer_arm(pid_t tid)
     event._sigev_un._tid = tid;
     clockid_t clock = ring->timer == VF_TIMER_WALL ? CLOCK_MONOTONIC : cpu_clock(tid);
     if (syscall(SYS_timer_create, clock, &event, &made) == 0) {
+        thread->accounted_ns = NOT_ACCOUNTED;
         __atomic_store_n(&thread->timer, made, __ATOMIC_RELEASE);
-        inside_timer_set(thread, ring->period_ns);
+        uint32_t first_ns = begins ? begin_account(ring, thread) : ring->period_ns;
+        set_timer(thread, first_ns, ring->period_ns);
     } else {
         bool is_gone = errno == EINVAL || errno == ESRCH;
         __atomic_store_n(&thread->timer, -1, __ATOMIC_RELEASE);
@@ -115,6 +182,28 @@ void inside_timer_arm(pid_t tid)
         else
             tell_no_timer(ring);
     }
+    errno = saved;
+}
+
+void inside_timer_arm(pid_t tid)
+{
+    arm(tid, false);
+}
+
+void inside_timer_begin(pid_t tid)
+{
+    inside_timer_drop(tid); /* of a thread that had this number, and was not seen to end */
+    arm(tid, true);
+}
+
+void inside_timer_end(pid_t tid)
+{
+    struct vf_ring *ring = inside.ring;
+    struct vf_ring_thread *thread = ring ? vf_ring_thread_find(ring, (uint32_t)tid) : NULL;
+    int saved = errno;
+    if (thread)
+        end_account(ring, thread);
+    inside_timer_drop(tid);
     errno = saved;
 }
 

@@ -22,8 +22,9 @@ static void tell_thread(struct vf_session *s, struct vf_str words)
     uint64_t tid;
     if (!read_thread(&words, &tid))
         return;
-    vf_told_begin(&s->threads, tid, words, vf_clock_now_ns(CLOCK_MONOTONIC));
-    vf_timers_follow(&s->timers, &s->ring, &s->python, (pid_t)tid);
+    int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
+    vf_told_begin(&s->threads, tid, words, now_ns);
+    vf_timers_begin(&s->timers, &s->ring, &s->python, (pid_t)tid, now_ns);
 }
 
 /* Another name for one, or the first one for the main thread. */

@@ -15,6 +15,10 @@
 #include <unistd.h>
 
 static const int64_t LOOK_EVERY_NS = 20000000;
+/* A new thread's own timer is good enough at first, unless samples are wanted more often than ticks
+ * come. */
+static const uint64_t TICK_NS = 4000000;
+enum { OWN_TIMER_PERIODS = 3 };
 
 /* What became of a request to the program, which takes them at its next sample. */
 enum vf_asked { VF_ASKED, VF_ASKED_BEFORE, VF_NOT_ASKED };
@@ -139,6 +143,7 @@ static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
                      const struct vf_proc *proc, struct vf_timer_thread *thread)
 {
     errno = 0;
+    thread->open_ns = 0;
     thread->fd = vf_descriptors_spare(open_event(thread->tid, timers->period_ns));
     thread->why = errno;
     timers->short_of |= thread->fd < 0 && (errno == EMFILE || errno == ENFILE);
@@ -159,7 +164,7 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
     struct vf_timer_thread *known = find(timers, tid);
     if (known) { /* the number of a thread that has ended, perhaps */
         known->seen = true;
-        if (timers->perf && known->fd < 0 && !timers->short_of)
+        if (timers->perf && known->fd < 0 && !known->open_ns && !timers->short_of)
             open_for(timers, ring, proc, known);
         return;
     }
@@ -168,6 +173,40 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
     if (timers->perf)
         open_for(timers, ring, proc, &thread);
     VF_APPEND(&timers->threads, thread);
+}
+
+void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
+                     const struct vf_proc *proc, pid_t tid, int64_t now_ns)
+{
+    struct vf_timer_thread *known = find(timers, tid);
+    if (!known && timers->threads.len < VF_TIMERS_MAX && vf_proc_has_thread(proc, tid))
+        known = VF_PUSH(&timers->threads);
+    else if (known && known->fd >= 0)
+        close(known->fd); /* of a thread that had this number, and was not seen to end */
+    if (!known)
+        return;
+    *known = (struct vf_timer_thread){.tid = tid, .fd = -1, .seen = true};
+    if (timers->perf && timers->period_ns < TICK_NS * 3 / 4) {
+        open_for(timers, ring, proc, known);
+        return;
+    }
+    if (timers->perf)
+        known->open_ns = now_ns + OWN_TIMER_PERIODS * (int64_t)timers->period_ns;
+    timers->waiting |= timers->perf;
+    mark(ring->shared, known);
+}
+
+static void open_waiting(struct vf_timers *timers, struct vf_ring_reader *ring,
+                         const struct vf_proc *proc, int64_t now_ns)
+{
+    bool waiting = false;
+    for (size_t i = 0; i < timers->threads.len && timers->waiting; i++) {
+        struct vf_timer_thread *thread = &timers->threads.items[i];
+        if (thread->open_ns && thread->open_ns <= now_ns && timers->perf)
+            open_for(timers, ring, proc, thread);
+        waiting |= thread->open_ns != 0;
+    }
+    timers->waiting = waiting;
 }
 
 /* Asks the program for something that only it can do: a timer for a thread, or its end. */
@@ -211,8 +250,8 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
 /* One that is just ending has no event, and needs none. */
 static bool is_without(const struct vf_timers *timers, const struct vf_timer_thread *thread)
 {
-    return timers->perf &&
-           (thread ? thread->fd < 0 && thread->why != ESRCH : timers->threads.len >= VF_TIMERS_MAX);
+    return timers->perf && (thread ? thread->fd < 0 && !thread->open_ns && thread->why != ESRCH
+                                   : timers->threads.len >= VF_TIMERS_MAX);
 }
 
 /* Threads of C libraries have no timer yet.  Where no other thread takes a sample meanwhile, and so
@@ -246,6 +285,7 @@ void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, struc
 {
     size_t without = 0;
     pid_t tid;
+    open_waiting(timers, ring, proc, now_ns);
     if (now_ns - timers->listed_ns < LOOK_EVERY_NS || !vf_proc_list(proc))
         return;
     timers->listed_ns = now_ns;

@@ -25,6 +25,7 @@ struct vf_timer_thread {
     int fd;          /* its event; -1: none */
     int why;         /* with the errno of that */
     bool seen;       /* in the folder of threads, when that was read last */
+    int64_t open_ns; /* its event is to be opened then; 0: there is one, or can be none */
     uint64_t ran_ns; /* with vf_timers_drive(): its CPU time as of its last signal */
 };
 
@@ -35,6 +36,7 @@ struct vf_timers {
     VF_VEC(struct vf_timer_thread) threads;
     int64_t listed_ns, driven_ns;
     bool drives;     /* the program can't make timers: the signals are sent from here */
+    bool waiting;    /* a thread is to have its event later */
     bool short_of;   /* descriptors, since an event was last closed */
     size_t without;  /* the most threads at once that should have an event and had none, */
     int without_why; /* with the errno of that; 0: there were too many threads */
@@ -48,6 +50,11 @@ void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, doubl
  * the program tells is believed when the kernel says the same. */
 void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
                       const struct vf_proc *proc, pid_t tid);
+/* The same for a thread that has told that it begins.  Where the period is no shorter than a tick
+ * it has its event only after some periods: until then its own timer gives it its samples, and most
+ * threads of a program that has very many are gone. */
+void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
+                     const struct vf_proc *proc, pid_t tid, int64_t now_ns);
 /* Another interpreter begins: what held for the one before is of no interest. */
 void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring);
 /* The program's threads have numbers here that it does not know (it is in another pid namespace):

@@ -130,3 +130,32 @@ def test_instructions_are_left_out_where_none_are_wanted(python, tmp_path, optio
     assert len(addresses) > 0.9 * len(found) if known else not addresses
     profile = support.convert(tmp_path / "x.vmfox", tmp_path)
     assert profile.knows_instructions() == known
+
+
+# Threads that each use so many ms of CPU time, one after the other; prints what all took, in ms.
+SHORT = """
+import sys, threading, time
+def work():
+    end = time.thread_time() + float(sys.argv[1]) / 1000
+    while time.thread_time() < end:
+        sum(range(50))
+begin = time.process_time()
+while time.process_time() - begin < 1.5:
+    threads = [threading.Thread(target=work) for i in range(int(sys.argv[2]))]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+print(1000 * (time.process_time() - begin))
+"""
+
+
+@pytest.mark.parametrize("ms, at_once", [("1", "1"), ("2", "3"), ("6", "1"), ("20", "2")])
+def test_threads_that_end_before_a_period_is_over(python, tmp_path, ms, at_once):
+    """They have their share all the same."""
+    (tmp_path / "p.py").write_text(SHORT)
+    done = support.record(python, "p.py", ms, at_once, cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    samples = support.convert(tmp_path / "x.vmfox", tmp_path).all_samples()
+    count = sum(any(frame.name in ("work", "PyMethod:work") for frame in sample.stack)
+                for sample in samples)
+    asked = float(done.out) / 3.97
+    assert 0.6 * asked < count < 1.15 * asked, (count, asked)

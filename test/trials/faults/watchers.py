@@ -52,7 +52,9 @@ watches("surroundings", "surroundings", "sys.path, the environment, hooks, the n
 @fault("pdb", GROUP, "pdb, with a breakpoint in a function that a thread calls as well")
 def pdb(trial):
     given = trial.shared / "pdb-commands"
-    given.write_text("b inner\nc\nwhere\nup\nc\nc\nq\n")
+    own = trial.folder / "pdb-commands"  # another run may be reading the one that all have
+    own.write_text("b inner\nc\nwhere\nup\nc\nc\nq\n")
+    own.replace(given)
     alone = trial.alone("debugger.py", stdin=str(given))
     result = trial.finish(trial.record("debugger.py", stdin=str(given)))
     trial.same(alone, result)
