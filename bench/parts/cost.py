@@ -58,13 +58,15 @@ def measure(argv, env=None, cores=ALL_CORES):
     return finish(start(argv, env), argv, begun)
 
 
-MEMORY = re.compile(rb"^(VmHWM|RssAnon|RssShmem):\s+(\d+)", re.MULTILINE)
+MEMORY = re.compile(rb"^(VmRSS|RssAnon|RssShmem):\s+(\d+)", re.MULTILINE)
 
 
 def watch(argv, env=None, pause=0.0005):
     """As measure(), with two more figures of the command's own process: `anonymous`, the most
     memory that is no file's, looked at every `pause` seconds, and `resident`, its largest resident
-    size. Looking costs time, so the times of such a run are not for comparing."""
+    size. Memory that it shares with others is in neither: the recorder's ring is of one size, and
+    in memory as far as it was written to. Looking costs time, so the times of such a run are not
+    for comparing."""
     begun = time.monotonic()
     child = start(argv, env)
     anonymous = resident = 0
@@ -74,8 +76,8 @@ def watch(argv, env=None, pause=0.0005):
             found = {key: int(value) for key, value in MEMORY.findall(os.pread(file.fileno(), 4096, 0))}
             if not found:  # it has ended
                 break
-            anonymous = max(anonymous, found[b"RssAnon"] + found[b"RssShmem"])
-            resident = max(resident, found[b"VmHWM"])
+            anonymous = max(anonymous, found[b"RssAnon"])
+            resident = max(resident, found[b"VmRSS"] - found[b"RssShmem"])
             time.sleep(pause)
     cost = finish(child, argv, begun)
     cost.update(anonymous=anonymous * 1024, resident=resident * 1024)

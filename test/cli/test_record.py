@@ -10,7 +10,7 @@ LAUNCHERS = {"entry_point", "run_command_line", "run_toplevel", "execfile", "_ru
              "_run_module_code", "_run_code", "run_module", "run_path"}
 # What an interpreter calls before and after the program, and what others may have put there: an
 # environment's finders of modules, PyPy's exit functions.
-AROUND = {"find_spec", "run_exitfuncs"}
+AROUND = {"find_spec", "run_exitfuncs", "_shutdown"}
 
 
 # ---- shares -------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def check_frames(profile, script):
     for thread in profile.threads:
         for sample in profile.samples_of(thread):
             root = sample.stack[0]
-            if root.category == "Interpreter" or root.name in AROUND:
+            if root.file is None or root.category == "Interpreter" or root.name in AROUND:
                 outside += 1
             elif thread["isMainThread"]:
                 assert (root.name, root.file) == ("<module>", str(script))

@@ -55,8 +55,11 @@ def load(bare, name="out.json"):
 
 
 def stacks(profile):
-    """All samples of all threads, by what a user sees of them."""
-    return [[(s.time, s.weight, [(f.name, f.file, f.line, f.func_line, f.lib, f.depth)
+    """All samples of all threads, by what a user sees of them.  A function's first byte may be the
+    function or the instruction there; a profile without names does not tell these apart."""
+    def line_of(frame):
+        return frame.line if not frame.symbol or frame.address != frame.symbol.address else "first"
+    return [[(s.time, s.weight, [(f.name, f.file, line_of(f), f.func_line, f.lib, f.depth)
                                  for f in s.stack])
              for s in profile.samples_of(thread)] for thread in profile.data["threads"]]
 
