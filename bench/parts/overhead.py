@@ -36,13 +36,15 @@ def stored_samples(path):
     return sizes.get("stamps.i64", 0) // 8  # an empty member is left out
 
 
-def handler_us(path):
-    """What a sample took in the signal handler, as the recording itself says; None: it does not."""
+def said_costs(path):
+    """What the recording itself says: the CPU time of the program's process, by the kernel's clock of
+    it, and microseconds of a sample in the signal handler; None: it does not."""
     with zipfile.ZipFile(path) as bundle:
         info = json.loads(bundle.read("capture.json"))
     cost = info.get("cost", {})
     signals = cost.get("samples", 0) + info.get("samples_skipped", 0)
-    return cost.get("handler_ns", 0) / 1e3 / signals if signals else None
+    cpu = cost.get("program_cpu_ns", 0) / 1e9
+    return cpu or None, cost.get("handler_ns", 0) / 1e3 / signals if signals else None
 
 
 def said_samples(options):
@@ -141,16 +143,17 @@ def run(way, python, argv, out, counted=True):
     cost = measure_patiently([*way.before, *python, *way.behind, *argv], way.tries)
     if cost is None:
         return None
-    own = cost["own_cpu"] if way.apart else 0.0
+    cpu = cost["cpu"] - (cost["own_cpu"] if way.apart else 0.0)
     samples = took = None
     if counted and way.count:
         samples = way.count(out) if os.path.exists(out) else 0
-    if way.count == stored_samples and samples:
-        took = handler_us(out)
+    if way.count == stored_samples and os.path.exists(out):
+        said, took = said_costs(out)
+        cpu = said or cpu
     if os.path.exists(out):
         os.unlink(out)
-    return {"wall": cost["wall"], "cpu": cost["cpu"] - own, "own": own, "samples": samples,
-            "handler": took}
+    return {"wall": cost["wall"], "cpu": cpu, "own": cost["cpu"] - cpu if way.apart else 0.0,
+            "samples": samples, "handler": took}
 
 
 def compare(options, interpreter, argv, rounds, about, counted):
@@ -298,9 +301,10 @@ def report(out, rows):
             "Each program in each way in turn, so that each round has all of them; medians. "
             "`more than alone` is the program's CPU time, user and system, over that of the same "
             "round alone: the median of the ratios, and in brackets where it lies with 95 % "
-            "(bootstrap over the rounds). It is the time of all processes less the profiler's own, "
-            "so what a profiler starts besides is in it. `own CPU` is the profiler's process, in "
-            "percent of one core. py-spy and austin look at CPython from outside, 250 times a "
+            "(bootstrap over the rounds). Of vmfox it is the kernel's clock of the program's process, "
+            "else the time of all processes less the profiler's own. `own CPU` is all the rest, what "
+            "the profiler starts (vmfox: a process that looks symbols up, and PyPy once more for the "
+            "bytecode) included, in percent of one core. py-spy and austin look at CPython from outside, 250 times a "
             "second of the clock; austin has no native frames. `handler` is what Profile Info says: the "
             "mean of the signals that were timed.", ""]
     for row in rows:
