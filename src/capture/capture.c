@@ -128,6 +128,7 @@ enum vf_status vf_capture_add_companions(struct vf_capture *capture, const char 
                                          const char *pypylog_path, struct vf_warnings *warnings,
                                          struct vf_error *error)
 {
+    capture->jitlog_given |= jitlog_path != NULL;
     if (add_file(capture, jitlog_path, &capture->jitlog, warnings, error) == VF_FATAL)
         return VF_FATAL;
     return add_file(capture, pypylog_path, &capture->pypylog, warnings, error);

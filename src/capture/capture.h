@@ -107,6 +107,7 @@ struct vf_capture {
     struct vf_str code;      /* machine code for it; may be empty */
     struct vf_str maps;      /* text of /proc/PID/maps; may be empty */
     struct vf_str jitlog;    /* may be empty */
+    bool jitlog_given;       /* by the user, in place of the recording's own */
     struct vf_str pypylog;   /* may be empty */
     struct vf_str info_json; /* text of a .vmfox' capture.json */
     struct vf_capture_info info;

@@ -62,11 +62,14 @@ static void lay_out(struct vf_jit *jit)
     }
 }
 
-/* False when there are assembler frames and none of them lies in a trace. */
+/* False when there are assembler frames and none of them lies in a trace.  A log that came through
+ * the recorder's ring is of this run whatever the samples are in. */
 static bool is_of_this_run(const struct vf_jit_build *b)
 {
     const struct vf_gathered *gathered = &b->scan->gathered;
     bool any = false;
+    if (b->capture->info.jitlog_mode.len && !b->capture->jitlog_given)
+        return true;
     for (size_t s = 0; s < gathered->stacks.len; s++) {
         struct vf_sample sample = vf_raw_stack_sample(&gathered->stacks.items[s]);
         for (uint32_t i = 0; i < sample.depth; i++) {
