@@ -14,7 +14,7 @@ def median(values):
 
 
 def column(costs, key):
-    return [cost.get(key) for cost in costs]
+    return [cost[key] for cost in costs]
 
 
 def spread(values, show=seconds):

@@ -27,14 +27,13 @@ def collections(recording):
 def measure_all(options):
     out = os.path.join(options.scratch, "minors.vmfox")
     program = [options.pypy, os.path.join(BENCH, "minors.py")]
-    record = [options.vmfox, "record", "-q", "--no-native", "--no-jitlog", "-o", out]
+    record = [options.vmfox, "record", "-q", "--no-native", "--no-jitlog"]
+    without = [*record, "--no-pypylog", "-o", out + "-without", "--", *program]
     found = take_turns({ALONE: lambda: seconds_of(program),
-                        WITHOUT: lambda: seconds_of([*record, "--no-pypylog", "--", *program]),
-                        WITH: lambda: seconds_of([*record, "--", *program])},
+                        WITHOUT: lambda: seconds_of(without),
+                        WITH: lambda: seconds_of([*record, "-o", out, "--", *program])},
                        options.rounds, "minor collections")
-    seconds_of([*record, "--", *program])
     found["count"] = collections(out)
-    os.unlink(out)
     return found
 
 

@@ -304,9 +304,9 @@ def report(out, rows):
             "(bootstrap over the rounds). Of vmfox it is the kernel's clock of the program's process, "
             "else the time of all processes less the profiler's own. `own CPU` is all the rest, what "
             "the profiler starts (vmfox: a process that looks symbols up, and PyPy once more for the "
-            "bytecode) included, in percent of one core. py-spy and austin look at CPython from outside, 250 times a "
-            "second of the clock; austin has no native frames. `handler` is what Profile Info says: the "
-            "mean of the signals that were timed.", ""]
+            "bytecode) included, in percent of one core. py-spy and austin look at CPython from "
+            "outside, 250 times a second of the clock; austin has no native frames. `handler` is what "
+            "Profile Info says: the mean of the signals that were timed.", ""]
     for row in rows:
         rounds = len(row["runs"][ALONE])
         out += ["#### %s, %s, %d rounds" % (row["program"], row["by"], rounds), ""]

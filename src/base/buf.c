@@ -243,6 +243,13 @@ void vf_json_text_key(struct vf_json *json, struct vf_str key)
     json->comma = false;
 }
 
+void vf_buf_uint(struct vf_buf *buf, uint64_t value)
+{
+    unsigned count = count_digits(value);
+    put_digits(vf_buf_reserve(buf, 20), value, count);
+    buf->len += count;
+}
+
 void vf_json_uint(struct vf_json *json, uint64_t value)
 {
     unsigned count = count_digits(value);

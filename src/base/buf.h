@@ -37,6 +37,7 @@ static inline void vf_buf_add(struct vf_buf *buf, const void *bytes, size_t len)
 void vf_buf_str(struct vf_buf *buf, struct vf_str text);
 void vf_buf_printf(struct vf_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+void vf_buf_uint(struct vf_buf *buf, uint64_t value);
 /* A number with commas: 19,800. */
 void vf_buf_count(struct vf_buf *buf, uint64_t count);
 /* A word of a command line, in quotes where a shell would take it otherwise. */

@@ -14,6 +14,29 @@ int64_t inside_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+void inside_meter_begin(struct inside_meter *meter)
+{
+    meter->first_tick = inside_ticks();
+    meter->first_ns = inside_now_ns();
+}
+
+void inside_meter_add(struct inside_meter *meter, uint64_t ticks)
+{
+#if defined(__x86_64__)
+    enum { LONGEST = 60000 };
+#else
+    enum { LONGEST = 20000 };
+#endif
+    meter->spent += ticks < LONGEST ? ticks : LONGEST;
+}
+
+double inside_meter_ns(const struct inside_meter *meter)
+{
+    uint64_t passed = inside_ticks() - meter->first_tick;
+    double ns = (double)(inside_now_ns() - meter->first_ns);
+    return passed ? (double)meter->spent * ns / (double)passed : 0;
+}
+
 /* The recorder counts a number up as it looks at the ring.  Where that stands still it may be gone,
  * which the kernel is asked; but a number may have been given anew, or be that of one which ended
  * and was not waited for, or of another pid namespace: so what stands still too long is gone. */

@@ -82,6 +82,16 @@ static inline uint64_t inside_ticks(void)
     return (uint64_t)inside_now_ns();
 #endif
 }
+/* How long something took in all, by that counter: begun once, then added to.  One addition counts
+ * for no more than some 20 us: what takes longer was put aside by the kernel meanwhile. */
+struct inside_meter {
+    uint64_t first_tick; /* where counter and clock stood */
+    int64_t first_ns;    /* 0: not begun */
+    uint64_t spent;      /* in ticks */
+};
+void inside_meter_begin(struct inside_meter *meter);
+void inside_meter_add(struct inside_meter *meter, uint64_t ticks);
+double inside_meter_ns(const struct inside_meter *meter);
 /* True when the recorder is gone: then `off` is set as well. */
 bool inside_recorder_gone(void);
 

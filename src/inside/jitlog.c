@@ -33,21 +33,14 @@ enum {
     PREFIX = 0x20,
 };
 
-#if defined(__x86_64__)
-enum { LONGEST_TICKS = 60000 }; /* some 20 us */
-#else
-enum { LONGEST_TICKS = 20000 };
-#endif
-
 static struct {
-    int *ready;           /* PyPy's variable; NULL: not found */
-    bool muted;           /* it is switched on and off, and nothing is written */
-    bool cut;             /* there was no room for a record: what follows can't be read */
-    bool in_stage;        /* the record before was one of a stage */
-    bool brief;           /* this trace has no operations */
-    uint64_t last, spent; /* in ticks */
-    uint64_t first_tick;  /* and a time on both clocks */
-    int64_t first_ns;
+    int *ready;    /* PyPy's variable; NULL: not found */
+    bool muted;    /* it is switched on and off, and nothing is written */
+    bool cut;      /* there was no room for a record: what follows can't be read */
+    bool in_stage; /* the record before was one of a stage */
+    bool brief;    /* this trace has no operations */
+    uint64_t last; /* in ticks */
+    struct inside_meter spent;
     unsigned char trace[8]; /* its id, as the log has it */
     unsigned char guard[8]; /* for a bridge what it begins at */
     bool is_bridge;
@@ -123,9 +116,7 @@ static bool is_of_stage(unsigned char marker)
 static bool is_dear(struct vf_ring *ring)
 {
     struct timespec used;
-    uint64_t passed = inside_ticks() - jitlog.first_tick;
-    double ns = (double)(inside_now_ns() - jitlog.first_ns);
-    double spent_ns = passed ? (double)jitlog.spent * ns / (double)passed : 0;
+    double spent_ns = inside_meter_ns(&jitlog.spent);
     __atomic_store_n(&ring->jitlog_ns, (uint64_t)spent_ns, __ATOMIC_RELAXED);
     if (ring->jitlog_share == 0 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
         return false;
@@ -159,17 +150,14 @@ void inside_jitlog_write(const void *record, size_t len)
     const unsigned char *bytes = record;
     if (!ring || len == 0 || jitlog.muted)
         return;
-    if (jitlog.first_ns == 0) {
-        jitlog.first_tick = inside_ticks();
-        jitlog.first_ns = inside_now_ns();
-    }
+    if (jitlog.spent.first_ns == 0)
+        inside_meter_begin(&jitlog.spent);
     unsigned char marker = bytes[0];
     if (!(jitlog.brief && is_of_stage(marker) && marker != BOUNDS))
         put(bytes, len);
     uint64_t now = inside_ticks();
-    uint64_t passed = now - jitlog.last;
     if (jitlog.in_stage && is_of_stage(marker))
-        jitlog.spent += passed < LONGEST_TICKS ? passed : LONGEST_TICKS;
+        inside_meter_add(&jitlog.spent, now - jitlog.last);
     jitlog.in_stage = is_stage(marker) || (jitlog.in_stage && is_of_stage(marker));
     jitlog.last = now;
     if (marker == START)

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 /* One call of TIMED_EACH is timed: of a number that no order of lines comes in step with. */
-enum { BUFFER_BYTES = 1 << 16, TIMED_EACH = 17, LONGEST_TICKS = 60000, LONGEST_NAME = 1000 };
+enum { BUFFER_BYTES = 1 << 16, TIMED_EACH = 17, LONGEST_NAME = 1000 };
 
 static const char NOWHERE[] = "vmfox:/nowhere";
 static char nowhere_setting[] = "none:vmfox:/nowhere";
@@ -38,10 +38,9 @@ static struct {
     bool in_text; /* the last word is a text */
     bool waits;   /* what was said last is followed by more of the same section */
     size_t used;
-    size_t text_at, text_len;                /* the last text; 0 bytes: there is none */
-    uint64_t calls, timed_ticks, look_ticks; /* look_ticks: what looking at the counter takes */
-    uint64_t first_tick;
-    int64_t first_ns;
+    size_t text_at, text_len;   /* the last text; 0 bytes: there is none */
+    uint64_t calls, look_ticks; /* look_ticks: what looking at the counter takes */
+    struct inside_meter timed;
     const char *formats[1 + VF_LOG_LINE_COUNT]; /* PyPy's own, once seen */
     char bytes[BUFFER_BYTES];
 } text_log;
@@ -95,21 +94,15 @@ static void end_timed(uint64_t begin)
     struct vf_ring *ring = inside.ring;
     if (begin == 0 || !ring)
         return;
-    uint64_t now = inside_ticks(), passed = now - text_log.first_tick;
-    uint64_t took = now - begin < LONGEST_TICKS ? now - begin : LONGEST_TICKS;
-    double ns = (double)(inside_now_ns() - text_log.first_ns);
-    text_log.timed_ticks += took > text_log.look_ticks ? took - text_log.look_ticks : 0;
-    if (passed)
-        __atomic_store_n(
-            &ring->pypylog_ns,
-            (uint64_t)((double)(text_log.timed_ticks * TIMED_EACH) * ns / (double)passed),
-            __ATOMIC_RELAXED);
+    uint64_t took = inside_ticks() - begin;
+    inside_meter_add(&text_log.timed, took > text_log.look_ticks ? took - text_log.look_ticks : 0);
+    __atomic_store_n(&ring->pypylog_ns, (uint64_t)(inside_meter_ns(&text_log.timed) * TIMED_EACH),
+                     __ATOMIC_RELAXED);
 }
 
 static void begin_costs(void)
 {
-    text_log.first_tick = inside_ticks();
-    text_log.first_ns = inside_now_ns();
+    inside_meter_begin(&text_log.timed);
     text_log.look_ticks = UINT64_MAX;
     for (int i = 0; i < 16; i++) {
         uint64_t before = inside_ticks(), ticks = inside_ticks() - before;

@@ -8,40 +8,34 @@ static const char *const names[VF_LOG_NAME_COUNT] = VF_LOG_NAMES;
 static const char *const lines[VF_LOG_LINE_COUNT] = VF_LOG_LINES;
 
 /* printf takes longer for a number than PyPy for the collection. */
-static void add_number(struct vf_buf *out, uint64_t value, unsigned base)
+static void add_hex(struct vf_buf *out, uint64_t value)
 {
-    char digits[24], *end = digits + sizeof digits, *at = end;
-    do {
-        *--at = "0123456789abcdef"[base == 16 ? value & 15 : value % 10];
-        value = base == 16 ? value >> 4 : value / 10;
-    } while (value);
+    char digits[16], *end = digits + sizeof digits, *at = end;
+    do
+        *--at = "0123456789abcdef"[value & 15];
+    while ((value >>= 4) != 0);
     vf_buf_add(out, at, (size_t)(end - at));
-}
-
-static void add_literal(struct vf_buf *out, const char *text)
-{
-    vf_buf_add(out, text, strlen(text));
 }
 
 static void add_section(struct vf_buf *out, uint64_t stamp, const char *name, bool opens)
 {
-    add_literal(out, "[");
-    add_number(out, stamp, 16);
-    add_literal(out, opens ? "] {" : "] ");
-    add_literal(out, name);
-    add_literal(out, opens ? "\n" : "}\n");
+    vf_buf_str(out, VF_STR("["));
+    add_hex(out, stamp);
+    vf_buf_str(out, opens ? VF_STR("] {") : VF_STR("] "));
+    vf_buf_str(out, vf_str_from(name));
+    vf_buf_str(out, opens ? VF_STR("\n") : VF_STR("}\n"));
 }
 
 static void add_line(struct vf_buf *out, unsigned which, uint64_t value)
 {
     double real;
-    add_literal(out, lines[which]);
+    vf_buf_str(out, vf_str_from(lines[which]));
     memcpy(&real, &value, sizeof real);
     if (which == VF_LOG_LINE_TIME)
         vf_buf_printf(out, "%f", real);
     else
-        add_number(out, value, 10);
-    add_literal(out, "\n");
+        vf_buf_uint(out, value);
+    vf_buf_str(out, VF_STR("\n"));
 }
 
 static size_t add_text(struct vf_str rest, struct vf_buf *out)

@@ -157,10 +157,33 @@ static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
     mark(ring->shared, thread);
 }
 
+static struct vf_timer_thread without_event(pid_t tid)
+{
+    return (struct vf_timer_thread){.tid = tid, .fd = -1, .seen = true};
+}
+
+/* NULL: there are too many, or it is not the program's. */
+static struct vf_timer_thread *add(struct vf_timers *timers, const struct vf_proc *proc, pid_t tid)
+{
+    if (timers->threads.len >= VF_TIMERS_MAX || !vf_proc_has_thread(proc, tid))
+        return NULL;
+    struct vf_timer_thread *thread = VF_PUSH(&timers->threads);
+    *thread = without_event(tid);
+    return thread;
+}
+
+static void close_event(struct vf_timers *timers, struct vf_timer_thread *thread)
+{
+    if (thread->fd >= 0) {
+        close(thread->fd);
+        timers->short_of = false;
+    }
+    thread->fd = -1;
+}
+
 void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
                       const struct vf_proc *proc, pid_t tid)
 {
-    struct vf_timer_thread thread = {.tid = tid, .fd = -1, .seen = true};
     struct vf_timer_thread *known = find(timers, tid);
     if (known) { /* the number of a thread that has ended, perhaps */
         known->seen = true;
@@ -168,45 +191,38 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
             open_for(timers, ring, proc, known);
         return;
     }
-    if (timers->threads.len >= VF_TIMERS_MAX || !vf_proc_has_thread(proc, tid))
-        return;
-    if (timers->perf)
-        open_for(timers, ring, proc, &thread);
-    VF_APPEND(&timers->threads, thread);
+    struct vf_timer_thread *thread = add(timers, proc, tid);
+    if (thread && timers->perf)
+        open_for(timers, ring, proc, thread);
 }
 
 void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
                      const struct vf_proc *proc, pid_t tid, int64_t now_ns)
 {
-    struct vf_timer_thread *known = find(timers, tid);
-    if (!known && timers->threads.len < VF_TIMERS_MAX && vf_proc_has_thread(proc, tid))
-        known = VF_PUSH(&timers->threads);
-    else if (known && known->fd >= 0)
-        close(known->fd); /* of a thread that had this number, and was not seen to end */
-    if (!known)
+    struct vf_timer_thread *thread = find(timers, tid);
+    if (thread)
+        close_event(timers, thread); /* of one that had this number, and was not seen to end */
+    else
+        thread = add(timers, proc, tid);
+    if (!thread)
         return;
-    *known = (struct vf_timer_thread){.tid = tid, .fd = -1, .seen = true};
+    *thread = without_event(tid);
     if (timers->perf && timers->period_ns < TICK_NS * 3 / 4) {
-        open_for(timers, ring, proc, known);
+        open_for(timers, ring, proc, thread);
         return;
     }
-    if (timers->perf)
-        known->open_ns = now_ns + OWN_TIMER_PERIODS * (int64_t)timers->period_ns;
-    timers->waiting |= timers->perf;
-    mark(ring->shared, known);
+    thread->open_ns = timers->perf ? now_ns + OWN_TIMER_PERIODS * (int64_t)timers->period_ns : 0;
+    mark(ring->shared, thread);
 }
 
 static void open_waiting(struct vf_timers *timers, struct vf_ring_reader *ring,
                          const struct vf_proc *proc, int64_t now_ns)
 {
-    bool waiting = false;
-    for (size_t i = 0; i < timers->threads.len && timers->waiting; i++) {
+    for (size_t i = 0; i < timers->threads.len && timers->perf; i++) {
         struct vf_timer_thread *thread = &timers->threads.items[i];
-        if (thread->open_ns && thread->open_ns <= now_ns && timers->perf)
+        if (thread->open_ns && thread->open_ns <= now_ns)
             open_for(timers, ring, proc, thread);
-        waiting |= thread->open_ns != 0;
     }
-    timers->waiting = waiting;
 }
 
 /* Asks the program for something that only it can do: a timer for a thread, or its end. */
@@ -235,11 +251,7 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
             timers->threads.items[kept++] = *thread;
             continue;
         }
-        if (thread->fd >= 0) {
-            close(thread->fd);
-            timers->short_of = false;
-        }
-        thread->fd = -1;
+        close_event(timers, thread);
         if (vf_ring_thread_find(ring, (uint32_t)thread->tid) &&
             ask(ring, (uint32_t)thread->tid | ended) == VF_NOT_ASKED)
             timers->threads.items[kept++] = *thread; /* there is no place: the next time */

@@ -36,7 +36,6 @@ struct vf_timers {
     VF_VEC(struct vf_timer_thread) threads;
     int64_t listed_ns, driven_ns;
     bool drives;     /* the program can't make timers: the signals are sent from here */
-    bool waiting;    /* a thread is to have its event later */
     bool short_of;   /* descriptors, since an event was last closed */
     size_t without;  /* the most threads at once that should have an event and had none, */
     int without_why; /* with the errno of that; 0: there were too many threads */

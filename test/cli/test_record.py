@@ -114,7 +114,9 @@ def check_frames(profile, script):
     for thread in profile.threads:
         for sample in profile.samples_of(thread):
             root = sample.stack[0]
-            if root.file is None or root.category == "Interpreter" or root.name in AROUND:
+            # A thread that begins is in the interpreter's C code first.
+            begins = root.file is None and root.lib and not thread["isMainThread"]
+            if begins or root.category == "Interpreter" or root.name in AROUND:
                 outside += 1
             elif thread["isMainThread"]:
                 assert (root.name, root.file) == ("<module>", str(script))

@@ -16,9 +16,9 @@ def work(seconds):
             i * i
 
 
-beside = threading.Thread(target=work, args=(0.6,))
+beside = threading.Thread(target=work, args=(0.9,))
 beside.start()
-work(0.4)
+work(0.7)
 try:
     _vmprof.disable()
     print("was running")

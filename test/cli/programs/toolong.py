@@ -10,4 +10,4 @@ LONG += ["    return total"]
 pypyjit.set_param("trace_limit=800")
 scope = {}
 exec(compile("\n".join(LONG), "long.py", "exec"), scope)
-print(json.dumps(scope["long"](4000)))
+print(json.dumps(scope["long"](1500)))
