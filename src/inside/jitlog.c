@@ -121,7 +121,7 @@ static bool is_dear(struct vf_ring *ring)
     if (ring->jitlog_share == 0 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
         return false;
     double cpu_ns = (double)used.tv_sec * 1e9 + (double)used.tv_nsec;
-    return spent_ns > ring->jitlog_grace_ns + cpu_ns * ring->jitlog_share / 10000;
+    return spent_ns > ring->jitlog_grace_ns && spent_ns > cpu_ns * ring->jitlog_share / 10000;
 }
 
 /* 1b, id, text `loop` or `bridge`, number: what the trace is, and how much of it is written. */

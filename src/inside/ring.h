@@ -81,7 +81,7 @@ struct vf_ring {
     int32_t signal;         /* that samples are taken at */
     uint32_t with_pc;       /* samples have the interrupted instruction */
     uint32_t jitlog_share;  /* of the CPU time, in 1/10000, that the JIT's log may have; 0: any */
-    double jitlog_grace_ns; /* and this much beside */
+    double jitlog_grace_ns; /* which it may have in any case */
 
     /* Written by the recorder at any time. */
     uint32_t timer;     /* enum vf_ring_timer */

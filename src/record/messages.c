@@ -24,7 +24,7 @@ static void tell_thread(struct vf_session *s, struct vf_str words)
         return;
     int64_t now_ns = vf_clock_now_ns(CLOCK_MONOTONIC);
     vf_told_begin(&s->threads, tid, words, now_ns);
-    vf_timers_begin(&s->timers, &s->ring, &s->python, (pid_t)tid, now_ns);
+    vf_timers_begin(&s->timers, &s->ring, &s->python, (pid_t)tid);
 }
 
 /* Another name for one, or the first one for the main thread. */

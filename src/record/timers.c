@@ -12,13 +12,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int64_t LOOK_EVERY_NS = 20000000;
-/* A new thread's own timer is good enough at first, unless samples are wanted more often than ticks
- * come. */
-static const uint64_t TICK_NS = 4000000;
-enum { OWN_TIMER_PERIODS = 3 };
 
 /* What became of a request to the program, which takes them at its next sample. */
 enum vf_asked { VF_ASKED, VF_ASKED_BEFORE, VF_NOT_ASKED };
@@ -49,6 +46,32 @@ static bool aim(int fd, pid_t tid, int number)
            fcntl(fd, F_SETFL, O_ASYNC) == 0 && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) == 0;
 }
 
+/* Its ticks come often enough.  What is a little shorter than a tick, as the usual period is where
+ * there are 250 a second, comes at each of them. */
+static bool is_within_ticks(uint64_t period_ns)
+{
+    enum { USUAL_NS = 4000000 };
+    struct timespec tick;
+    bool known = clock_getres(CLOCK_MONOTONIC_COARSE, &tick) == 0 && tick.tv_sec == 0;
+    uint64_t tick_ns = known ? (uint64_t)tick.tv_nsec : USUAL_NS;
+    return period_ns >= tick_ns - tick_ns / 20;
+}
+
+static void use_events(struct vf_timers *timers, struct vf_ring_reader *ring)
+{
+    timers->perf = true;
+    __atomic_store_n(&ring->shared->timer, VF_TIMER_PERF, __ATOMIC_RELEASE);
+}
+
+static void note_no_events(struct vf_timers *timers, int why)
+{
+    if (why == EINVAL || why == E2BIG)
+        snprintf(timers->note, sizeof timers->note,
+                 "the kernel is older than 5.13 (perf_event_open has no remove_on_exec)");
+    else
+        vf_pc_reason(timers->note, sizeof timers->note, why, vf_pc_paranoid());
+}
+
 void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, double period_s,
                     bool real_time)
 {
@@ -57,31 +80,28 @@ void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, doubl
     ring->shared->timer = real_time ? VF_TIMER_WALL : VF_TIMER_CPU;
     if (real_time)
         return;
-    int fd = open_event(0, timers->period_ns);
-    if (fd < 0) {
-        int why = errno;
-        if (why == EINVAL || why == E2BIG)
-            snprintf(timers->note, sizeof timers->note,
-                     "the kernel is older than 5.13 (perf_event_open has no remove_on_exec)");
-        else
-            vf_pc_reason(timers->note, sizeof timers->note, why, vf_pc_paranoid());
-        return;
-    }
-    close(fd);
-    timers->perf = timers->can_perf = true;
-    ring->shared->timer = VF_TIMER_PERF;
+    int fd = open_event(0, timers->period_ns), why = errno;
+    timers->can_perf = fd >= 0;
+    timers->wants_perf = !is_within_ticks(timers->period_ns);
+    if (fd >= 0)
+        close(fd);
+    if (timers->can_perf && timers->wants_perf)
+        use_events(timers, ring);
+    else if (timers->wants_perf)
+        note_no_events(timers, why);
 }
 
 void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring)
 {
     vf_timers_close(timers);
-    timers->perf = timers->can_perf;
-    timers->drives = false;
+    timers->perf = timers->unknown = timers->drives = false;
     timers->without = 0;
     timers->without_why = 0;
-    if (timers->perf)
-        __atomic_store_n(&ring->shared->timer, VF_TIMER_PERF, __ATOMIC_RELEASE);
-    if (timers->perf || ring->shared->timer == VF_TIMER_WALL)
+    if (timers->can_perf && timers->wants_perf)
+        use_events(timers, ring);
+    else if (ring->shared->timer == VF_TIMER_PERF)
+        ring->shared->timer = VF_TIMER_CPU;
+    if (timers->can_perf || ring->shared->timer == VF_TIMER_WALL)
         timers->note[0] = 0; /* what stands there otherwise is the kernel's answer to us */
 }
 
@@ -113,6 +133,7 @@ static struct vf_timer_thread *find(struct vf_timers *timers, pid_t tid)
 
 void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
 {
+    timers->unknown = true;
     if (!timers->perf)
         return;
     timers->perf = false;
@@ -143,7 +164,6 @@ static void open_for(struct vf_timers *timers, struct vf_ring_reader *ring,
                      const struct vf_proc *proc, struct vf_timer_thread *thread)
 {
     errno = 0;
-    thread->open_ns = 0;
     thread->fd = vf_descriptors_spare(open_event(thread->tid, timers->period_ns));
     thread->why = errno;
     timers->short_of |= thread->fd < 0 && (errno == EMFILE || errno == ENFILE);
@@ -187,7 +207,7 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
     struct vf_timer_thread *known = find(timers, tid);
     if (known) { /* the number of a thread that has ended, perhaps */
         known->seen = true;
-        if (timers->perf && known->fd < 0 && !known->open_ns && !timers->short_of)
+        if (timers->perf && known->fd < 0 && !timers->short_of)
             open_for(timers, ring, proc, known);
         return;
     }
@@ -197,7 +217,7 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
 }
 
 void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
-                     const struct vf_proc *proc, pid_t tid, int64_t now_ns)
+                     const struct vf_proc *proc, pid_t tid)
 {
     struct vf_timer_thread *thread = find(timers, tid);
     if (thread)
@@ -207,22 +227,10 @@ void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
     if (!thread)
         return;
     *thread = without_event(tid);
-    if (timers->perf && timers->period_ns < TICK_NS * 3 / 4) {
+    if (timers->perf)
         open_for(timers, ring, proc, thread);
-        return;
-    }
-    thread->open_ns = timers->perf ? now_ns + OWN_TIMER_PERIODS * (int64_t)timers->period_ns : 0;
-    mark(ring->shared, thread);
-}
-
-static void open_waiting(struct vf_timers *timers, struct vf_ring_reader *ring,
-                         const struct vf_proc *proc, int64_t now_ns)
-{
-    for (size_t i = 0; i < timers->threads.len && timers->perf; i++) {
-        struct vf_timer_thread *thread = &timers->threads.items[i];
-        if (thread->open_ns && thread->open_ns <= now_ns)
-            open_for(timers, ring, proc, thread);
-    }
+    else
+        mark(ring->shared, thread);
 }
 
 /* Asks the program for something that only it can do: a timer for a thread, or its end. */
@@ -262,8 +270,8 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
 /* One that is just ending has no event, and needs none. */
 static bool is_without(const struct vf_timers *timers, const struct vf_timer_thread *thread)
 {
-    return timers->perf && (thread ? thread->fd < 0 && !thread->open_ns && thread->why != ESRCH
-                                   : timers->threads.len >= VF_TIMERS_MAX);
+    return timers->perf &&
+           (thread ? thread->fd < 0 && thread->why != ESRCH : timers->threads.len >= VF_TIMERS_MAX);
 }
 
 /* Threads of C libraries have no timer yet.  Where no other thread takes a sample meanwhile, and so
@@ -297,7 +305,6 @@ void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, struc
 {
     size_t without = 0;
     pid_t tid;
-    open_waiting(timers, ring, proc, now_ns);
     if (now_ns - timers->listed_ns < LOOK_EVERY_NS || !vf_proc_list(proc))
         return;
     timers->listed_ns = now_ns;
@@ -340,6 +347,15 @@ static uint64_t ran_ns(const struct vf_proc *proc, pid_t tid)
     return value;
 }
 
+/* Events are better than signals of ours, where there may be such. */
+static void give_events(struct vf_timers *timers, struct vf_ring_reader *ring,
+                        const struct vf_proc *proc)
+{
+    use_events(timers, ring);
+    for (size_t i = 0; i < timers->threads.len; i++)
+        open_for(timers, ring, proc, &timers->threads.items[i]);
+}
+
 void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,
                      const struct vf_proc *proc, int64_t now_ns)
 {
@@ -348,6 +364,10 @@ void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,
     if (!refused || timers->perf || now_ns - timers->driven_ns < (int64_t)timers->period_ns ||
         !is_caught(proc, ring->shared->signal))
         return;
+    if (timers->can_perf && !timers->unknown) {
+        give_events(timers, ring, proc);
+        return;
+    }
     timers->driven_ns = now_ns;
     if (!timers->drives && !timers->note[0])
         snprintf(timers->note, sizeof timers->note,

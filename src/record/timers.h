@@ -2,10 +2,12 @@
  *
  * Each thread of the program has a timer there (inside/handler.c): of its CPU time, which the
  * kernel looks at in its ticks only (often 250 a second), or with --real-time of the wall clock.
- * For CPU time at the rate that was asked for there is better: an event of perf_event_open(2) a
- * thread, of its CPU clock in user space, which sends the thread the signal.  It is opened here, so
- * that the program has no descriptor of it, and it ends with this process.  A thread that has none,
- * for there are too few descriptors or too many threads, is left to its own timer, and counted.
+ * Where samples are wanted more often than ticks come there is an event of perf_event_open(2) a
+ * thread beside, of its CPU clock in user space, which sends the thread the signal.  It is opened
+ * here, so that the program has no descriptor of it, and it ends with this process.  A thread that
+ * has none, for there are too few descriptors or too many threads, is left to its own timer, and
+ * counted.  Where ticks are enough there are no events: they don't count the time in the kernel, of
+ * which a timer's signal tells only where it ended a system call, and page faults are none.
  *
  * Threads that the interpreter starts tell of themselves; others are looked for in
  * /proc/PID/task. */
@@ -25,13 +27,14 @@ struct vf_timer_thread {
     int fd;          /* its event; -1: none */
     int why;         /* with the errno of that */
     bool seen;       /* in the folder of threads, when that was read last */
-    int64_t open_ns; /* its event is to be opened then; 0: there is one, or can be none */
     uint64_t ran_ns; /* with vf_timers_drive(): its CPU time as of its last signal */
 };
 
 struct vf_timers {
-    bool perf;     /* events are used */
-    bool can_perf; /* and may be, where the program's threads have their numbers here */
+    bool perf;       /* events are used */
+    bool wants_perf; /* ticks don't come often enough */
+    bool can_perf;   /* the kernel allows them; by the wall clock there are none */
+    bool unknown;    /* the program's threads have other numbers here */
     uint64_t period_ns;
     VF_VEC(struct vf_timer_thread) threads;
     int64_t listed_ns, driven_ns;
@@ -49,11 +52,9 @@ void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, doubl
  * the program tells is believed when the kernel says the same. */
 void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
                       const struct vf_proc *proc, pid_t tid);
-/* The same for a thread that has told that it begins.  Where the period is no shorter than a tick
- * it has its event only after some periods: until then its own timer gives it its samples, and most
- * threads of a program that has very many are gone. */
+/* The same for a thread that has told that it begins. */
 void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
-                     const struct vf_proc *proc, pid_t tid, int64_t now_ns);
+                     const struct vf_proc *proc, pid_t tid);
 /* Another interpreter begins: what held for the one before is of no interest. */
 void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring);
 /* The program's threads have numbers here that it does not know (it is in another pid namespace):
@@ -63,8 +64,8 @@ void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring);
 void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, struct vf_proc *proc,
                     int64_t now_ns);
 /* Where the kernel makes no timers for the program (a container's filter, too many signals that
- * wait), sends their signals from here: to all threads by the wall clock, else to those that have
- * used CPU time, as far as perf events do not. */
+ * wait), gives the threads events; where that can't be, sends their signals from here: to all
+ * threads by the wall clock, else to those that have used CPU time. */
 void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,
                      const struct vf_proc *proc, int64_t now_ns);
 /* Another time between samples, for all threads. */

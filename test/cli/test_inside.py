@@ -312,6 +312,7 @@ def test_another_pid_namespace(python, tmp_path):
     wrapper = tmp_path / "python3"
     wrapper.write_text("#!/bin/sh\nexec %s %s \"$@\"\n" % (" ".join(unshare), python))
     wrapper.chmod(0o755)
-    info = alike(wrapper, "many_threads.py", tmp_path, "5", "3", "0.2")
+    info = alike(wrapper, "many_threads.py", tmp_path, "5", "3", "0.2",
+                 options=("--period", "0.001"))
     assert re.search("pid namespace", info["timer_note"])
     assert info["timer"] == "ticks"

@@ -117,7 +117,7 @@ sys.exit(3)
 def test_more_threads_than_descriptors(python, tmp_path, limit, threads):
     """Each has an event as long as there is a descriptor to spare; the recording needs some too."""
     (tmp_path / "crowd.py").write_text(CROWD)
-    done = record(limit, python, "crowd.py", threads, cwd=tmp_path)
+    done = record(limit, "--period", "0.001", python, "crowd.py", threads, cwd=tmp_path)
     assert (done.code, done.out) == (3, "ran\n"), done.err
     assert "left out" not in done.err
     info = support.capture_info(tmp_path / "x.vmfox")
@@ -130,7 +130,7 @@ def test_more_threads_than_descriptors(python, tmp_path, limit, threads):
 
 def test_vmfox_takes_more_descriptors_than_the_user_has_set(python, tmp_path):
     (tmp_path / "crowd.py").write_text(CROWD)
-    done = record("-Sn 64", python, "crowd.py", 150, cwd=tmp_path)
+    done = record("-Sn 64", "--period", "0.001", python, "crowd.py", 150, cwd=tmp_path)
     assert (done.code, done.out) == (3, "ran\n"), done.err
     assert "timer_note" not in support.capture_info(tmp_path / "x.vmfox") or \
         support.capture_info(tmp_path / "x.vmfox")["timer"] != "perf"

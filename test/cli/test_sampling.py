@@ -2,6 +2,7 @@
 code and in the kernel, in every thread, with or without their instruction."""
 import json
 import struct
+import sys
 
 import pytest
 
@@ -83,6 +84,48 @@ def test_time_in_the_kernel_has_its_samples(python, tmp_path):
     for name, ns in spent.items():
         expected = 100 * ns / sum(spent.values())
         assert abs(support.share(samples, name, within="turn") - expected) < 8, name
+
+
+# Most of it in page faults, which no system call ends; prints what it took.
+FAULTS = """
+import mmap, time
+BYTES = 16 << 20
+def touch():
+    pages = mmap.mmap(-1, BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for i in range(0, BYTES, mmap.PAGESIZE):
+        pages[i] = 1
+    pages.close()
+begin = time.process_time()
+while time.process_time() < begin + 1.5:
+    touch()
+print(time.process_time() - begin)
+"""
+
+
+def test_page_faults_have_their_samples(python, tmp_path):
+    (tmp_path / "p.py").write_text(FAULTS)
+    done = support.record(python, "p.py", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    samples = support.convert(tmp_path / "x.vmfox", tmp_path).samples()
+    assert support.share(samples, "touch") > 90
+    assert len(samples) > 0.8 * float(done.out) / 0.00397
+
+
+def test_a_program_that_is_refused_timers_has_samples(python, tmp_path):
+    """Events of the kernel's take their place, or signals of vmfox's."""
+    sys.path.insert(0, str(support.ROOT / "test"))
+    from trials import places
+    (tmp_path / "p.py").write_text(PURE)
+    for refused, timer, rate in ((["timer_create"], "perf", 200),
+                                 (["timer_create", "perf_event_open"], "recorder", 100)):
+        done = support.run([places.built("refuse.c"), *refused, "--", support.VMFOX, "record", "-q",
+                            "-o", "x.vmfox", python, "p.py"], cwd=tmp_path)
+        assert (done.code, done.err) == (0, b"")
+        begin, end, spent = map(int, done.out.split())
+        info = support.capture_info(tmp_path / "x.vmfox")
+        assert info["timer"] in (timer, "recorder")
+        count = sum(begin <= stamp <= end for stamp, in column(tmp_path / "x.vmfox", "stamps.i64", 1))
+        assert rate * spent / 1e9 < count < 270 * spent / 1e9
 
 
 # Two threads sleep, two work; prints how long each was there.

@@ -38,8 +38,11 @@ def refused(name, said, *calls, options=()):
 refused("no-memfd", "memfd_create: EPERM", "memfd_create")
 refused("no-memfd-known", "memfd_create: ENOSYS", "memfd_create=ENOSYS")
 refused("no-timer", "timer_create: EPERM, `--real-time`", "timer_create", options=("--real-time",))
-refused("no-perf", "perf_event_open: EPERM", "perf_event_open")
-refused("no-perf-known", "perf_event_open: ENOSYS", "perf_event_open=ENOSYS")
+refused("no-timer-cpu", "timer_create: EPERM", "timer_create")
+refused("no-perf", "perf_event_open: EPERM, `--period 0.001`", "perf_event_open",
+        options=("--period", "0.001"))
+refused("no-perf-known", "perf_event_open: ENOSYS, `--period 0.001`", "perf_event_open=ENOSYS",
+        options=("--period", "0.001"))
 refused("no-stamps", "SO_TIMESTAMPNS: EPERM", "SO_TIMESTAMPNS")
 refused("no-stamps-no-memfd", "SO_TIMESTAMPNS and memfd_create", "SO_TIMESTAMPNS", "memfd_create")
 refused("no-readv", "process_vm_readv, ptrace: EPERM", "process_vm_readv", "ptrace")
