@@ -1,7 +1,7 @@
 """What recording costs beside other profilers, and what the recorder itself takes in long runs."""
 import os
 
-from . import figures, minors, overhead
+from . import crowd, figures, minors, overhead
 from .common import MB, PERIOD, TEXT, WORDCOUNT, say
 from .cost import measure, watch
 from .goals import judge
@@ -13,7 +13,7 @@ GROWTH = 0.05  # of the peak: what malloc and the kernel's accounting leave open
 
 def measure_part(options):
     return {"overhead": overhead.measure_all(options), "minors": minors.measure_all(options),
-            "rows": measure_lengths(options)}
+            "crowd": crowd.measure_all(options), "rows": measure_lengths(options)}
 
 
 def measure_lengths(options):
@@ -65,6 +65,7 @@ def report(out, found):
     figures.section(out, HEADING, found["about"])
     overhead.report(out, found["overhead"])
     minors.report(out, found["minors"])
+    crowd.report(out, found["crowd"])
     out += ["### In a long run", "", "`vmfox record` of the word count, of as many texts as make runs of 5 and of 20 "
             "seconds. CPU and memory are of vmfox's own process, what it does at the start and at "
             "the end included.", ""]
