@@ -128,6 +128,18 @@ static int inside_sigtimedwait(const sigset_t *set, siginfo_t *info, const struc
     return sigtimedwait(without_ours(set, &copy), info, limit);
 }
 
+/* It ends at any signal that has a handler, and Python does not wait again.  Where the program has
+ * a handler of its own for our signal it gets them all. */
+static int inside_pause(void)
+{
+    sigset_t mask;
+    if (!inside.ring || !inside.sampling || !inside_signal_is_unset() ||
+        pthread_sigmask(SIG_BLOCK, NULL, &mask) != 0)
+        return pause();
+    sigaddset(&mask, inside.ring->signal);
+    return sigsuspend(&mask);
+}
+
 int inside_attach_vmprof(const struct inside_object *object, bool is_pypy)
 {
     enum { NEEDED = 4, PYPY_ALONE = 6 };
@@ -171,6 +183,7 @@ int inside_attach_interpreter(const struct inside_object *object)
         {"sigwait", (uintptr_t)inside_sigwait, 0},
         {"sigwaitinfo", (uintptr_t)inside_sigwaitinfo, 0},
         {"sigtimedwait", (uintptr_t)inside_sigtimedwait, 0},
+        {"pause", (uintptr_t)inside_pause, 0},
     };
     inside_object_patch(object, slots, sizeof slots / sizeof *slots);
     return slots[0].found ? 0 : -1;

@@ -259,14 +259,18 @@ static PyObject *starter(PyObject *module, PyObject *original)
 
 /* VMProf writes the name of each code object that is freed.  That costs where many are, and where
  * the name has no UTF-8 it leaves an exception behind, which ends the program.  So it is asked only
- * for code that was perhaps sampled, and its exceptions end here. */
+ * for code that was perhaps sampled, and its exceptions end here.  It needs a buffer for that, and
+ * where it has none it waits half a minute each time: it has 20, of which each stack that could not
+ * be read has cost one. */
 typedef void (*dealloc)(PyObject *);
 static dealloc dealloc_plain, dealloc_vmprof;
 
 static void free_code(PyObject *code)
 {
+    enum { BUFFERS_LOST = 10 };
     PyObject *kind, *value, *trace;
-    if (!inside.ring || !inside.sampling || !inside_may_have_seen((uint64_t)(uintptr_t)code)) {
+    if (!inside.ring || !inside.sampling || inside.faults > BUFFERS_LOST ||
+        !inside_may_have_seen((uint64_t)(uintptr_t)code)) {
         dealloc_plain(code);
         return;
     }

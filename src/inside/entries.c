@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,9 +38,19 @@ double inside_meter_ns(const struct inside_meter *meter)
     return passed ? (double)meter->spent * ns / (double)passed : 0;
 }
 
+/* It has no memory any more, also where nobody has waited for it yet.  A sandbox may refuse the
+ * first of these. */
+static bool has_ended(pid_t pid)
+{
+    char byte;
+    struct iovec ours = {&byte, 1}, theirs = {NULL, 1};
+    return (process_vm_readv(pid, &ours, 1, &theirs, 1, 0) < 0 && errno == ESRCH) ||
+           (kill(pid, 0) != 0 && errno == ESRCH);
+}
+
 /* The recorder counts a number up as it looks at the ring.  Where that stands still it may be gone,
- * which the kernel is asked; but a number may have been given anew, or be that of one which ended
- * and was not waited for, or of another pid namespace: so what stands still too long is gone. */
+ * which the kernel is asked; but a number may have been given anew, or be of another pid namespace:
+ * so what stands still too long is gone. */
 bool inside_recorder_gone(void)
 {
     static const int64_t ASK_NS = INT64_C(3000000000), GONE_NS = INT64_C(300000000000);
@@ -54,8 +65,10 @@ bool inside_recorder_gone(void)
     if (beat != __atomic_exchange_n(&seen, beat, __ATOMIC_RELAXED) || since_ns == 0)
         __atomic_store_n(&since_ns, now_ns, __ATOMIC_RELAXED);
     int64_t still_ns = now_ns - __atomic_load_n(&since_ns, __ATOMIC_RELAXED);
-    if (still_ns > GONE_NS || (still_ns > ASK_NS && inside.knows_recorder &&
-                               kill(ring->recorder_pid, 0) != 0 && errno == ESRCH))
+    bool gone = still_ns > ASK_NS && inside.knows_recorder && has_ended(ring->recorder_pid);
+    if (!gone && still_ns > GONE_NS) /* it may come back, and tell */
+        __atomic_store_n(&ring->gave_up, 1, __ATOMIC_RELAXED);
+    if (gone || still_ns > GONE_NS)
         inside.off = true;
     errno = saved;
     return inside.off;
@@ -78,6 +91,8 @@ static bool take_room(struct vf_ring *ring, uint64_t bytes, uint64_t *position)
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     for (;;) {
         uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
+        if (head & 7) /* the program has written there: an entry could lie across the end */
+            return false;
         if (head - tail > inside.mask + 1 || head + bytes - tail > inside.mask + 1) {
             uint64_t now = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
             if (now == head)

@@ -75,6 +75,11 @@ static void hand_on(int number, siginfo_t *info, void *context)
     }
 }
 
+bool inside_signal_is_unset(void)
+{
+    return !(theirs.sa_flags & SA_SIGINFO) && theirs.sa_handler == SIG_DFL;
+}
+
 void inside_signal_give_back(void)
 {
     if (inside.ring && is_set)
@@ -267,9 +272,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 static void note_fault(struct vf_ring *ring)
 {
     enum { MANY = 18 }; /* it has 20 */
-    static unsigned faults;
     ring->faults++;
-    if (++faults == MANY)
+    if (++inside.faults == MANY)
         inside_tell("trouble", "VMProf could not read 18 stacks and has hardly a buffer left: from "
                                "here on there are few samples, or none");
 }
@@ -330,6 +334,7 @@ static void note_time(struct vf_ring *ring, int64_t begun_ns)
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
+    static unsigned elsewhere;
     int saved = errno;
     struct vf_ring *ring = inside.ring;
     if (is_sent(info)) {
@@ -345,6 +350,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
         if (!is_counted_elsewhere(thread, info, pc)) {
             take(ring, thread, tid, pc, info, context);
             note_time(ring, begun_ns);
+        } else if ((__atomic_fetch_add(&elsewhere, 1, __ATOMIC_RELAXED) & 31) == 0) {
+            inside_recorder_gone(); /* whose events have ended with it */
         }
     } else if (ring && inside.off) {
         inside_timers_drop_all();

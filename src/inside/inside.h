@@ -59,6 +59,7 @@ struct inside {
     void (*vmprof)(int, siginfo_t *, void *); /* its handler */
     void (*vmprof_fault)(int);                /* its handler of SIGSEGV; NULL: it has none now */
     bool half_done;                           /* it was left half way, so it can't be stopped */
+    unsigned faults;                          /* how often, so that it has as many buffers less */
     bool stopped;                             /* the program has stopped it */
     void (*unwind_from)(const void *);        /* unwind.h; NULL: no native frames */
 };
@@ -135,6 +136,8 @@ void inside_sampling_stop(void);
 int inside_signal_change(int number, const struct sigaction *now, struct sigaction *before);
 /* Sets what the program has set for our signal; for exec, what another program inherits of it. */
 void inside_signal_give_back(void);
+/* The program has not set anything for our signal. */
+bool inside_signal_is_unset(void);
 void inside_signal_leave(void);
 /* Takes our signal out of this thread's mask. */
 void inside_signal_let_in(void);

@@ -103,7 +103,8 @@ struct vf_ring {
     int64_t jitlog_brief_ns;              /* when the first of these began */
     uint32_t refused; /* timers that the kernel did not make, but for threads that are gone */
     uint32_t program_pid;
-    uint32_t ended; /* 1: no more samples are taken */
+    uint32_t ended;   /* 1: no more samples are taken */
+    uint32_t gave_up; /* 1: the recorder stood still for so long that it was taken for gone */
     _Alignas(64) struct vf_ring_thread threads[VF_RING_THREADS];
 };
 

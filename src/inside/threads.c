@@ -58,16 +58,26 @@ static void tell_begun(pid_t tid, const char *name)
     inside_put(VF_RING_MESSAGE, words, (size_t)len, NULL, 0);
 }
 
+static void end_thread(void *unused)
+{
+    (void)unused;
+    inside_timer_end(inside_tid());
+}
+
+/* It need not come back: CPython before 3.10 ends its threads by pthread_exit, and so may C code.
+ */
 static void *run_thread(void *data)
 {
     struct beginning begin = *(struct beginning *)data;
+    void *result;
     free(data);
     inside_tid_verify();
     pid_t tid = inside_tid();
     tell_begun(tid, begin.name);
     inside_timer_begin(tid);
-    void *result = begin.routine(begin.argument);
-    inside_timer_end(tid);
+    pthread_cleanup_push(end_thread, NULL);
+    result = begin.routine(begin.argument);
+    pthread_cleanup_pop(1);
     return result;
 }
 

@@ -110,13 +110,25 @@ static int64_t within(int64_t value, int64_t least, int64_t most)
     return value < least ? least : value > most ? most : value;
 }
 
+/* Of what is owed, what one thread takes.  Where that is more than a period its first sample comes
+ * at once.  By the wall clock, whose timer runs off at any moment and not in ticks, that would be
+ * before the thread has done anything: there chance decides how much of its first period is over,
+ * so that as many of such threads have a sample as they live for parts of a period. */
+static int64_t share_of(const struct vf_ring *ring, int64_t owed)
+{
+    const int64_t period_ns = ring->period_ns;
+    if (ring->timer == VF_TIMER_WALL && owed >= period_ns && period_ns > 0)
+        return (int64_t)((inside_ticks() * 0x9e3779b97f4a7c15ull >> 11) % (uint64_t)period_ns);
+    return within(owed, -period_ns, period_ns - 1);
+}
+
 /* When the first sample of a thread that begins is due. */
 static uint32_t begin_account(const struct vf_ring *ring, struct vf_ring_thread *thread)
 {
     const int64_t period_ns = ring->period_ns;
     int64_t owed = __atomic_load_n(&owed_ns, __ATOMIC_RELAXED), taken;
     do
-        taken = within(owed, -period_ns, period_ns - 1);
+        taken = share_of(ring, owed);
     while (!__atomic_compare_exchange_n(&owed_ns, &owed, owed - taken, true, __ATOMIC_RELAXED,
                                         __ATOMIC_RELAXED));
     thread->accounted_ns = own_clock_ns(ring) - taken;
@@ -157,14 +169,15 @@ static void tell_no_timer(struct vf_ring *ring)
 static void arm(pid_t tid, bool begins)
 {
     struct vf_ring *ring = inside.ring;
-    struct vf_ring_thread *thread = ring ? make_thread(ring, (uint32_t)tid) : NULL;
+    if (!ring || ring->timer == VF_TIMER_NONE || !inside.sampling)
+        return; /* it has no row either, and is asked for when the recorder sees it */
+    struct vf_ring_thread *thread = make_thread(ring, (uint32_t)tid);
     int32_t none = -1;
     int saved = errno, made;
-    if (ring && !thread)
+    if (!thread)
         tell_no_timer(ring); /* there is no row for it */
-    if (!thread || ring->timer == VF_TIMER_NONE || !inside.sampling ||
-        !__atomic_compare_exchange_n(&thread->timer, &none, VF_RING_TIMER_COMES, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    if (!thread || !__atomic_compare_exchange_n(&thread->timer, &none, VF_RING_TIMER_COMES, false,
+                                                __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
         return;
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = ring->signal};
     event._sigev_un._tid = tid;

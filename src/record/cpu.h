@@ -26,20 +26,24 @@ struct vf_cpu_thread {
     int64_t first_ns; /* its figure when it was seen first; 0 for a thread that began later */
     int64_t seen_ns;  /* its figure when it was read last */
     int64_t given_ns; /* what has been given to it */
-    bool seen;        /* in the folder, when that was read last */
+    int64_t row_ns, row_given_ns; /* its last row; 0: it has none */
+    bool seen;                    /* in the folder, when that was read last */
 };
 
 struct vf_cpu {
     VF_VEC(struct vf_cpu_thread) threads;
     int64_t process_ns;    /* of the process's clock, shared out so far */
+    int64_t read_ns;       /* up to when */
     int64_t listed_ns;     /* when the folder of threads was read last */
     int64_t main_first_ns; /* the main thread's figure when it was seen first */
     bool started, failed;
 };
 
 /* Reads the times, which are those of `now_ns` (CLOCK_MONOTONIC), and appends rows for the threads
- * that have run. */
+ * that have run; of the others one a second. */
 void vf_cpu_read(struct vf_cpu *cpu, struct vf_proc *proc, int64_t now_ns, struct vf_buf *rows);
+/* Appends the last rows of all threads, up to the last reading. */
+void vf_cpu_end(struct vf_cpu *cpu, struct vf_buf *rows);
 /* Closes what is open; what was read stays. */
 void vf_cpu_close(struct vf_cpu *cpu);
 void vf_cpu_release(struct vf_cpu *cpu);

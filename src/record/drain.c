@@ -85,6 +85,11 @@ static uint64_t mark_threads(struct vf_session *s)
     vf_told_mark(&s->threads);
     while ((tid = vf_proc_next(&s->python)))
         vf_told_lives(&s->threads, (uint64_t)tid);
+    /* The folder may pass one over while another ends. */
+    for (size_t i = 0; i < s->threads.marked; i++)
+        if (!s->threads.threads.items[i].lives &&
+            vf_proc_has_thread(&s->python, (pid_t)s->threads.threads.items[i].tid))
+            vf_told_lives(&s->threads, s->threads.threads.items[i].tid);
     return __atomic_load_n(&s->ring.shared->head, __ATOMIC_ACQUIRE);
 }
 

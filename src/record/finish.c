@@ -64,6 +64,9 @@ static void say_of_program(struct vf_session *s)
     if (s->ring.broken)
         vf_warn(s->warnings, "the program has written over the memory that it shares with vmfox; "
                              "from there on nothing is in the profile");
+    if (s->ring.shared && s->ring.shared->gave_up)
+        vf_warn(s->warnings, "vmfox stood still for more than 5 minutes, and the program took it "
+                             "for gone; from there on nothing is in the profile");
     if (s->ring.shared && s->ring.shared->faults)
         vf_warn(s->warnings, "%llu stacks could not be read and were left out",
                 (unsigned long long)s->ring.shared->faults);

@@ -65,8 +65,8 @@ static void tell_string(struct vf_session *s, struct vf_str words)
  * last, so all that was taken is forgotten. */
 static void start_anew(struct vf_session *s)
 {
-    vf_session_forget_records(s);
     vf_session_stop_looking(s);
+    vf_session_forget_records(s);
     vf_told_release(&s->threads);
     s->cpu_rows.len = s->pc_rows.len = 0;
     vf_cpu_release(&s->cpu);
@@ -92,6 +92,7 @@ static void follow(struct vf_session *s, pid_t pid)
         vf_pc_close(&s->pc);
         vf_pc_open(&s->pc, pid, false);
     }
+    vf_pc_switch(&s->pc, true); /* the program before it has come here by exec, perhaps */
     vf_timers_close(&s->timers);
     s->python_pid = pid;
     vf_proc_open(&s->python, pid);
@@ -119,12 +120,18 @@ static void take_sampling(struct vf_session *s)
 
 static void take_exec(struct vf_session *s, struct vf_str words)
 {
+    vf_pc_switch(&s->pc, false);
     vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
-    vf_pc_close(&s->pc);
     vf_timers_close(&s->timers);
     vf_session_see_cpu(s);
     s->became = keep(s, words);
     s->sampling = false;
+}
+
+static void take_exec_failed(struct vf_session *s)
+{
+    s->became = VF_STR("");
+    vf_pc_switch(&s->pc, true);
 }
 
 /* The last time that the program can be looked at, if it still lives. */
@@ -165,7 +172,7 @@ void vf_session_message(struct vf_session *s, struct vf_str words)
     else if (vf_str_eq(what, VF_STR("exec")))
         take_exec(s, words);
     else if (vf_str_eq(what, VF_STR("exec-failed")))
-        s->became = VF_STR("");
+        take_exec_failed(s);
     else if (vf_str_eq(what, VF_STR("trouble")))
         vf_warn(s->warnings, "in the program: %.*s", VF_STR_ARG(words));
 }

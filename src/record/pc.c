@@ -4,6 +4,7 @@
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -122,6 +123,12 @@ void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec)
         vf_pc_reason(pc->missing, sizeof pc->missing, why, vf_pc_paranoid());
         return;
     }
+}
+
+void vf_pc_switch(struct vf_pc *pc, bool on)
+{
+    for (size_t i = 0; i < pc->rings.len; i++)
+        ioctl(pc->rings.items[i].fd, on ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0);
 }
 
 void vf_pc_close(struct vf_pc *pc)

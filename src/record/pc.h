@@ -44,6 +44,8 @@ void vf_pc_init(struct vf_pc *pc, double sample_period_s);
 void vf_pc_open(struct vf_pc *pc, pid_t pid, bool on_exec);
 /* Appends the rows of the process `pid` that have come. */
 void vf_pc_drain(struct vf_pc *pc, pid_t pid, struct vf_buf *rows);
+/* Switches the events of all threads off, and on again. */
+void vf_pc_switch(struct vf_pc *pc, bool on);
 /* Ends the events; what has come and was not taken is gone. */
 void vf_pc_close(struct vf_pc *pc);
 

@@ -94,7 +94,7 @@ void vf_timers_init(struct vf_timers *timers, struct vf_ring_reader *ring, doubl
 void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring)
 {
     vf_timers_close(timers);
-    timers->perf = timers->unknown = timers->drives = false;
+    timers->perf = timers->unknown = timers->drives = timers->seen_own = false;
     timers->without = 0;
     timers->without_why = 0;
     if (timers->can_perf && timers->wants_perf)
@@ -107,7 +107,7 @@ void vf_timers_anew(struct vf_timers *timers, struct vf_ring_reader *ring)
 
 const char *vf_timers_name(const struct vf_timers *timers, const struct vf_ring_reader *ring)
 {
-    if (timers->perf)
+    if (timers->perf && (timers->wants_perf || !timers->seen_own))
         return "perf";
     if (timers->drives)
         return "recorder";
@@ -129,6 +129,15 @@ static struct vf_timer_thread *find(struct vf_timers *timers, pid_t tid)
         if (timers->threads.items[i].tid == tid)
             return &timers->threads.items[i];
     return NULL;
+}
+
+/* Where ticks are enough only a thread without a timer of its own. */
+static bool needs_event(const struct vf_timers *timers, const struct vf_ring_reader *ring,
+                        pid_t tid)
+{
+    const struct vf_ring_thread *row = vf_ring_thread_find(ring->shared, (uint32_t)tid);
+    return timers->perf &&
+           (timers->wants_perf || !row || __atomic_load_n(&row->timer, __ATOMIC_RELAXED) == -1);
 }
 
 void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)
@@ -207,12 +216,12 @@ void vf_timers_follow(struct vf_timers *timers, struct vf_ring_reader *ring,
     struct vf_timer_thread *known = find(timers, tid);
     if (known) { /* the number of a thread that has ended, perhaps */
         known->seen = true;
-        if (timers->perf && known->fd < 0 && !timers->short_of)
+        if (known->fd < 0 && !timers->short_of && needs_event(timers, ring, tid))
             open_for(timers, ring, proc, known);
         return;
     }
     struct vf_timer_thread *thread = add(timers, proc, tid);
-    if (thread && timers->perf)
+    if (thread && needs_event(timers, ring, tid))
         open_for(timers, ring, proc, thread);
 }
 
@@ -227,9 +236,9 @@ void vf_timers_begin(struct vf_timers *timers, struct vf_ring_reader *ring,
     if (!thread)
         return;
     *thread = without_event(tid);
-    if (timers->perf)
+    if (timers->perf && timers->wants_perf)
         open_for(timers, ring, proc, thread);
-    else
+    else /* its own timer comes just now */
         mark(ring->shared, thread);
 }
 
@@ -249,13 +258,14 @@ static enum vf_asked ask(struct vf_ring *ring, uint32_t what)
     return VF_NOT_ASKED;
 }
 
-static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
+/* The folder of threads may pass one over while another ends. */
+static void drop_ended(struct vf_timers *timers, struct vf_ring *ring, const struct vf_proc *proc)
 {
     const uint32_t ended = 1u << 31;
     size_t kept = 0;
     for (size_t i = 0; i < timers->threads.len; i++) {
         struct vf_timer_thread *thread = &timers->threads.items[i];
-        if (thread->seen) {
+        if (thread->seen || vf_proc_has_thread(proc, thread->tid)) {
             timers->threads.items[kept++] = *thread;
             continue;
         }
@@ -268,9 +278,10 @@ static void drop_ended(struct vf_timers *timers, struct vf_ring *ring)
 }
 
 /* One that is just ending has no event, and needs none. */
-static bool is_without(const struct vf_timers *timers, const struct vf_timer_thread *thread)
+static bool is_without(const struct vf_timers *timers, const struct vf_ring_reader *ring, pid_t tid,
+                       const struct vf_timer_thread *thread)
 {
-    return timers->perf &&
+    return needs_event(timers, ring, tid) &&
            (thread ? thread->fd < 0 && thread->why != ESRCH : timers->threads.len >= VF_TIMERS_MAX);
 }
 
@@ -288,13 +299,15 @@ static void ask_for_timer(struct vf_timers *timers, struct vf_ring *ring,
 static bool see(struct vf_timers *timers, struct vf_ring_reader *ring, const struct vf_proc *proc,
                 pid_t tid)
 {
-    if (!vf_ring_thread_find(ring->shared, (uint32_t)tid))
+    const struct vf_ring_thread *row = vf_ring_thread_find(ring->shared, (uint32_t)tid);
+    timers->seen_own |= row && __atomic_load_n(&row->timer, __ATOMIC_RELAXED) >= 0;
+    if (!row)
         ask_for_timer(timers, ring->shared, proc, tid);
     vf_timers_follow(timers, ring, proc, tid);
     struct vf_timer_thread *thread = find(timers, tid);
     if (thread && timers->perf)
         mark(ring->shared, thread);
-    if (!is_without(timers, thread))
+    if (!is_without(timers, ring, tid, thread))
         return false;
     timers->without_why = thread ? thread->why : timers->without_why;
     return true;
@@ -314,7 +327,7 @@ void vf_timers_look(struct vf_timers *timers, struct vf_ring_reader *ring, struc
         without += see(timers, ring, proc, tid);
     if (without > timers->without)
         timers->without = without;
-    drop_ended(timers, ring->shared);
+    drop_ended(timers, ring->shared, proc);
 }
 
 void vf_timers_note(const struct vf_timers *timers, char *out, size_t size)
@@ -347,13 +360,14 @@ static uint64_t ran_ns(const struct vf_proc *proc, pid_t tid)
     return value;
 }
 
-/* Events are better than signals of ours, where there may be such. */
+/* Events are better than signals of ours, where there may be such; for threads without a timer. */
 static void give_events(struct vf_timers *timers, struct vf_ring_reader *ring,
                         const struct vf_proc *proc)
 {
     use_events(timers, ring);
     for (size_t i = 0; i < timers->threads.len; i++)
-        open_for(timers, ring, proc, &timers->threads.items[i]);
+        if (needs_event(timers, ring, timers->threads.items[i].tid))
+            open_for(timers, ring, proc, &timers->threads.items[i]);
 }
 
 void vf_timers_drive(struct vf_timers *timers, struct vf_ring_reader *ring,

@@ -35,6 +35,7 @@ struct vf_timers {
     bool wants_perf; /* ticks don't come often enough */
     bool can_perf;   /* the kernel allows them; by the wall clock there are none */
     bool unknown;    /* the program's threads have other numbers here */
+    bool seen_own;   /* threads with a timer of their own */
     uint64_t period_ns;
     VF_VEC(struct vf_timer_thread) threads;
     int64_t listed_ns, driven_ns;

@@ -90,6 +90,77 @@ def test_with_real_time_what_can_begin_again_does(python, tmp_path):
     alike(python, "waits.py", tmp_path, "reads", options=["--real-time"])
 
 
+# pause() ends at any signal with a handler; how long each took, in tenths of a second.
+PAUSES = """
+import signal, time
+signal.signal(signal.SIGALRM, lambda *what: None)
+for how_long in (0.3, 0.5):
+    for _ in range(3000): sum(range(300))
+    begin = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, how_long)
+    signal.pause()
+    print(time.monotonic() - begin > how_long - 0.05)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--real-time",)])
+def test_pause_ends_at_the_programs_own_signals(python, tmp_path, options):
+    (tmp_path / "p.py").write_text(PAUSES)
+    done = support.record(*options, python, "p.py", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "True\nTrue\n", "")
+
+
+# Threads that don't come back from where they began; prints how many timers are left.
+EXITS = """
+import _thread, ctypes, sys, time
+libc = ctypes.CDLL(None)
+for _ in range(60):
+    _thread.start_new_thread(libc.pthread_exit, (None,))
+    time.sleep(0.002)
+time.sleep(0.2)
+sys.stdout.write("%d\\n" % open("/proc/self/timers").read().count("signal:"))
+sys.stdout.flush()
+"""
+
+
+def test_threads_that_exit_have_no_timers_any_more(cpython, tmp_path):
+    if not os.path.exists("/proc/self/timers"):
+        pytest.skip("this kernel lists no timers")
+    (tmp_path / "p.py").write_text(EXITS)
+    alone = plain(cpython, "p.py", cwd=tmp_path)
+    done = support.record(cpython, "p.py", cwd=tmp_path)
+    assert (done.code, done.err) == (alone.code, alone.err)
+    assert int(done.out) <= int(alone.out) + 3
+
+
+# Works while vmfox is killed; prints how many timers it has then, again and again.
+LEFT_ALONE = """
+import os, signal, time
+def timers():
+    return open("/proc/self/timers").read().count("signal:")
+def work(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end: sum(range(500))
+work(0.5)
+first = timers()
+os.kill(os.getppid(), signal.SIGKILL)
+for _ in range(20):
+    work(0.5)
+    if timers() == 0: break
+with open("told", "w") as file:
+    file.write("%d %d" % (first, timers()))
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--period", "0.001"), ("--real-time",)])
+def test_the_timers_end_where_vmfox_is_gone(python, tmp_path, options):
+    if not os.path.exists("/proc/self/timers"):
+        pytest.skip("this kernel lists no timers")
+    (tmp_path / "p.py").write_text(LEFT_ALONE)
+    support.record(*options, python, "p.py", cwd=tmp_path, crashes=True)  # to the program's end
+    assert (tmp_path / "told").read_text() == "1 0"
+
+
 def test_all_signals_blocked_by_whoever_starts_it(python, tmp_path):
     alike(python, "own_timers.py", tmp_path, preexec_fn=lambda: signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGSTKFLT if hasattr(signal, "SIGSTKFLT") else 16}))

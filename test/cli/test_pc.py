@@ -165,6 +165,28 @@ def test_children_are_not_in_it(pypy, tmp_path):
     assert {tid for _, tid, _ in rows(tmp_path / "x.vmfox")} == {info["pid"]}
 
 
+def test_it_goes_on_where_no_other_program_takes_over(pypy, tmp_path):
+    (tmp_path / "p.py").write_text("""
+import os, threading, time
+def work(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end: sum(range(500))
+other = threading.Thread(target=work, args=(0.6,))
+other.start()
+work(0.2)
+try: os.execv("/nowhere/at/all", ["x"])
+except OSError: print(time.monotonic_ns(), threading.get_native_id(), other.native_id)
+work(0.3)
+other.join()
+""")
+    done = support.record("--pc-thread", pypy, "p.py", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    failed_ns, *threads = map(int, done.out.split())
+    rows = list(struct.iter_unpack("<3q", support.member(tmp_path / "x.vmfox", "pc.i64")))
+    for tid in threads:
+        assert sum(row[0] > failed_ns and row[1] == tid for row in rows) > 5
+
+
 def test_a_program_that_is_killed(pypy, tmp_path):
     (tmp_path / "p.py").write_text(
         "import os, signal, time\n"

@@ -128,6 +128,61 @@ def test_a_program_that_is_refused_timers_has_samples(python, tmp_path):
         assert rate * spent / 1e9 < count < 270 * spent / 1e9
 
 
+# The same, and one thread is refused its timer.
+REFUSED = """
+import ctypes, threading, time
+RLIMIT_SIGPENDING = 11
+assert ctypes.CDLL(None).setrlimit(RLIMIT_SIGPENDING, (ctypes.c_ulong * 2)(0, 0)) == 0
+def work():
+    end = time.thread_time() + 0.3
+    while time.thread_time() < end: sum(range(500))
+thread = threading.Thread(target=work, name="refused")
+thread.start()
+thread.join()
+""" + FAULTS
+
+
+def test_a_thread_that_is_refused_its_timer_costs_others_nothing(python, tmp_path):
+    (tmp_path / "p.py").write_text(REFUSED)
+    done = support.vmfox("record", "-q", "-o", "x.vmfox", python, "p.py", cwd=tmp_path)
+    assert done.code == 0
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    samples = profile.samples()
+    assert support.share(samples, "touch") > 90
+    assert len(samples) > 0.8 * float(done.out) / 0.00397
+    assert len(profile.samples("refused")) > 30
+
+
+# One thread works and thirty wait.
+WAITING = """
+import threading, time
+end = threading.Event()
+threads = [threading.Thread(target=end.wait) for _ in range(30)]
+for thread in threads: thread.start()
+begin = time.monotonic()
+while time.monotonic() < begin + 2.5: sum(range(500))
+end.set()
+for thread in threads: thread.join()
+"""
+
+
+def test_cpu_time_of_threads_that_wait_takes_hardly_a_row(python, tmp_path):
+    """And they are shown as idle to the end."""
+    (tmp_path / "p.py").write_text(WAITING)
+    done = support.record("--real-time", "--period", "0.02", python, "p.py", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    pid = support.capture_info(tmp_path / "x.vmfox")["pid"]
+    rows = column(tmp_path / "x.vmfox", "cpu.i64", 3)
+    busy = sum(tid == pid for _, tid, _ in rows)
+    assert busy > 60 and len(rows) - busy < 30 * 12
+    profile = support.convert(tmp_path / "x.vmfox", tmp_path)
+    for thread in profile.data["threads"]:
+        if thread["isMainThread"] or thread["tid"] == "runtime":
+            continue
+        deltas = [delta for delta in thread["samples"]["threadCPUDelta"] if delta]
+        assert sum(deltas) < 100e6, thread["name"]  # ns
+
+
 # Two threads sleep, two work; prints how long each was there.
 FOUR = """
 import json, threading, time

@@ -108,6 +108,19 @@ static void the_position_may_be_a_large_number(void **state)
     assert_next(VF_RING_MESSAGE, "far");
 }
 
+/* The program may write there: an entry's first word must not cross the end of the memory. */
+static void nothing_is_written_at_a_position_that_none_has(void **state)
+{
+    (void)state;
+    uint64_t left_out = vf_ring_left_out(&ring, VF_RING_KINDS);
+    for (uint64_t off = 1; off < 8; off++) {
+        begin_at(7 * ring.bytes - 8);
+        ring.shared->head += off;
+        assert_false(put(VF_RING_MESSAGE, "abc"));
+    }
+    assert_int_equal(vf_ring_left_out(&ring, VF_RING_KINDS), left_out + 7);
+}
+
 static void what_finds_no_room_is_left_out_whole_and_counted(void **state)
 {
     (void)state;
@@ -460,6 +473,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(entries_go_on_at_the_beginning_of_the_data, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_position_may_be_a_large_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_written_at_a_position_that_none_has, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(what_finds_no_room_is_left_out_whole_and_counted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_entry_may_fill_the_ring_to_its_last_byte, set_up,
