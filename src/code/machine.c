@@ -5,7 +5,7 @@
 static const struct {
     const char *name;
     cs_arch arch;
-    int mode; /* cs_mode, or several */
+    unsigned mode; /* cs_mode, or several */
     unsigned step;
 } machines[] = {
     {"x86_64", CS_ARCH_X86, CS_MODE_64, 1},
@@ -20,9 +20,9 @@ static const struct {
     {"armv6l", CS_ARCH_ARM, CS_MODE_ARM, 4},
     {"armv7l", CS_ARCH_ARM, CS_MODE_ARM, 4},
     {"armv8l", CS_ARCH_ARM, CS_MODE_ARM, 4},
-    {"ppc64", CS_ARCH_PPC, CS_MODE_64 | (int)CS_MODE_BIG_ENDIAN, 4},
+    {"ppc64", CS_ARCH_PPC, (unsigned)CS_MODE_64 | (unsigned)CS_MODE_BIG_ENDIAN, 4},
     {"ppc64le", CS_ARCH_PPC, CS_MODE_64, 4},
-    {"s390x", CS_ARCH_SYSZ, (int)CS_MODE_BIG_ENDIAN, 2},
+    {"s390x", CS_ARCH_SYSZ, (unsigned)CS_MODE_BIG_ENDIAN, 2},
 };
 
 void vf_machine_open(struct vf_machine *machine, struct vf_str name)

@@ -29,8 +29,9 @@ vf_lib_id vf_natives_lib(struct vf_natives *n, const struct vf_map *map)
     if (!map || map->path.len == 0)
         return (vf_lib_id){VF_NONE};
     size_t known = profile->funcs.libs.len;
-    vf_lib_id lib = vf_funcs_lib(&profile->funcs, vf_strings_add(&profile->strings, map->path),
-                                 vf_strings_add(&profile->strings, vf_str_basename(map->path)));
+    vf_string_id path = vf_strings_add(&profile->strings, map->path);
+    vf_string_id base = vf_strings_add(&profile->strings, vf_str_basename(map->path));
+    vf_lib_id lib = vf_funcs_lib(&profile->funcs, path, base);
     struct vf_lib *row = &profile->funcs.libs.items[lib.i];
     if (lib.i < known)
         return lib;
