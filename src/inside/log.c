@@ -96,7 +96,8 @@ static void end_timed(uint64_t begin)
         return;
     uint64_t took = inside_ticks() - begin;
     inside_meter_add(&text_log.timed, took > text_log.look_ticks ? took - text_log.look_ticks : 0);
-    __atomic_store_n(&ring->pypylog_ns, (uint64_t)(inside_meter_ns(&text_log.timed) * TIMED_EACH),
+    __atomic_store_n(&ring->pypylog_ns,
+                     (uint64_t)(inside_meter_ns(&text_log.timed) * (double)TIMED_EACH),
                      __ATOMIC_RELAXED);
 }
 

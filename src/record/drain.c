@@ -150,9 +150,15 @@ void vf_session_drain(struct vf_session *s, bool last)
 
 void vf_session_flush(struct vf_session *s)
 {
+    /* Once it is known of which run they are, samples don't wait for a disk that makes files
+     * slowly. */
+    bool told = s->info_ns != 0;
     vf_session_early_names(s);
-    write_told(s);
+    if (!told)
+        write_told(s);
     vf_spool_flush(&s->spool);
+    if (told)
+        write_told(s);
     if (s->spool.waiting_bytes == 0)
         s->waiting_ns = 0;
     if (s->pairs.len)

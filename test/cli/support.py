@@ -86,14 +86,16 @@ def vmfox(*words, cwd, **options):
 def vmfox_apart(*words, cwd, **extra):
     """Runs vmfox where /tmp is the folder `tmp` below `cwd` and /var/tmp is empty: for what looks
     through these, in which there may be something of the user's.  Names must be relative."""
-    script = ('mount --bind tmp /tmp && mount -t tmpfs none /var/tmp && exec "$@"')
+    # By its descriptor, for the project itself may lie below /tmp.
+    script = ('exec 9<"$0" && mount --bind tmp /tmp && mount -t tmpfs none /var/tmp && '
+              'exec /proc/self/fd/9 "$@"')
     apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     (Path(cwd) / "tmp").mkdir(exist_ok=True)
-    if subprocess.run(apart + ["sh", "-c", script, "sh", "true"], cwd=cwd,
+    if subprocess.run(apart + ["sh", "-c", script, shutil.which("true")], cwd=cwd,
                       capture_output=True).returncode != 0:
         pytest.skip("no mount namespace can be made here")
     env = environment("/tmp", XDG_CACHE_HOME="/tmp/cache", **extra)
-    done = run(apart + ["sh", "-c", script, "sh", VMFOX] + list(words), cwd, env=env)
+    done = run(apart + ["sh", "-c", script, VMFOX] + list(words), cwd, env=env)
     return Result(done.code, done.out.decode(), done.err.decode())
 
 

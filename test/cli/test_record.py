@@ -9,8 +9,9 @@ from support import share
 LAUNCHERS = {"entry_point", "run_command_line", "run_toplevel", "execfile", "_run_module_as_main",
              "_run_module_code", "_run_code", "run_module", "run_path"}
 # What an interpreter calls before and after the program, and what others may have put there: an
-# environment's finders of modules, PyPy's exit functions.
-AROUND = {"find_spec", "run_exitfuncs", "_shutdown"}
+# environment's finders of modules, PyPy's exit functions, and what it reads of stat() as it looks for
+# a module.
+AROUND = {"find_spec", "run_exitfuncs", "_shutdown", "__get__"}
 
 
 # ---- shares -------------------------------------------------------------------------------------
