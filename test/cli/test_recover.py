@@ -230,9 +230,10 @@ def test_it_stays_where_nothing_can_be_written(remains, tmp_path):
 def test_only_a_regular_file_is_replaced(remains, tmp_path):
     """As root it would be /dev/null."""
     os.mkfifo(tmp_path / "pipe.vmfox")
+    shutil.copy(DATA / "pypy.vmfox", tmp_path)
     for words in (["recover", "-o", "pipe.vmfox", "tmp/vmfox-AbC123"], ["recover", "-o", "-"],
                   ["record", "-o", "pipe.vmfox", "python3", "-c", "print('ran')"],
-                  ["symbolicate", DATA / "pypy.vmfox", "-o", "pipe.vmfox"]):
+                  ["symbolicate", "pypy.vmfox", "-o", "pipe.vmfox"]):
         done = vmfox_apart(*words, cwd=tmp_path)
         assert done.code == 1 and done.out == "" and "regular file" in done.err, done.err
     assert (tmp_path / "pipe.vmfox").is_fifo() and (remains / "profile.prof").exists()
