@@ -38,7 +38,7 @@ static bool by_curve(const struct vf_coverage *c, const struct vf_clock *clock)
 
 static void weigh(struct vf_coverage *c, struct vf_sample_row *sample, double gap_ms)
 {
-    const double limit_ms = VF_GAP_LIMIT_NS / 1e6;
+    const double limit_ms = (double)VF_GAP_LIMIT_NS / 1e6;
     if (gap_ms > limit_ms) {
         c->lost_ms += gap_ms - limit_ms;
         gap_ms = limit_ms;

@@ -80,7 +80,7 @@ static void add_family(struct vf_jit_find *f, uint32_t root, const struct family
         [VF_JIT_LOOP] = "loop", [VF_JIT_BRIDGE] = "bridge", [VF_JIT_ENTRY_BRIDGE] = "entry bridge"};
     const struct vf_jit_trace *trace = &f->jit->traces.traces.items[root];
     double own = vf_jit_find_share(f, root);
-    if (family->count < 2 || family->bridges < LEAST || family->bridges <= own)
+    if (family->count < 2 || family->bridges < (double)LEAST || family->bridges <= own)
         return;
     /* The bridge that has most is a finding of its own. */
     struct vf_str where = vf_jit_find_where(f, vf_jit_trace_place(&f->jit->traces, trace));
@@ -177,7 +177,7 @@ static void add_exit(struct vf_jit_find *f, const struct vf_jit_code *code,
         return;
     const struct vf_jit_point *point = vf_jit_code_point(code, op);
     double share = 100 * (double)found->hits / f->whole;
-    vf_jit_find_add(f, WEIGHT * share + 1, (double)found->hits,
+    vf_jit_find_add(f, (double)WEIGHT * share + 1, (double)found->hits,
                     VF_JIT_TEXT(f,
                                 "%.*s: %.*s fails and has no bridge: %.*s instruction addresses "
                                 "(%.1f %%) are in its exit from %.*s",

@@ -46,9 +46,9 @@ void vf_pc_reason(char *out, size_t size, int error, int paranoid)
 
 void vf_pc_init(struct vf_pc *pc, double sample_period_s)
 {
-    double period_ns = sample_period_s * 1e9 * VF_PC_SAMPLE_PERIODS;
+    double period_ns = sample_period_s * 1e9 * (double)VF_PC_SAMPLE_PERIODS;
     *pc = (struct vf_pc){.period_ns = VF_PC_PERIOD_MIN_NS};
-    if (period_ns > VF_PC_PERIOD_MIN_NS)
+    if (period_ns > (double)VF_PC_PERIOD_MIN_NS)
         pc->period_ns = (uint64_t)(period_ns + 0.5);
 }
 

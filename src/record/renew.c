@@ -65,7 +65,7 @@ enum { PARTS = 10000 };
 static void tell(zip_t *zip, double done, void *context)
 {
     (void)zip, (void)context;
-    vf_progress_set(done > 0 ? (uint64_t)(done * PARTS) : 0);
+    vf_progress_set(done > 0 ? (uint64_t)(done * (double)PARTS) : 0);
 }
 
 static enum vf_status set_members(const char *path, const struct vf_new_member *members,

@@ -96,7 +96,7 @@ void recording_pair(struct recording *r, int64_t monotonic_ns, uint64_t tick, in
 
 static int64_t tick_at(double ms)
 {
-    return (int64_t)RECORDING_ZERO_TICK + llround(ms * RECORDING_TICKS_PER_MS);
+    return (int64_t)RECORDING_ZERO_TICK + llround(ms * (double)RECORDING_TICKS_PER_MS);
 }
 
 void recording_measured(struct recording *r, double run_ms)
@@ -209,12 +209,12 @@ static const char *category(const struct vf_frame_row *frame)
     _Static_assert(sizeof names / sizeof *names == VF_CATEGORY_COUNT, "each has a name");
     static const char *const jit[] = {"[JIT/Other]", "[JIT]", "[JIT/Inlined]", "[JIT/Loop]",
                                       "[JIT/Bridge]"};
-    assert_in_range(frame->category, 0, VF_CATEGORY_COUNT - 1);
+    assert_between(frame->category, 0, VF_CATEGORY_COUNT - 1);
     if (frame->category != VF_CATEGORY_JIT) {
         assert_int_equal(frame->subcategory, 0);
         return names[frame->category];
     }
-    assert_in_range(frame->subcategory, 0, 4);
+    assert_between(frame->subcategory, 0, 4);
     return jit[frame->subcategory];
 }
 

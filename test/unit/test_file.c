@@ -367,12 +367,12 @@ static void a_damaged_gzip_gives_what_came_before(void **state)
     gz.ptr[gz.len - 8] ^= 1;
     assert_int_equal(inflated(&gz, gz.len, &text, VF_WARN, &warning), text.len);
     assert_non_null(strstr(warning.text, "the gzip stream is damaged; kept the first"));
-    assert_in_range(warning.offset, gz.len - 8, gz.len);
+    assert_between(warning.offset, gz.len - 8, gz.len);
     gz.ptr[gz.len - 8] ^= 1;
     /* The head. */
     gz.ptr[2] = 9;
     assert_int_equal(inflated(&gz, gz.len, &text, VF_WARN, &warning), 0);
-    assert_in_range(warning.offset, 0, 10);
+    assert_between(warning.offset, 0, 10);
     gz.ptr[2] = 8;
     vf_buf_release(&text);
     vf_buf_release(&gz);

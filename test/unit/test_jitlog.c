@@ -319,7 +319,7 @@ static const char *problem_of(struct jitlog_builder *b)
     assert_false(vf_jitlog_next(&log, &record));
     if (log.problem.text[0]) {
         assert_true(log.problem.has_offset);
-        assert_in_range(log.problem.offset, start, b->out.len);
+        assert_between(log.problem.offset, start, b->out.len);
         log.problem.offset -= start;
     }
     snprintf(text, sizeof text, "%s", vf_error_line(&log.problem, line, sizeof line));

@@ -84,12 +84,12 @@ static int tear_down(void **state)
         fprintf(plain, __VA_ARGS__);                                                               \
     } while (0)
 
-static void start(uint64_t stamp, const char *name)
+static void open_section(uint64_t stamp, const char *name)
 {
     PRINT(SECTION, "", (unsigned long long)stamp, "{", name, "", "");
 }
 
-static void stop(uint64_t stamp, const char *name)
+static void close_section(uint64_t stamp, const char *name)
 {
     PRINT(SECTION, "", (unsigned long long)stamp, "", name, "}", "");
     inside_fflush(pypy.pypy_debug_file);
@@ -135,15 +135,15 @@ static void assert_same(void)
 
 static void minor(uint64_t stamp, unsigned long memory, long surviving)
 {
-    start(stamp, "gc-minor");
-    start(stamp + 1, "gc-minor-walkroots");
-    stop(stamp + 2, "gc-minor-walkroots");
+    open_section(stamp, "gc-minor");
+    open_section(stamp + 1, "gc-minor-walkroots");
+    close_section(stamp + 2, "gc-minor-walkroots");
     PRINT(MEMORY, memory);
     PRINT(PINNED, 0l);
     PRINT(SURVIVING, surviving);
     if (surviving % 3)
         PRINT(TIME, (double)surviving / 1e6);
-    stop(stamp + 3, "gc-minor");
+    close_section(stamp + 3, "gc-minor");
 }
 
 /* ---- as PyPy prints -------------------------------------------------------------------------- */
@@ -156,24 +156,24 @@ static void a_minor_collection_is_one_small_entry(void **state)
         minor((uint64_t)i << (3 * i), (unsigned long)i << (2 * i), 1l << (3 * i));
     assert_same();
     assert_int_equal(entries, 20);
-    assert_in_range(ring.shared->head, 1, 20 * 104 + 100);
+    assert_between(ring.shared->head, 1, 20 * 104 + 100);
 }
 
 static void other_sections_and_lines_are_text(void **state)
 {
     (void)state;
     take();
-    start(1, "jit-tracing");
-    start(2, "jit-backend-addr");
+    open_section(1, "jit-tracing");
+    open_section(2, "jit-backend-addr");
     PRINT("Loop %ld (%s;%s) has address 0x%lx to 0x%lx (bootstrap 0x%lx)\n", 3l, "f", "x.py:1",
           0x10l, 0x20l, 0x18l);
-    stop(3, "jit-backend-addr");
+    close_section(3, "jit-backend-addr");
     minor(4, 5, 6);
     PRINT("memtotal = %f, %5d%%, %c, %s\n", 25276063744.0, -7, 'x', "");
     inside_fputs("a line\n", pypy.pypy_debug_file);
     inside_fwrite("of all\n", 1, 7, pypy.pypy_debug_file);
     fputs("a line\nof all\n", plain);
-    stop(0xffffffffffffffff, "jit-tracing");
+    close_section(0xffffffffffffffff, "jit-tracing");
     assert_same();
     fflush(heard_file);
     assert_non_null(memmem(heard, heard_len, "jit-backend-addr}", 17));
@@ -192,13 +192,13 @@ static void words_are_only_for_what_they_say(void **state)
     PRINT(MEMORY, 0xfffffffffffffffful);
     PRINT("number of pinned objects: %ld of %ld\n", 1l, 2l);
     PRINT("number of pinned objects: %5ld\n", 1l);
-    start(1, "gc-min");
-    start(1, "gc-minor2");
-    start(1, "");
+    open_section(1, "gc-min");
+    open_section(1, "gc-minor2");
+    open_section(1, "");
     PRINT(SECTION, "", 8ull, "", "gc-minor", "", "");
     PRINT(SECTION, "", 9ull, "{", "gc-minor", "}", "");
     PRINT("%s", "");
-    stop(9, "");
+    close_section(9, "");
     assert_same();
 }
 
@@ -215,7 +215,7 @@ static void text_of_any_length(void **state)
         inside_fputs(text, pypy.pypy_debug_file);
         fputs(text, plain);
     }
-    stop(0, "gc-minor");
+    close_section(0, "gc-minor");
     assert_same();
 }
 
@@ -227,7 +227,7 @@ static void the_buffer_is_filled_to_its_last_byte(void **state)
         PRINT("%c", 'a' + i % 26);
     for (unsigned i = 0; i < 20000; i++)
         PRINT(PINNED, (long)i);
-    stop(0, "gc-minor");
+    close_section(0, "gc-minor");
     assert_same();
 }
 
@@ -269,7 +269,7 @@ static void its_cost_is_counted(void **state)
     int64_t before = inside_now_ns();
     for (unsigned i = 0; i < 3000; i++)
         minor(i, i, i);
-    assert_in_range(ring.shared->pypylog_ns, 1, (uint64_t)(inside_now_ns() - before) * 2);
+    assert_between(ring.shared->pypylog_ns, 1, (uint64_t)(inside_now_ns() - before) * 2);
 }
 
 /* PyPy has colors where its standard error is a terminal. */

@@ -351,7 +351,7 @@ static void assert_is_next_of_its_writer(struct vf_str bytes, uint32_t *next)
     uint32_t words[2];
     assert_true(bytes.len >= sizeof words);
     memcpy(words, bytes.ptr, sizeof words);
-    assert_in_range(words[0], 0, WRITERS - 1);
+    assert_between(words[0], 0, WRITERS - 1);
     assert_int_equal(words[1], next[words[0]]++);
     assert_int_equal(bytes.len - sizeof words, (words[1] * 37 + words[0]) % 700);
     for (size_t i = sizeof words; i < bytes.len; i++)

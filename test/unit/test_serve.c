@@ -395,7 +395,7 @@ static void test_server_serves(void **state)
     (void)state;
     assert_int_equal(strlen(vf_server_token(server)), 32);
     assert_int_equal(strspn(vf_server_token(server), "0123456789abcdef"), 32);
-    assert_in_range(vf_server_port(server), VF_SERVE_FIRST_PORT, VF_SERVE_LAST_PORT);
+    assert_between(vf_server_port(server), VF_SERVE_FIRST_PORT, VF_SERVE_LAST_PORT);
     snprintf(request, sizeof request,
              "GET /%s/profile.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
              vf_server_token(server));

@@ -272,7 +272,7 @@ static void check_allocations(const char *path, const struct shared_profile *p)
         for (uint32_t j = 0; j < sample->depth; j++) {
             struct vf_frame frame = vf_vmprof_frame(&p->reader, sample, j);
             struct vf_str name;
-            assert_in_range(frame.kind, VF_FRAME_CODE, VF_FRAME_NATIVE);
+            assert_between(frame.kind, VF_FRAME_CODE, VF_FRAME_NATIVE);
             bool python = frame.kind == VF_FRAME_CODE || frame.kind == VF_FRAME_JITTED;
             if (python &&
                 (!shared_frame_name(p, frame, &name) || !vf_str_starts(name, VF_STR("py:"))))

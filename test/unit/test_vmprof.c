@@ -281,7 +281,7 @@ static void check_end_of_cut(const struct prof_story *s, const struct vf_vmprof 
     size_t behind = whole ? s->events.items[whole - 1].end : 5 * (size_t)s->file.word_bytes;
     assert_true(v->problem.text[0]);
     assert_true(v->problem.has_offset);
-    assert_in_range(v->problem.offset, behind, cut);
+    assert_between(v->problem.offset, behind, cut);
 }
 
 static void check_cut(const struct prof_story *s, size_t cut)
@@ -297,7 +297,7 @@ static void check_cut(const struct prof_story *s, size_t cut)
         assert_int_equal(vf_vmprof_open(&v, bytes, cut, &error), VF_FATAL);
         assert_non_null(strstr(error.text, "expected a VMProf header"));
         assert_true(error.has_offset);
-        assert_in_range(error.offset, 0, cut);
+        assert_between(error.offset, 0, cut);
         free(bytes);
         return;
     }
