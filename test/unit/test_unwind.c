@@ -137,8 +137,12 @@ static void handle(int number, void (*handler)(int, siginfo_t *, void *))
     assert_int_equal(sigaction(number, &action, NULL), 0);
 }
 
-static void step_by_step(bool on)
+/* Flags are read and written by way of the stack, which no unwinding table tells of: so it is a
+ * function of its own, with a frame pointer. */
+__attribute__((noinline)) static void step_by_step(bool on)
 {
+    volatile unsigned size = 16;
+    *(volatile char *)__builtin_alloca(size) = 0;
     uint64_t flags = __builtin_ia32_readeflags_u64();
     __builtin_ia32_writeeflags_u64(on ? flags | TRAP_FLAG : flags & ~(uint64_t)TRAP_FLAG);
 }
