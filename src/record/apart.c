@@ -32,11 +32,13 @@ static void set_limit(__rlimit_resource_t what, rlim_t most)
 
 /* In front of the result stands how long it is, so that half of one is not taken for all. */
 _Noreturn static void run_child(void (*work)(void *context, struct vf_buf *result), void *context,
-                                const struct vf_apart_limits *limits, int to)
+                                const struct vf_apart_limits *limits, int to, pid_t parent)
 {
     struct vf_buf result = {0};
     uint64_t length = 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
     set_limit(RLIMIT_CPU, limits->cpu_s);
     set_limit(RLIMIT_CORE, 0);
     FILE *nowhere = fopen("/dev/null", "we"); /* libraries that give up say so themselves */
@@ -114,10 +116,10 @@ enum vf_status vf_apart(void (*work)(void *context, struct vf_buf *result), void
     fflush(stderr);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return vf_fail_errno(error, errno, "can't make a pipe");
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        run_child(work, context, limits, ends[1]);
+        run_child(work, context, limits, ends[1], parent);
     }
     int why = errno;
     close(ends[1]);

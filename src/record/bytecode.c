@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -164,12 +165,16 @@ static int optimisation(const struct vf_session *s)
     return level > 2 ? 2 : level;
 }
 
-_Noreturn static void run_child(char *const *argv, int in, int out, int code)
+/* It ends with its parent. */
+_Noreturn static void run_child(char *const *argv, int in, int out, int code, pid_t parent)
 {
     char path[] = "PATH=/usr/bin:/bin", *const environment[] = {path, NULL};
     struct rlimit bytes = {BYTES_MAX, BYTES_MAX};
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     sigset_t none;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(127);
     setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -209,9 +214,9 @@ static bool run_interpreter(const struct gather *g, int in, int out)
         s->exe.len ? vf_arena_str(&s->arena, s->exe).ptr : s->target->interpreter;
     char *name = vf_strdup(vf_str_from(interpreter)), *code = vf_strdup(text);
     char *const argv[] = {name, options, levels[optimisation(s)], letter, code, NULL};
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid == 0)
-        run_child(argv, in, out, g->code);
+        run_child(argv, in, out, g->code, parent);
     bool good = pid > 0 && wait_for(pid);
     free(name);
     free(code);

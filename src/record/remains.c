@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -23,12 +24,29 @@ static uint64_t count_bytes(int folder)
     return bytes;
 }
 
+enum { PATIENCE_MS = 500 };
+
 /* ---- one ------------------------------------------------------------------------------------- */
 
 static bool has_file(const struct vf_remains *remains, const char *name)
 {
     struct stat st;
     return fstatat(remains->folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* A recorder that was just killed has a process that ends with it, and holds its locks until then.
+ */
+static bool lock(int fd, int how, int patience_ms)
+{
+    enum { STEP_MS = 10 };
+    for (;;) {
+        if (flock(fd, how | LOCK_NB) == 0)
+            return true;
+        if (errno != EWOULDBLOCK || patience_ms <= 0)
+            return false;
+        poll(NULL, 0, STEP_MS);
+        patience_ms -= STEP_MS;
+    }
 }
 
 static enum vf_status explain_lock(int fd, struct vf_error *error)
@@ -41,9 +59,10 @@ static enum vf_status explain_lock(int fd, struct vf_error *error)
 /* A folder without the file is none of a recorder, or of one that is just starting; unless somebody
  * who empties the temporary folder has taken that file alone.  `how`: LOCK_EX, or LOCK_SH for who
  * only reads. */
-static enum vf_status take_locks(struct vf_remains *remains, int how, struct vf_error *error)
+static enum vf_status take_locks(struct vf_remains *remains, int how, int patience_ms,
+                                 struct vf_error *error)
 {
-    if (flock(remains->folder, how | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    if (!lock(remains->folder, how, patience_ms) && errno == EWOULDBLOCK)
         return explain_lock(remains->folder, error);
     if (!has_file(remains, "lock")) {
         if (has_file(remains, "session.json"))
@@ -54,7 +73,7 @@ static enum vf_status take_locks(struct vf_remains *remains, int how, struct vf_
     remains->lock = openat(remains->folder, "lock", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (remains->lock < 0)
         return vf_fail_errno(error, errno, "its lock can't be opened");
-    if (flock(remains->lock, how | LOCK_NB) != 0)
+    if (!lock(remains->lock, how, patience_ms))
         return explain_lock(remains->lock, error);
     return VF_OK;
 }
@@ -74,7 +93,7 @@ static bool is_link(const char *path)
 }
 
 static enum vf_status open_locked(struct vf_remains *remains, const char *path, int how,
-                                  struct vf_error *error)
+                                  int patience_ms, struct vf_error *error)
 {
     struct stat st;
     struct vf_str name = vf_str_from(path);
@@ -96,18 +115,18 @@ static enum vf_status open_locked(struct vf_remains *remains, const char *path, 
         return vf_fail(error, "is not the folder of a recorder: those are called vmfox-XXXXXX");
     remains->bytes = count_bytes(remains->folder);
     remains->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-    return take_locks(remains, how, error);
+    return take_locks(remains, how, patience_ms, error);
 }
 
 enum vf_status vf_remains_open(struct vf_remains *remains, const char *path, struct vf_error *error)
 {
-    return open_locked(remains, path, LOCK_EX, error);
+    return open_locked(remains, path, LOCK_EX, PATIENCE_MS, error);
 }
 
 enum vf_status vf_remains_open_to_read(struct vf_remains *remains, const char *path,
                                        struct vf_error *error)
 {
-    return open_locked(remains, path, LOCK_SH, error);
+    return open_locked(remains, path, LOCK_SH, PATIENCE_MS, error);
 }
 
 bool vf_remains_remove(const struct vf_remains *remains)
@@ -148,7 +167,7 @@ static void find_in(struct vf_remains_list *list, const char *folder)
         if (!is_name(vf_str_from(entry->d_name)))
             continue;
         const char *path = vf_arena_printf(&arena, "%s/%s", folder, entry->d_name).ptr;
-        if (vf_remains_open(&remains, path, &error) == VF_OK && !is_known(list, &remains))
+        if (open_locked(&remains, path, LOCK_EX, 0, &error) == VF_OK && !is_known(list, &remains))
             VF_APPEND(&list->v, remains);
         else
             vf_remains_close(&remains);
