@@ -279,19 +279,60 @@ bool vf_spool_map(struct vf_spool *spool, enum vf_spool_file file, struct vf_byt
 
 /* ---- small files ----------------------------------------------------------------------------- */
 
-bool vf_spool_put(struct vf_spool *spool, const char *name, struct vf_str bytes)
+/* Beside each of them stands NAME.new, which is filled and then takes its place in one step.  Both
+ * names stay: a program that removes its temporary folder, and what lies in it one by one, would
+ * stumble over names that come and go. */
+static void name_new(char *out, size_t size, const char *name)
 {
-    static const char temporary[] = "new";
-    int fd = openat(spool->folder_fd, temporary,
-                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    snprintf(out, size, "%s.new", name);
+}
+
+static bool write_new(const struct vf_spool *spool, const char *name, int flags,
+                      struct vf_str bytes)
+{
+    int fd =
+        openat(spool->folder_fd, name, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     if (fd < 0)
         return false;
     bool good = vf_write_fd(fd, bytes, NULL) == VF_OK;
-    good = close(fd) == 0 && good;
-    if (good && renameat(spool->folder_fd, temporary, spool->folder_fd, name) == 0)
+    return close(fd) == 0 && good;
+}
+
+/* Which of the names that have both files it is. */
+static size_t find_pair(const struct vf_spool *spool, const char *name)
+{
+    size_t i = 0;
+    while (i < spool->pair_count && strcmp(spool->pairs[i], name) != 0)
+        i++;
+    return i;
+}
+
+static bool put_first(struct vf_spool *spool, const char *name, const char *fresh,
+                      struct vf_str bytes)
+{
+    bool good = write_new(spool, fresh, O_CREAT, bytes) &&
+                renameat(spool->folder_fd, fresh, spool->folder_fd, name) == 0;
+    if (!good)
+        unlinkat(spool->folder_fd, fresh, 0);
+    else if (spool->pair_count < VF_SPOOL_PAIRS && write_new(spool, fresh, O_CREAT, VF_STR("")))
+        spool->pairs[spool->pair_count++] = name;
+    return good;
+}
+
+bool vf_spool_put(struct vf_spool *spool, const char *name, struct vf_str bytes)
+{
+    char fresh[80];
+    name_new(fresh, sizeof fresh, name);
+    if (find_pair(spool, name) == spool->pair_count)
+        return put_first(spool, name, fresh, bytes);
+    if (!write_new(spool, fresh, 0, bytes))
+        return false;
+    if (renameat2(spool->folder_fd, fresh, spool->folder_fd, name, RENAME_EXCHANGE) == 0)
         return true;
-    unlinkat(spool->folder_fd, temporary, 0);
-    return false;
+    /* A file system that knows no exchange. */
+    bool is_there = faccessat(spool->folder_fd, name, F_OK, 0) == 0;
+    return is_there && renameat(spool->folder_fd, fresh, spool->folder_fd, name) == 0 &&
+           write_new(spool, fresh, O_CREAT, VF_STR(""));
 }
 
 void vf_spool_get(const struct vf_spool *spool, const char *name, size_t limit, struct vf_buf *out)
@@ -311,9 +352,4 @@ void vf_spool_get(const struct vf_spool *spool, const char *name, size_t limit, 
     if (out->len > limit)
         out->len = limit;
     close(fd);
-}
-
-void vf_spool_remove(struct vf_spool *spool, const char *name)
-{
-    unlinkat(spool->folder_fd, name, 0);
 }

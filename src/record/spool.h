@@ -32,6 +32,7 @@ enum vf_spool_file {
     VF_SPOOL_FILES,
 };
 
+enum { VF_SPOOL_PAIRS = 8 };
 #define VF_SPOOL_IN_MEMORY ((uint64_t)32 << 20)
 #define VF_SPOOL_TOUCH_NS INT64_C(60000000000) /* so often its files get the time of the day */
 
@@ -44,6 +45,8 @@ struct vf_spool {
     uint64_t written[VF_SPOOL_FILES]; /* bytes in the file */
     uint64_t waiting_bytes;           /* of all */
     int64_t touched_ns;
+    const char *pairs[VF_SPOOL_PAIRS]; /* small files that have been put there */
+    size_t pair_count;
     bool logs_given_up;
     bool torn;             /* a file has half of a row at its end: nothing can go behind it */
     enum vf_status status; /* VF_FATAL: no more is written */
@@ -82,10 +85,9 @@ int vf_spool_read(struct vf_spool *spool, enum vf_spool_file file);
 bool vf_spool_map(struct vf_spool *spool, enum vf_spool_file file, struct vf_bytes *out);
 
 /* Puts a small file in place of the one of that name, at once or not at all.  False: there was no
- * room. */
+ * room, or the file was removed.  `name` is to stay. */
 bool vf_spool_put(struct vf_spool *spool, const char *name, struct vf_str bytes);
 /* What a file of that name holds, at most `limit` bytes; empty: there is none. */
 void vf_spool_get(const struct vf_spool *spool, const char *name, size_t limit, struct vf_buf *out);
-void vf_spool_remove(struct vf_spool *spool, const char *name);
 
 #endif

@@ -86,6 +86,30 @@ work(0.1)
 """
 
 
+NAMES = """
+import glob, os, time
+def names():
+    return {name for folder in glob.glob(os.environ["TMPDIR"] + "/vmfox-*") for name in os.listdir(folder)}
+def work(seconds, look):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(2000))
+        look()
+first, later = set(), set()
+work(1, lambda: None)
+first = names()
+work(2, lambda: later.update(names()))
+print(len(first) > 3, sorted(later ^ first))
+"""
+
+
+def test_names_in_its_temporary_folder_stay(python, tmp_path):
+    """So the program can remove the folder with all that is in it, at any moment but the first."""
+    (tmp_path / "p.py").write_text(NAMES)
+    done = support.record(python, "p.py", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (0, "True []\n", "")
+
+
 def test_c_code_that_waits_for_all_signals_gets_it(python, tmp_path):
     """Python code does not."""
     assert both(python, tmp_path, WAITS) == ([None, -1], [None, 16])
