@@ -197,15 +197,9 @@ def programs(options):
             (HI, C, [hi])]
 
 
-def start_cpu(options, interpreter, hi):
-    """What the interpreter's own start takes, of which no profiler that runs in it has samples."""
-    python = options.pypy if interpreter == PYPY else CPYTHON
-    return figures.median([measure([python, *hi])["cpu"] for _ in range(5)])
-
-
 def measure_all(options):
     """[{"program", "by", "start": seconds, "runs": way -> [run]}]."""
-    rows, starts = [], {}
+    rows = []
     if not os.path.exists(CPYTHON):
         say("CPython is left out: %s is not there; scripts/setup bench makes it" %
             os.path.relpath(CPYTHON))
@@ -213,12 +207,18 @@ def measure_all(options):
         if interpreter == C and not os.path.exists(CPYTHON):
             continue
         rounds = options.rounds * (4 if name == HI else 2)
-        if interpreter not in starts:
-            starts[interpreter] = start_cpu(options, interpreter, programs(options)[-1][2])
-        rows.append({"program": name, "by": interpreter, "start": starts[interpreter],
-                     "runs": compare(options, interpreter, argv, rounds,
-                                     "%s, %s" % (name, interpreter), counted=name != HI)})
+        rows.append({"program": name, "by": interpreter, "runs": compare(
+            options, interpreter, argv, rounds, "%s, %s" % (name, interpreter),
+            counted=name != HI)})
+    for row in rows:
+        row["start"] = start_cpu(rows, row["by"])
     return rows
+
+
+def start_cpu(rows, interpreter):
+    """What the interpreter's own start takes, of which no profiler that runs in it has samples."""
+    return figures.median(next(of(row, ALONE, "cpu") for row in rows
+                               if (row["program"], row["by"]) == (HI, interpreter)))
 
 
 # ---- goals and report ----------------------------------------------------------------------------

@@ -30,15 +30,20 @@ static void set_limit(__rlimit_resource_t what, rlim_t most)
     setrlimit(what, &limit);
 }
 
+void vf_apart_end_with(pid_t parent)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+}
+
 /* In front of the result stands how long it is, so that half of one is not taken for all. */
 _Noreturn static void run_child(void (*work)(void *context, struct vf_buf *result), void *context,
                                 const struct vf_apart_limits *limits, int to, pid_t parent)
 {
     struct vf_buf result = {0};
     uint64_t length = 0;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(1);
+    vf_apart_end_with(parent);
     set_limit(RLIMIT_CPU, limits->cpu_s);
     set_limit(RLIMIT_CORE, 0);
     FILE *nowhere = fopen("/dev/null", "we"); /* libraries that give up say so themselves */

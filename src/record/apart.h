@@ -6,10 +6,16 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#include <sys/types.h>
+
 struct vf_apart_limits {
     unsigned cpu_s, wall_s; /* seconds that it may take */
     uint64_t bytes;         /* that its result may have */
 };
+
+/* In a process that was just forked from `parent`: it ends when that does, and at once where that
+ * has ended meanwhile. */
+void vf_apart_end_with(pid_t parent);
 
 /* Calls `work` in a forked process and appends what it leaves in `result` to `out`; nothing else
  * comes back.  Blocked signals that wait for this process are handed on to it.  VF_FATAL: it did

@@ -1,6 +1,7 @@
 #include "record/bytecode.h"
 
 #include "capture/jitlog.h"
+#include "record/apart.h"
 #include "record/bootstrap_files.h"
 #include "record/sources.h"
 
@@ -9,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -165,16 +165,13 @@ static int optimisation(const struct vf_session *s)
     return level > 2 ? 2 : level;
 }
 
-/* It ends with its parent. */
 _Noreturn static void run_child(char *const *argv, int in, int out, int code, pid_t parent)
 {
     char path[] = "PATH=/usr/bin:/bin", *const environment[] = {path, NULL};
     struct rlimit bytes = {BYTES_MAX, BYTES_MAX};
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(127);
+    vf_apart_end_with(parent);
     setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

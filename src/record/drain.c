@@ -69,7 +69,7 @@ static void read_memory(struct vf_session *s)
     vf_spool_add(&s->spool, VF_SPOOL_MEMORY, row, sizeof row);
 }
 
-static void add_rows(struct vf_session *s, enum vf_spool_file file, struct vf_buf *rows)
+void vf_session_add_rows(struct vf_session *s, enum vf_spool_file file, struct vf_buf *rows)
 {
     vf_spool_add(&s->spool, file, rows->ptr, rows->len);
     rows->len = 0;
@@ -100,7 +100,6 @@ static bool is_info_due(const struct vf_session *s, int64_t now_ns)
     return !s->info_ns || now_ns - s->info_ns >= (int64_t)s->info_bytes * NS_A_BYTE;
 }
 
-/* Before the samples: whoever finds some knows of which run they are. */
 static void write_told(struct vf_session *s)
 {
     struct vf_buf info = {0};
@@ -114,6 +113,18 @@ static void write_told(struct vf_session *s)
     s->info_ns = now_ns;
     s->info_bytes = info.len + s->maps.len;
     vf_buf_release(&info);
+}
+
+/* Whoever finds samples knows of which run they are.  Once that is written they don't wait for a
+ * disk that makes files slowly. */
+static void flush_records(struct vf_session *s)
+{
+    bool told = s->info_ns != 0;
+    if (!told)
+        write_told(s);
+    vf_spool_flush(&s->spool);
+    if (told)
+        write_told(s);
 }
 
 void vf_session_drain(struct vf_session *s, bool last)
@@ -130,8 +141,7 @@ void vf_session_drain(struct vf_session *s, bool last)
     while (s->ring.tail < end && vf_ring_next(&s->ring, last, &entry)) {
         take_entry(s, &entry);
         if (s->spool.waiting_bytes > FLUSH_BYTES) {
-            write_told(s);
-            vf_spool_flush(&s->spool);
+            flush_records(s);
         }
     }
     if (marked_at && s->ring.tail >= marked_at)
@@ -144,21 +154,14 @@ void vf_session_drain(struct vf_session *s, bool last)
     }
     vf_counter_pairs_add(&s->pairs, vf_clock_now_ns(CLOCK_MONOTONIC), false);
     vf_pc_drain(&s->pc, s->python_pid, &s->pc_rows);
-    add_rows(s, VF_SPOOL_CPU, &s->cpu_rows);
-    add_rows(s, VF_SPOOL_PC, &s->pc_rows);
+    vf_session_add_rows(s, VF_SPOOL_CPU, &s->cpu_rows);
+    vf_session_add_rows(s, VF_SPOOL_PC, &s->pc_rows);
 }
 
 void vf_session_flush(struct vf_session *s)
 {
-    /* Once it is known of which run they are, samples don't wait for a disk that makes files
-     * slowly. */
-    bool told = s->info_ns != 0;
     vf_session_early_names(s);
-    if (!told)
-        write_told(s);
-    vf_spool_flush(&s->spool);
-    if (told)
-        write_told(s);
+    flush_records(s);
     if (s->spool.waiting_bytes == 0)
         s->waiting_ns = 0;
     if (s->pairs.len)

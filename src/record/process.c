@@ -80,8 +80,7 @@ void vf_session_stop_looking(struct vf_session *s)
     s->sampling = false;
     vf_timers_close(&s->timers);
     vf_cpu_end(&s->cpu, &s->cpu_rows);
-    vf_spool_add(&s->spool, VF_SPOOL_CPU, s->cpu_rows.ptr, s->cpu_rows.len);
-    s->cpu_rows.len = 0;
+    vf_session_add_rows(s, VF_SPOOL_CPU, &s->cpu_rows);
     vf_cpu_close(&s->cpu);
     vf_proc_close(&s->python);
 }

@@ -24,7 +24,7 @@ static uint64_t count_bytes(int folder)
     return bytes;
 }
 
-enum { PATIENCE_MS = 500 };
+enum { PATIENCE_MS = 500 }; /* how long locks are waited for */
 
 /* ---- one ------------------------------------------------------------------------------------- */
 

@@ -16,8 +16,8 @@ struct vf_remains {
 };
 
 /* Opens a folder of that kind and takes its locks.  Fails where it is no folder of a recorder, a
- * link, another user's, or open to others, and where its recorder lives.  To be closed in either
- * case. */
+ * link, another user's, or open to others, and where its recorder lives: what a killed one has
+ * started may hold its locks a moment longer, and is waited for.  To be closed in either case. */
 enum vf_status vf_remains_open(struct vf_remains *remains, const char *path,
                                struct vf_error *error);
 /* The same for one that is only read: any number may, and as long as one has it open it can't be

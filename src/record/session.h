@@ -127,6 +127,8 @@ struct vf_session {
 
 /* drain.c: takes what is in the ring, once around at most.  With `last` the program has ended. */
 void vf_session_drain(struct vf_session *session, bool last);
+/* Moves rows that have been read into their file. */
+void vf_session_add_rows(struct vf_session *session, enum vf_spool_file file, struct vf_buf *rows);
 
 /* records.c: takes bytes that VMProf has written: a sample with what is known of it, or others. */
 void vf_session_sample(struct vf_session *session, const struct vf_ring_note *note,

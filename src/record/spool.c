@@ -282,11 +282,6 @@ bool vf_spool_map(struct vf_spool *spool, enum vf_spool_file file, struct vf_byt
 /* Beside each of them stands NAME.new, which is filled and then takes its place in one step.  Both
  * names stay: a program that removes its temporary folder, and what lies in it one by one, would
  * stumble over names that come and go. */
-static void name_new(char *out, size_t size, const char *name)
-{
-    snprintf(out, size, "%s.new", name);
-}
-
 static bool write_new(const struct vf_spool *spool, const char *name, int flags,
                       struct vf_str bytes)
 {
@@ -298,13 +293,12 @@ static bool write_new(const struct vf_spool *spool, const char *name, int flags,
     return close(fd) == 0 && good;
 }
 
-/* Which of the names that have both files it is. */
-static size_t find_pair(const struct vf_spool *spool, const char *name)
+static bool has_pair(const struct vf_spool *spool, const char *name)
 {
-    size_t i = 0;
-    while (i < spool->pair_count && strcmp(spool->pairs[i], name) != 0)
-        i++;
-    return i;
+    for (size_t i = 0; i < spool->pair_count; i++)
+        if (strcmp(spool->pairs[i], name) == 0)
+            return true;
+    return false;
 }
 
 static bool put_first(struct vf_spool *spool, const char *name, const char *fresh,
@@ -322,8 +316,8 @@ static bool put_first(struct vf_spool *spool, const char *name, const char *fres
 bool vf_spool_put(struct vf_spool *spool, const char *name, struct vf_str bytes)
 {
     char fresh[80];
-    name_new(fresh, sizeof fresh, name);
-    if (find_pair(spool, name) == spool->pair_count)
+    snprintf(fresh, sizeof fresh, "%s.new", name);
+    if (!has_pair(spool, name))
         return put_first(spool, name, fresh, bytes);
     if (!write_new(spool, fresh, 0, bytes))
         return false;

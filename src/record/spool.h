@@ -45,7 +45,7 @@ struct vf_spool {
     uint64_t written[VF_SPOOL_FILES]; /* bytes in the file */
     uint64_t waiting_bytes;           /* of all */
     int64_t touched_ns;
-    const char *pairs[VF_SPOOL_PAIRS]; /* small files that have been put there */
+    const char *pairs[VF_SPOOL_PAIRS]; /* small files that have both their names */
     size_t pair_count;
     bool logs_given_up;
     bool torn;             /* a file has half of a row at its end: nothing can go behind it */

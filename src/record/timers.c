@@ -135,9 +135,10 @@ static struct vf_timer_thread *find(struct vf_timers *timers, pid_t tid)
 static bool needs_event(const struct vf_timers *timers, const struct vf_ring_reader *ring,
                         pid_t tid)
 {
+    if (!timers->perf || timers->wants_perf)
+        return timers->perf;
     const struct vf_ring_thread *row = vf_ring_thread_find(ring->shared, (uint32_t)tid);
-    return timers->perf &&
-           (timers->wants_perf || !row || __atomic_load_n(&row->timer, __ATOMIC_RELAXED) == -1);
+    return !row || __atomic_load_n(&row->timer, __ATOMIC_RELAXED) == -1;
 }
 
 void vf_timers_unknown(struct vf_timers *timers, struct vf_ring_reader *ring)

@@ -65,7 +65,8 @@ class Opened:
         return [self.strings[name] for name in self.shared["funcTable"]["name"]]
 
 
-def plausible(opened, told, real_time=False, whole=True, functions=("churn", "steps", "new_code", "one")):
+def plausible(opened, told, real_time=False, whole=True,
+              functions=("churn", "steps", "new_code", "one")):
     """What is wrong with a recording of a program of programs/work.py, as a list of texts. `whole`:
     it goes to the end of what was told, but for what a timer's period leaves; else up to a second
     less, and no more."""
